@@ -1,0 +1,3 @@
+//! The deliver function.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The ews-webhook function.

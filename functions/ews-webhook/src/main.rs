@@ -1,0 +1,3 @@
+//! The ews-webhook function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! All functions in one process, the command line, the simulator's host.
+
+fn main() {}

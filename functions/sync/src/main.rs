@@ -1,0 +1,3 @@
+//! The sync function.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The other border: CloudEvents, Standard Webhooks, delivery rules, guarded targets.

@@ -1,0 +1,1 @@
+//! What to do: three-way merge, plan, guards, brake, reasons. Pure.

@@ -1,0 +1,1 @@
+//! Exchange Web Services: request builders, tolerant readers, mapping to the model. Pure.

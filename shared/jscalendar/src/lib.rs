@@ -1,0 +1,1 @@
+//! JSCalendar (RFC 8984) in and out of the model. Pure.

@@ -1,0 +1,13 @@
+//! The port to any Exchange: what a sync run asks of a mailbox, in its own words.
+//!
+//! [`Mailbox`] is implemented by an adapter per protocol. The engine and the use cases see only
+//! this trait; ids and tokens of the server are opaque to them.
+
+pub mod error;
+pub mod port;
+
+pub use error::{Disposition, MailboxError, Scope};
+pub use port::{
+    Capabilities, Change, ChangeKey, ChangePage, CopyRole, Cursor, ItemRead, MailMode, Mailbox,
+    Permit, PermitDenied, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
+};

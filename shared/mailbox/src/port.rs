@@ -1,0 +1,257 @@
+//! The trait and the values that cross it.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use tidemark_model::{Event, LinkId, Participation, RecurrenceId};
+use uuid::Uuid;
+
+use crate::error::MailboxError;
+
+macro_rules! opaque {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Keeps the server's text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The server's text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({} bytes)", stringify!($name), self.0.len())
+            }
+        }
+    };
+}
+
+opaque!(
+    /// The server's id of an item. It changes when the item moves.
+    RemoteId
+);
+opaque!(
+    /// The server's version of an item.
+    ChangeKey
+);
+opaque!(
+    /// Where reading of changes goes on: the server's sync state. May be hundreds of KB.
+    Cursor
+);
+
+/// An item in one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteRef {
+    /// Which item.
+    pub id: RemoteId,
+    /// In which version.
+    pub change_key: ChangeKey,
+}
+
+/// What we write on every item that we create, so that it is recognised after an unclear answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The pairing that it belongs to.
+    pub link: LinkId,
+    /// The attempt that made it.
+    pub intent: Uuid,
+    /// Lease epoch of that attempt.
+    pub epoch: u64,
+}
+
+/// Whose copy of a meeting an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyRole {
+    /// Nobody else is on it.
+    Appointment,
+    /// The owner of the mailbox organises.
+    Organizer,
+    /// The owner was invited; edits stay in this copy.
+    Attendee,
+}
+
+/// An appointment as the server holds it; a series comes whole, with its exceptions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteEvent {
+    /// Which item, in which version.
+    pub reference: RemoteRef,
+    /// What it says.
+    pub event: Event,
+    /// Our stamp, if it carries one.
+    pub stamp: Option<Stamp>,
+    /// Whose copy it is.
+    pub role: CopyRole,
+    /// The exceptions of a series by original start, for writing them.
+    pub exceptions: BTreeMap<RecurrenceId, RemoteRef>,
+}
+
+/// One change since a cursor. It says which item, never what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Created or changed: read it.
+    Touched(RemoteRef),
+    /// No longer in the collection: moved or deleted. No proof of deletion.
+    Removed(RemoteId),
+}
+
+/// A page of changes.
+#[derive(Debug, Clone)]
+pub struct ChangePage {
+    /// What changed, in the server's order.
+    pub changes: Vec<Change>,
+    /// Where to go on; to be kept only after the page is dealt with.
+    pub cursor: Cursor,
+    /// Whether more is waiting now.
+    pub more: bool,
+}
+
+/// One item of a read: its neighbours do not suffer from its error.
+pub type ItemRead = Result<RemoteEvent, MailboxError>;
+
+/// Whether the server sends mail for a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailMode {
+    /// Nobody is mailed.
+    Silent,
+    /// Everybody on the item is mailed.
+    All,
+    /// Only those who were added, removed or concerned are mailed.
+    Changed,
+}
+
+/// What a server can and cannot do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Whether a write can be kept silent although people are on the item (EWS yes, Graph no).
+    pub silent_writes: bool,
+    /// Largest number of ids in one read.
+    pub read_items_max: usize,
+    /// Largest page of changes.
+    pub page_items_max: usize,
+}
+
+/// Leave to write, asked before each single request that writes.
+pub trait Permit: Send + Sync {
+    /// Whether one more write may start now: the lease must outlive it.
+    ///
+    /// # Errors
+    /// [`PermitDenied`] when it must not.
+    fn may_write(&self) -> Result<(), PermitDenied>;
+}
+
+/// The lease has not enough time left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease has not enough time left for another write")]
+pub struct PermitDenied;
+
+/// A push subscription as the server confirmed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushSubscription {
+    /// The server's id of it; sensitive.
+    pub id: String,
+    /// Where its events begin.
+    pub watermark: Option<String>,
+}
+
+/// The calendar of one mailbox.
+#[async_trait]
+pub trait Mailbox: Send + Sync {
+    /// What this server can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Changes since `cursor`; without one, everything that is there, newest first.
+    ///
+    /// # Errors
+    /// [`MailboxError`]; a lost cursor is `Resync`.
+    async fn changes(
+        &self,
+        cursor: Option<&Cursor>,
+        items_max: usize,
+    ) -> Result<ChangePage, MailboxError>;
+
+    /// Reads items whole, in the order of `ids`; more ids than one request takes are split.
+    ///
+    /// # Errors
+    /// [`MailboxError`] of the whole request; errors of single items stand in their places, an item
+    /// that is not there as `Gone`.
+    async fn read(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError>;
+
+    /// Items that carry a stamp of this link, wherever in the calendar.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    async fn find_by_stamp(&self, link: LinkId) -> Result<Vec<RemoteRef>, MailboxError>;
+
+    /// Items with this iCalendar UID.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    async fn find_by_uid(&self, uid: &str) -> Result<Vec<RemoteRef>, MailboxError>;
+
+    /// Creates an item with its stamp, a series with all its overrides.
+    ///
+    /// # Errors
+    /// [`MailboxError`]; `Unclear` when it may exist now.
+    async fn create(
+        &self,
+        event: &Event,
+        stamp: &Stamp,
+        mail: MailMode,
+        permit: &dyn Permit,
+    ) -> Result<RemoteRef, MailboxError>;
+
+    /// Writes the properties in which `target` differs from `current`, and no others. For a series:
+    /// the series first, then what was taken out, then what was changed.
+    ///
+    /// # Errors
+    /// [`MailboxError`]; `Conflict` when the item is no longer in the version of `current`.
+    async fn update(
+        &self,
+        current: &RemoteEvent,
+        target: &Event,
+        mail: MailMode,
+        permit: &dyn Permit,
+    ) -> Result<RemoteRef, MailboxError>;
+
+    /// Deletes an item (to Deleted Items); an organiser's meeting is cancelled with `mail`.
+    ///
+    /// # Errors
+    /// [`MailboxError`]; `Gone` when it is not there.
+    async fn delete(
+        &self,
+        target: &RemoteRef,
+        mail: MailMode,
+        permit: &dyn Permit,
+    ) -> Result<(), MailboxError>;
+
+    /// Answers an invitation in the owner's name.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    async fn respond(
+        &self,
+        target: &RemoteRef,
+        answer: Participation,
+        mail: MailMode,
+        permit: &dyn Permit,
+    ) -> Result<RemoteRef, MailboxError>;
+
+    /// Asks the server to post changes of the calendar to `url`.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    async fn subscribe(
+        &self,
+        url: &str,
+        status_minutes: u16,
+    ) -> Result<PushSubscription, MailboxError>;
+}

@@ -1,0 +1,1 @@
+//! The use cases, composed of ports: intake, sync, sweep, renew, deliver, admin.

@@ -1,0 +1,16 @@
+//! State: one table, a queue, secrets.
+//!
+//! [`Table`] is a narrow picture of DynamoDB: single writes with conditions, transactions,
+//! consistent reads, queries within a partition, one sparse index. Everything that the product
+//! keeps is written once above it (`records`), and runs on AWS, embedded and in memory alike.
+
+pub mod queue;
+pub mod secrets;
+pub mod table;
+
+pub use queue::{Message, Queue, Received};
+pub use secrets::Secrets;
+pub use table::{
+    Condition, DueEntry, Item, Key, Order, Page, Span, StoreError, Table, UpdateAction, Value,
+    Write,
+};
