@@ -8,6 +8,6 @@ pub mod port;
 
 pub use error::{Disposition, MailboxError, Scope};
 pub use port::{
-    Capabilities, Change, ChangeKey, ChangePage, CopyRole, Cursor, ItemRead, MailMode, Mailbox,
-    Permit, PermitDenied, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
+    Capabilities, Change, ChangeKey, ChangePage, Cursor, ItemRead, Mailbox, Permit, PermitDenied,
+    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
 };

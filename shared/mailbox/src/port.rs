@@ -4,7 +4,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use tidemark_model::{Event, LinkId, Participation, RecurrenceId};
+use tidemark_model::{CopyRole, Event, LinkId, MailMode, Participation, RecurrenceId};
 use uuid::Uuid;
 
 use crate::error::MailboxError;
@@ -68,17 +68,6 @@ pub struct Stamp {
     pub epoch: u64,
 }
 
-/// Whose copy of a meeting an item is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CopyRole {
-    /// Nobody else is on it.
-    Appointment,
-    /// The owner of the mailbox organises.
-    Organizer,
-    /// The owner was invited; edits stay in this copy.
-    Attendee,
-}
-
 /// An appointment as the server holds it; a series comes whole, with its exceptions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteEvent {
@@ -116,17 +105,6 @@ pub struct ChangePage {
 
 /// One item of a read: its neighbours do not suffer from its error.
 pub type ItemRead = Result<RemoteEvent, MailboxError>;
-
-/// Whether the server sends mail for a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailMode {
-    /// Nobody is mailed.
-    Silent,
-    /// Everybody on the item is mailed.
-    All,
-    /// Only those who were added, removed or concerned are mailed.
-    Changed,
-}
 
 /// What a server can and cannot do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

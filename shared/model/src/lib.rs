@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod ids;
+pub mod meeting;
 pub mod property;
 pub mod recurrence;
 pub mod schedule;
@@ -16,6 +17,7 @@ pub use event::{
     Participation, Person, Privacy, ShowAs,
 };
 pub use ids::{BusinessKey, Kind, LinkId, MailboxId, OrganisationId, SystemId};
+pub use meeting::{CopyRole, MailMode};
 pub use property::{EventPatch, Property, PropertyValue};
 pub use recurrence::{
     OccurrencePatch, Override, Pattern, Range, Recurrence, RecurrenceId, WeekIndex, WeekdaySet,

@@ -126,6 +126,8 @@ impl fmt::Debug for PropertyValue {
 pub struct EventPatch {
     /// iCalendar UID, if given; it is fixed once the item exists.
     pub uid: Option<String>,
+    /// Whether the overrides given are all there are: every other one returns to the rule.
+    pub overrides_complete: bool,
     values: BTreeMap<Property, PropertyValue>,
 }
 
@@ -152,7 +154,7 @@ impl EventPatch {
 
     /// Whether there is no opinion.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.uid.is_none()
+        self.values.is_empty() && self.uid.is_none() && !self.overrides_complete
     }
 }
 
@@ -231,6 +233,9 @@ impl Event {
     pub fn apply_patch(&mut self, patch: &EventPatch) {
         if let Some(uid) = &patch.uid {
             self.uid = Some(uid.clone());
+        }
+        if patch.overrides_complete {
+            self.overrides.clear();
         }
         for value in patch.values() {
             self.apply(value.clone());
