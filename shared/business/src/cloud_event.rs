@@ -1,6 +1,6 @@
 //! CloudEvents 1.0 in structured mode: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -120,7 +120,7 @@ impl CloudEvent {
         organisation: &OrganisationId,
         id: Uuid,
         at: Timestamp,
-        change: ItemChange,
+        change: &ItemChange,
     ) -> Self {
         let ItemChange {
             mailbox_address,
@@ -238,7 +238,8 @@ pub fn escape_segment(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
         }
     }
     escaped
@@ -255,7 +256,7 @@ mod tests {
             &organisation,
             Uuid::from_u128(7),
             "2026-03-02T09:00:00.5Z".parse().unwrap(),
-            ItemChange {
+            &ItemChange {
                 mailbox_address: "alex@tidemark.example".to_owned(),
                 mailbox_id: "m".to_owned(),
                 id: "crm 1/2".to_owned(),
