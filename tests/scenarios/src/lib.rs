@@ -1,1 +1,7 @@
-//! Tests: scenarios.
+//! Scenario and simulation harness: two sides, a virtual clock, faults from a seed.
+//!
+//! The harness runs the real use cases over the deterministic memory store and the in-memory
+//! simulator, single-threaded and in virtual time, so that a seed replays exactly.
+
+pub mod executor;
+pub mod random;
