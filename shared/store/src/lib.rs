@@ -4,6 +4,8 @@
 //! consistent reads, queries within a partition, one sparse index. Everything that the product
 //! keeps is written once above it (`records`), and runs on AWS, embedded and in memory alike.
 
+mod limits;
+pub mod memory;
 pub mod queue;
 pub mod secrets;
 pub mod table;
