@@ -1,0 +1,179 @@
+//! What a plan is made from.
+
+use core::fmt;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use tidemark_model::{CopyRole, Event, EventPatch, Zone};
+
+use crate::profile::Profile;
+
+/// One of the two sides that are kept equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The mailbox.
+    Exchange,
+    /// The business system.
+    Business,
+}
+
+impl Side {
+    /// The word that the border uses for it: `exchange` or `business`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exchange => "exchange",
+            Self::Business => "business",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Exchange => Self::Business,
+            Self::Business => Self::Exchange,
+        }
+    }
+}
+
+/// The last common state of a link, as each side holds it.
+///
+/// They are two because borders lose detail: priority 3 is 3 to the business system and "high",
+/// read back as 1, in Exchange. Each side is compared with its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// As last read back from Exchange.
+    pub exchange: Event,
+    /// As the business system last knew it.
+    pub business: Event,
+    /// Where the item was made.
+    pub born: Side,
+    /// Whether the business system knows that it exists; not so for what E10 left out.
+    pub announced: bool,
+}
+
+/// What is known of one item, and by which rules it is to be dealt with.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanInput<'a> {
+    /// The pairing.
+    pub link: LinkView<'a>,
+    /// What was seen in Exchange.
+    pub exchange: ExchangeView<'a>,
+    /// Changes of the business system that wait, in order of acceptance.
+    pub business: &'a [BusinessChange],
+    /// The rules.
+    pub profile: &'a Profile,
+    /// The mailbox.
+    pub mailbox: &'a MailboxFacts,
+    /// A write of ours that may have been carried out in part.
+    pub unfinished: Option<&'a Unfinished>,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+/// What the store knows of the pairing.
+#[derive(Debug, Clone, Copy)]
+pub enum LinkView<'a> {
+    /// Nothing: the item was never dealt with.
+    New,
+    /// Both sides have it.
+    Linked(&'a Base),
+    /// It is private: copies of its content were purged.
+    Private {
+        /// Where the item was made.
+        born: Side,
+        /// Whether the business system knows that it exists.
+        announced: bool,
+    },
+    /// It was deleted.
+    Tombstone {
+        /// On which side.
+        by: Side,
+        /// When that was noticed.
+        at: Timestamp,
+    },
+}
+
+/// What was seen in Exchange.
+#[derive(Debug, Clone, Copy)]
+pub enum ExchangeView<'a> {
+    /// It was not looked for, since it is not linked to anything there.
+    NotLooked,
+    /// It is there.
+    Present {
+        /// What it says.
+        event: &'a Event,
+        /// Whose copy it is.
+        role: CopyRole,
+        /// What our stamp on it says.
+        stamped: StampView,
+    },
+    /// Proved by asking for it by its id: it does not exist. The only proof of a delete (N11).
+    Gone,
+    /// Out of the selection or the folder, or not readable now. Never a delete.
+    Hidden,
+}
+
+/// What our stamp on an item says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StampView {
+    /// There is none.
+    None,
+    /// It is the item of this link.
+    Ours,
+    /// It carries this link's id from another attempt than the linked item's: a create of ours that
+    /// arrived late.
+    Late,
+}
+
+/// One change of the business system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusinessChange {
+    /// Its number in the order of acceptance within the mailbox.
+    pub number: u64,
+    /// What is wanted.
+    pub change: BusinessOperation,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Whether it demanded a version (`If-Match`) that is no longer the current one.
+    pub if_match_failed: bool,
+}
+
+/// What the business system wants of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BusinessOperation {
+    /// It is to exist, with these values; what is absent has no opinion.
+    Upsert(EventPatch),
+    /// It is not to exist.
+    Delete,
+}
+
+/// A write of ours that was begun and not seen to end. One update of a series is several requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// What was to be in Exchange when it was done.
+    pub target: Event,
+}
+
+/// What a plan has to know of the mailbox. `Debug` shows no address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailboxFacts {
+    /// Its own addresses, aliases included, lower case. Nobody is mailed at these.
+    pub addresses: BTreeSet<String>,
+    /// Addresses of the organisation's other people, lower case: they make a conference (E5).
+    pub employees: BTreeSet<String>,
+    /// The zone that whole days and floating times are taken in.
+    pub zone: Zone,
+    /// Whether this is the first copy of the mailbox: nobody is mailed for it (N10).
+    pub first_copy: bool,
+}
+
+impl fmt::Debug for MailboxFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailboxFacts")
+            .field("addresses", &self.addresses.len())
+            .field("employees", &self.employees.len())
+            .field("first_copy", &self.first_copy)
+            .finish_non_exhaustive()
+    }
+}
