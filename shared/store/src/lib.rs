@@ -4,10 +4,13 @@
 //! consistent reads, queries within a partition, one sparse index. Everything that the product
 //! keeps is written once above it (`records`), and runs on AWS, embedded and in memory alike.
 
+pub mod dynamo;
 mod limits;
 pub mod memory;
 pub mod queue;
 pub mod secrets;
+pub mod secretsmanager;
+pub mod sqs;
 pub mod table;
 
 pub use queue::{Message, Queue, Received};

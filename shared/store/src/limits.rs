@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::queue::Message;
 use crate::table::{
-    DUE_AT, DUE_SHARD, ITEM_BYTES_MAX, Item, Key, StoreError, TRANSACTION_WRITES_MAX, UpdateAction,
-    Value, Write,
+    DUE_AT, DUE_SHARD, ITEM_BYTES_MAX, Item, Key, StoreError, TRANSACTION_BYTES_MAX,
+    TRANSACTION_WRITES_MAX, UpdateAction, Value, Write,
 };
 
 /// Name of the partition key attribute.
@@ -24,6 +24,9 @@ pub(crate) const SORT_BYTES_MAX: usize = 1024;
 pub(crate) const READ_TOGETHER_MAX: usize = 100;
 
 const ITEM_TOO_LARGE: StoreError = StoreError::TooLarge("an item over 400 KB");
+/// What a transaction over 4 MB is refused with.
+pub(crate) const TRANSACTION_TOO_LARGE: StoreError =
+    StoreError::TooLarge("a transaction over 4 MB");
 
 /// Refuses keys that DynamoDB does not take.
 pub(crate) fn check_key(key: &Key) -> Result<(), StoreError> {
@@ -130,11 +133,18 @@ pub(crate) fn check_transaction(writes: &[Write]) -> Result<(), StoreError> {
         return Err(StoreError::TooLarge("a transaction of over 100 writes"));
     }
     let mut seen = BTreeSet::new();
+    let mut bytes = 0;
     for write in writes {
         check_write(write)?;
+        if let Write::Put { item, .. } = write {
+            bytes += item_bytes(&item.key, &item.attributes);
+        }
         if !seen.insert(write_key(write)) {
             return Err(StoreError::Corrupt("a transaction names an item twice"));
         }
+    }
+    if bytes > TRANSACTION_BYTES_MAX {
+        return Err(TRANSACTION_TOO_LARGE);
     }
     Ok(())
 }

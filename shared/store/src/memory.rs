@@ -213,7 +213,7 @@ impl State {
             .map(|(index, write)| self.decide(index, write))
             .collect::<Result<Vec<_>, _>>()?;
         if effects.iter().map(Effect::bytes).sum::<usize>() > TRANSACTION_BYTES_MAX {
-            return Err(StoreError::TooLarge("a transaction over 4 MB"));
+            return Err(limits::TRANSACTION_TOO_LARGE);
         }
         for effect in effects {
             self.perform(effect);

@@ -1,0 +1,153 @@
+//! Queries.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::schema::DUE_INDEX;
+use super::{Attributes, DynamoTable, failure, value};
+use crate::limits::{PARTITION, SORT};
+use crate::table::{DUE_AT, DUE_SHARD, DueEntry, Key, Order, Page, Span, StoreError};
+
+/// What a query has to ask, once `after` is seen against the span: DynamoDB refuses a start key
+/// that lies outside, and an upper bound below the lower one.
+enum Start {
+    Beginning,
+    After,
+    Nothing,
+}
+
+impl DynamoTable {
+    pub(super) async fn read_page(
+        &self,
+        partition: &str,
+        span: &Span,
+        after: Option<&str>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let start_key = match (decide_start(span, after, order), after) {
+            (Start::Nothing, _) => return Ok(EMPTY),
+            (Start::After, Some(after)) => Some(value::build_key(&Key {
+                partition: partition.to_owned(),
+                sort: after.to_owned(),
+            })),
+            (Start::Beginning | Start::After, _) => None,
+        };
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .expression_attribute_names("#p", PARTITION)
+            .expression_attribute_values(":p", text(partition))
+            .scan_index_forward(order == Order::Ascending)
+            .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start_key);
+        // A key value may not be empty, and what is not named may not be declared.
+        query = match span {
+            Span::Prefix(prefix) if prefix.is_empty() => query.key_condition_expression("#p = :p"),
+            Span::Prefix(prefix) => query
+                .key_condition_expression("#p = :p AND begins_with(#s, :s)")
+                .expression_attribute_names("#s", SORT)
+                .expression_attribute_values(":s", text(prefix)),
+            Span::Between(first, last) if first.is_empty() => query
+                .key_condition_expression("#p = :p AND #s <= :t")
+                .expression_attribute_names("#s", SORT)
+                .expression_attribute_values(":t", text(last)),
+            Span::Between(first, last) => query
+                .key_condition_expression("#p = :p AND #s BETWEEN :s AND :t")
+                .expression_attribute_names("#s", SORT)
+                .expression_attribute_values(":s", text(first))
+                .expression_attribute_values(":t", text(last)),
+        };
+        let output = query.send().await.map_err(|error| failure::plain(&error))?;
+        let items = output.items().iter().map(value::read_item);
+        Ok(Page {
+            items: items.collect::<Result<_, _>>()?,
+            next: output
+                .last_evaluated_key()
+                .filter(|key| !key.is_empty())
+                .map(|key| value::read_text(key, SORT))
+                .transpose()?,
+        })
+    }
+
+    pub(super) async fn read_due(
+        &self,
+        shard: &str,
+        until_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<DueEntry>, StoreError> {
+        let mut entries = Vec::new();
+        let mut start_key = None;
+        while entries.len() < limit && !shard.is_empty() {
+            let left = limit - entries.len();
+            let output = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(DUE_INDEX)
+                .key_condition_expression("#s = :s AND #a <= :a")
+                .expression_attribute_names("#s", DUE_SHARD)
+                .expression_attribute_names("#a", DUE_AT)
+                .expression_attribute_values(":s", text(shard))
+                .expression_attribute_values(":a", AttributeValue::N(until_ms.to_string()))
+                .limit(i32::try_from(left).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start_key)
+                .send()
+                .await
+                .map_err(|error| failure::plain(&error))?;
+            for item in output.items() {
+                entries.push(read_due_entry(item)?);
+            }
+            start_key = output.last_evaluated_key.filter(|key| !key.is_empty());
+            if start_key.is_none() {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+}
+
+const EMPTY: Page = Page {
+    items: Vec::new(),
+    next: None,
+};
+
+fn read_due_entry(item: &Attributes) -> Result<DueEntry, StoreError> {
+    Ok(DueEntry {
+        key: value::read_key(item)?,
+        due_at_ms: value::read_number(item, DUE_AT)?,
+    })
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn decide_start(span: &Span, after: Option<&str>, order: Order) -> Start {
+    if let Span::Between(first, last) = span
+        && (last.is_empty() || first > last)
+    {
+        return Start::Nothing;
+    }
+    let Some(after) = after else {
+        return Start::Beginning;
+    };
+    let (is_before, is_inside) = match span {
+        Span::Prefix(prefix) => (after < prefix.as_str(), after.starts_with(prefix.as_str())),
+        Span::Between(first, last) => (
+            after < first.as_str(),
+            first.as_str() <= after && after <= last.as_str(),
+        ),
+    };
+    match order {
+        _ if after.is_empty() => match order {
+            Order::Ascending => Start::Beginning,
+            Order::Descending => Start::Nothing,
+        },
+        _ if is_inside => Start::After,
+        Order::Ascending if is_before => Start::Beginning,
+        Order::Descending if !is_before => Start::Beginning,
+        Order::Ascending | Order::Descending => Start::Nothing,
+    }
+}
