@@ -4,6 +4,7 @@
 //! this trait; ids and tokens of the server are opaque to them.
 
 pub mod error;
+pub mod ews;
 pub mod port;
 
 pub use error::{Disposition, MailboxError, Scope};

@@ -1,0 +1,256 @@
+//! What went wrong, in the words of the port: transport and HTTP. Codes of EWS are in [`code`].
+
+
+use core::time::Duration;
+
+use http::HeaderMap;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use tidemark_transport::{Delivery, TransportError, TransportFault};
+
+use super::limiter::{BACK_OFF_MAX, Waiting};
+use crate::error::{Disposition, MailboxError, Scope};
+
+/// How long to wait where the server names no time: it is busy.
+const BUSY_WAIT: Duration = Duration::from_secs(30);
+/// How long to wait after a slip that is usually over at once: a cut connection, a failover.
+const SLIP_WAIT: Duration = Duration::from_secs(10);
+/// How long to wait where somebody has to mend the way to the server.
+const PATH_WAIT: Duration = Duration::from_mins(1);
+
+/// What a request does to the mailbox, should it be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing.
+    Read,
+    /// Something that a second, equal request would not do again: the ChangeKey refuses it, or the
+    /// item is gone.
+    Write,
+    /// Something that a second request would do twice.
+    Create,
+}
+
+impl Effect {
+    /// What the caller has to do when nobody knows whether the request was carried out.
+    fn unknown_outcome(self, wait: Duration) -> Disposition {
+        match self {
+            Self::Create => Disposition::Unclear,
+            Self::Read | Self::Write => Disposition::RetryAfter(wait),
+        }
+    }
+}
+
+pub(super) fn error(
+    disposition: Disposition,
+    scope: Scope,
+    code: impl Into<String>,
+    text: impl Into<String>,
+) -> MailboxError {
+    MailboxError {
+        disposition,
+        scope,
+        code: code.into(),
+        text: text.into(),
+    }
+}
+
+/// The error while a back-off lasts.
+pub(super) fn of_waiting(waiting: Waiting) -> MailboxError {
+    error(
+        Disposition::RetryAfter(waiting.remaining),
+        waiting.scope,
+        "backing-off",
+        "Exchange asked to be left alone for a while; nothing is sent until then",
+    )
+}
+
+/// The error when the lease forbids another write.
+pub(super) fn out_of_time() -> MailboxError {
+    error(
+        Disposition::OutOfTime,
+        Scope::Mailbox,
+        "out-of-time",
+        "the run has not enough time left for another write; the next one goes on",
+    )
+}
+
+/// The error of a setting that no header can hold.
+pub(super) fn unfit_header() -> MailboxError {
+    error(
+        Disposition::Reject,
+        Scope::Connection,
+        "setting-unfit",
+        "user name, password or mailbox address holds characters that cannot be sent",
+    )
+}
+
+/// The error of an answer that is not what EWS answers.
+pub(super) fn unreadable(effect: Effect, what: &dyn core::fmt::Display) -> MailboxError {
+    error(
+        effect.unknown_outcome(PATH_WAIT),
+        Scope::Mailbox,
+        "answer-unreadable",
+        format!("the answer is not one of EWS ({what}); check that the URL leads to Exchange.asmx"),
+    )
+}
+
+/// The error of an exchange without an answer.
+pub(super) fn of_transport(fault: &TransportError, effect: Effect) -> MailboxError {
+    let retry = Disposition::RetryAfter;
+    let unknown = match fault.delivery {
+        Delivery::NotSent => retry(SLIP_WAIT),
+        Delivery::Unclear => effect.unknown_outcome(SLIP_WAIT),
+    };
+    let (disposition, scope, code, text) = match fault.fault {
+        TransportFault::BadUrl => (
+            Disposition::Reject,
+            Scope::Connection,
+            "url-refused",
+            "the EWS URL is none, or not https; write it like https://mail.example.com/EWS/Exchange.asmx",
+        ),
+        TransportFault::NameNotFound => (
+            retry(PATH_WAIT),
+            Scope::Connection,
+            "name-not-found",
+            "the host name of the EWS URL has no address; check its spelling and the DNS",
+        ),
+        TransportFault::Unreachable => (
+            retry(PATH_WAIT),
+            Scope::Connection,
+            "unreachable",
+            "nobody answers at the EWS URL; check port, firewall and whether the server runs",
+        ),
+        TransportFault::Tls => (
+            retry(PATH_WAIT),
+            Scope::Connection,
+            "tls-failed",
+            "the TLS handshake failed; check that the port speaks TLS 1.2 or newer",
+        ),
+        TransportFault::UntrustedCertificate => (
+            Disposition::Reject,
+            Scope::Connection,
+            "certificate-untrusted",
+            "the server's certificate is self-signed, expired, for another name or of an unknown authority; \
+             install one from a trusted authority, or upload it or its authority for this connection",
+        ),
+        TransportFault::ForbiddenTarget => (
+            Disposition::Reject,
+            Scope::Connection,
+            "target-forbidden",
+            "the EWS URL leads into a network that is not allowed; have an administrator allow it",
+        ),
+        TransportFault::TimedOut => (
+            unknown,
+            Scope::Mailbox,
+            "timed-out",
+            "Exchange gave no answer in time",
+        ),
+        TransportFault::Cut => (
+            unknown,
+            Scope::Mailbox,
+            "connection-cut",
+            "the connection to Exchange ended before the answer was whole",
+        ),
+        TransportFault::AnswerTooLarge => (
+            match effect {
+                Effect::Read => Disposition::Quarantine,
+                Effect::Write | Effect::Create => unknown,
+            },
+            Scope::Item,
+            ANSWER_TOO_LARGE,
+            "the answer is larger than an appointment can reasonably be; the item is left aside",
+        ),
+    };
+    error(disposition, scope, code, text)
+}
+
+/// The code of an answer beyond its bound; the reader of items asks for fewer at once then.
+pub(super) const ANSWER_TOO_LARGE: &str = "answer-too-large";
+
+/// The error of an HTTP status that carries no SOAP fault.
+pub(super) fn of_status(
+    status: u16,
+    headers: &HeaderMap,
+    now: Timestamp,
+    effect: Effect,
+) -> MailboxError {
+    let named = retry_after(headers, now);
+    let wait = named.unwrap_or(BUSY_WAIT);
+    let (disposition, scope, text) = match status {
+        401 => (Disposition::Authorize, Scope::Connection, challenge_text(headers)),
+        403 => (
+            Disposition::Reject,
+            Scope::Mailbox,
+            "access to EWS is forbidden; check that EWS is enabled for the mailbox and that \
+             EwsAllowList or EwsBlockList does not exclude this product",
+        ),
+        404 | 405 | 410 => (
+            Disposition::Reject,
+            Scope::Connection,
+            "there is no EWS at this URL; it usually ends in /EWS/Exchange.asmx",
+        ),
+        413 => (
+            Disposition::Reject,
+            Scope::Item,
+            "the item is larger than the server takes (maxAllowedContentLength)",
+        ),
+        // Neither is carried out: the request waits in no queue any more.
+        429 | 503 => (
+            Disposition::RetryAfter(wait),
+            Scope::Connection,
+            "the server is overloaded or being maintained",
+        ),
+        300..=399 | 451 => (
+            Disposition::Reject,
+            Scope::Connection,
+            "the server sends us elsewhere; enter the EWS URL that Autodiscover gives for the mailbox",
+        ),
+        500..=599 => (
+            effect.unknown_outcome(wait),
+            Scope::Mailbox,
+            "the server failed without saying why",
+        ),
+        _ => (
+            Disposition::Reject,
+            Scope::Connection,
+            "the server refuses our requests; a proxy in between may be the cause",
+        ),
+    };
+    error(disposition, scope, format!("http-{status}"), text)
+}
+
+fn challenge_text(headers: &HeaderMap) -> &'static str {
+    let mut challenges = headers
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let any = headers.contains_key(WWW_AUTHENTICATE);
+    let basic = challenges.any(|challenge| {
+        challenge
+            .split(',')
+            .any(|part| part.trim_start().to_ascii_lowercase().starts_with("basic"))
+    });
+    if any && !basic {
+        "the server does not offer Basic authentication; switch it on for the EWS virtual directory \
+         (Set-WebServicesVirtualDirectory -BasicAuthentication $true)"
+    } else {
+        "user name or password was not accepted; check both, and whether the account is locked"
+    }
+}
+
+/// Seconds or a date (RFC 9110 10.2.3), at most [`BACK_OFF_MAX`].
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+            Duration::try_from(date.duration_since(now)).unwrap_or_default()
+        }
+    };
+    Some(wait.min(BACK_OFF_MAX))
+}
+
+#[cfg(test)]
+mod tests;
