@@ -9,9 +9,14 @@ pub mod brake;
 pub mod decision;
 pub mod flips;
 pub mod input;
+mod intake;
+mod mail;
+mod merge;
 mod plan;
 pub mod profile;
 pub mod reason;
+mod sameness;
+mod series;
 mod settle;
 
 pub use brake::{BrakeState, Braked, BrakedWhat, charge};
@@ -28,3 +33,6 @@ pub use plan::plan;
 pub use profile::{Budgets, ConflictPolicy, MailRule, Owner, Profile, PropertyClass, StartOfSync};
 pub use reason::{Reason, RefusalCode};
 pub use settle::settle;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! The waiting changes of the business system, folded into one wish, with whose is what.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tidemark_model::{Event, EventPatch, EventStatus, Property, PropertyValue};
+
+use crate::decision::{Loser, LoserValue, Outcome, Verdict};
+use crate::input::{BusinessChange, BusinessOperation};
+use crate::reason::RefusalCode;
+use crate::sameness::FIXED;
+
+/// What all waiting changes together want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Nothing,
+    Upsert,
+    Delete,
+}
+
+/// The waiting changes, applied to each other in order.
+pub(crate) struct Intake {
+    pub(crate) wish: Wish,
+    pub(crate) patch: EventPatch,
+    /// When the last one was accepted.
+    pub(crate) accepted_at: Option<Timestamp>,
+    /// Whether the wish to delete is a cancellation.
+    pub(crate) cancelled: bool,
+    authors: BTreeMap<Property, (u64, Timestamp)>,
+    live: Vec<u64>,
+    refused: BTreeMap<u64, RefusalCode>,
+}
+
+impl Intake {
+    pub(crate) fn read(changes: &[BusinessChange]) -> Self {
+        let mut intake = Self {
+            wish: Wish::Nothing,
+            patch: EventPatch::new(),
+            accepted_at: None,
+            cancelled: false,
+            authors: BTreeMap::new(),
+            live: Vec::new(),
+            refused: BTreeMap::new(),
+        };
+        let mut fresh = false;
+        for change in changes {
+            if change.if_match_failed {
+                intake
+                    .refused
+                    .insert(change.number, RefusalCode::IfMatchFailed);
+                continue;
+            }
+            intake.live.push(change.number);
+            intake.accepted_at = Some(change.accepted_at);
+            match &change.change {
+                BusinessOperation::Upsert(patch) => {
+                    fresh |= intake.wish == Wish::Delete;
+                    intake.wish = Wish::Upsert;
+                    intake.add(patch, change);
+                }
+                BusinessOperation::Delete => {
+                    intake.wish = Wish::Delete;
+                    intake.patch = EventPatch::new();
+                    intake.authors.clear();
+                }
+            }
+        }
+        if fresh && intake.wish == Wish::Upsert {
+            intake.forget_the_rest();
+        }
+        if intake.patch.get(Property::Status)
+            == Some(&PropertyValue::Status(EventStatus::Cancelled))
+        {
+            intake.wish = Wish::Delete;
+            intake.cancelled = true;
+        }
+        intake
+    }
+
+    /// Whether any change is still to be decided.
+    pub(crate) fn is_live(&self) -> bool {
+        !self.live.is_empty()
+    }
+
+    /// Refuses every change that is still to be decided.
+    pub(crate) fn refuse(&mut self, code: RefusalCode) {
+        for number in self.live.drain(..) {
+            self.refused.insert(number, code);
+        }
+        self.wish = Wish::Nothing;
+        self.patch = EventPatch::new();
+    }
+
+    /// When the opinion on a property was accepted.
+    pub(crate) fn stated_at(&self, property: Property) -> Option<Timestamp> {
+        self.authors
+            .get(&property)
+            .map(|(_, at)| *at)
+            .or(self.accepted_at)
+    }
+
+    /// What is said of one property; a complete list of overrides speaks of the absent ones too.
+    pub(crate) fn opinion(&self, property: Property) -> Option<PropertyValue> {
+        match (self.patch.get(property), property) {
+            (Some(value), _) => Some(value.clone()),
+            (None, Property::Override(id)) if self.patch.overrides_complete => {
+                Some(PropertyValue::Override(id, None))
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// One outcome per change, in order; losers go to the change that they concern.
+    pub(crate) fn outcomes(&self, losers: &[Loser], held: bool) -> Vec<Outcome> {
+        let mut verdicts: BTreeMap<u64, Verdict> = self
+            .refused
+            .iter()
+            .map(|(number, code)| (*number, Verdict::refused(*code)))
+            .collect();
+        for number in &self.live {
+            let own: Vec<Loser> = losers
+                .iter()
+                .filter(|loser| self.author(loser) == Some(*number))
+                .cloned()
+                .collect();
+            let verdict = if held {
+                Verdict::Held
+            } else if own.is_empty() {
+                Verdict::Applied
+            } else {
+                Verdict::Conflict { losers: own }
+            };
+            verdicts.insert(*number, verdict);
+        }
+        verdicts
+            .into_iter()
+            .map(|(number, verdict)| Outcome { number, verdict })
+            .collect()
+    }
+
+    fn author(&self, loser: &Loser) -> Option<u64> {
+        let known = match &loser.value {
+            LoserValue::Property(value) => self
+                .authors
+                .get(&value.property())
+                .map(|(number, _)| *number),
+            LoserValue::Delete => None,
+        };
+        known.or(self.live.last().copied())
+    }
+
+    fn add(&mut self, patch: &EventPatch, change: &BusinessChange) {
+        if patch.overrides_complete {
+            self.drop_overrides();
+        }
+        if patch.uid.is_some() {
+            self.patch.uid.clone_from(&patch.uid);
+        }
+        for value in patch.values() {
+            self.authors
+                .insert(value.property(), (change.number, change.accepted_at));
+            self.patch.set(value.clone());
+        }
+    }
+
+    /// A complete list of overrides replaces what was said of single ones before.
+    fn drop_overrides(&mut self) {
+        let mut rest = EventPatch::new();
+        rest.uid.clone_from(&self.patch.uid);
+        rest.overrides_complete = true;
+        for value in self.patch.values() {
+            if !matches!(value, PropertyValue::Override(..)) {
+                rest.set(value.clone());
+            }
+        }
+        self.patch = rest;
+    }
+
+    /// After a delete, what is sent again is the whole item: what it does not say is cleared.
+    fn forget_the_rest(&mut self) {
+        let Some(PropertyValue::Schedule(schedule, _)) = self.patch.get(Property::Schedule) else {
+            return;
+        };
+        let empty = Event::new(schedule.clone());
+        self.patch.overrides_complete = true;
+        for property in FIXED {
+            if property != Property::MyParticipation && self.patch.get(property).is_none() {
+                self.patch.set(empty.value(property));
+            }
+        }
+    }
+}

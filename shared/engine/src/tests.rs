@@ -1,0 +1,368 @@
+//! The rules as a table, and the laws that hold for every input.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::date;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use tidemark_model::{
+    Attendee, AttendeeRole, CopyRole, Event, EventPatch, MailMode, Participation, Pattern, Privacy,
+    Property, PropertyValue, Range, Recurrence, RecurrenceId, Schedule, Zone,
+};
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn facts() -> MailboxFacts {
+    MailboxFacts {
+        addresses: BTreeSet::from(["me@x.example".to_owned()]),
+        employees: BTreeSet::from(["colleague@x.example".to_owned()]),
+        zone: Zone::utc(),
+        first_copy: false,
+    }
+}
+
+fn event(title: &str) -> Event {
+    let start = date(2030, 1, 7).at(9, 0, 0, 0);
+    let schedule =
+        Schedule::timed(start, Zone::utc(), SignedDuration::from_hours(1), None).unwrap();
+    let mut event = Event::new(schedule);
+    event.title = Some(title.to_owned());
+    event
+}
+
+fn invite(event: &mut Event, address: &str) {
+    event.attendees.insert(
+        address.to_owned(),
+        Attendee {
+            name: None,
+            role: AttendeeRole::Required,
+            participation: Participation::NeedsAction,
+        },
+    );
+}
+
+fn base(event: &Event) -> Base {
+    Base {
+        exchange: event.clone(),
+        business: event.clone(),
+        born: Side::Exchange,
+        announced: true,
+    }
+}
+
+fn upsert(values: Vec<PropertyValue>) -> Vec<BusinessChange> {
+    let mut patch = EventPatch::new();
+    for value in values {
+        patch.set(value);
+    }
+    vec![change(BusinessOperation::Upsert(patch))]
+}
+
+fn change(operation: BusinessOperation) -> BusinessChange {
+    BusinessChange {
+        number: 1,
+        change: operation,
+        accepted_at: at(0),
+        if_match_failed: false,
+    }
+}
+
+fn title(text: &str) -> PropertyValue {
+    PropertyValue::Title(Some(text.to_owned()))
+}
+
+fn location(text: &str) -> PropertyValue {
+    PropertyValue::Location(Some(text.to_owned()))
+}
+
+fn present(event: &Event, role: CopyRole) -> ExchangeView<'_> {
+    ExchangeView::Present {
+        event,
+        role,
+        stamped: StampView::Ours,
+    }
+}
+
+fn run(
+    link: LinkView<'_>,
+    exchange: ExchangeView<'_>,
+    business: &[BusinessChange],
+    profile: &Profile,
+    unfinished: Option<&Unfinished>,
+) -> Decision {
+    plan(&PlanInput {
+        link,
+        exchange,
+        business,
+        profile,
+        mailbox: &facts(),
+        unfinished,
+        now: at(100),
+    })
+}
+
+fn plain(link: LinkView<'_>, remote: &Event, business: &[BusinessChange]) -> Decision {
+    let view = present(remote, CopyRole::Appointment);
+    run(link, view, business, &Profile::default(), None)
+}
+
+#[test]
+fn different_properties_merge_without_conflict() {
+    let base = base(&event("a"));
+    let decision = plain(
+        LinkView::Linked(&base),
+        &event("b"),
+        &upsert(vec![location("room")]),
+    );
+    let ExchangeAction::Update { target, mail } = &decision.exchange else {
+        panic!("{}", decision.explain());
+    };
+    assert_eq!(target.title.as_deref(), Some("b"));
+    assert_eq!(target.location.as_deref(), Some("room"));
+    assert_eq!(*mail, MailMode::Silent);
+    assert_eq!(decision.outcomes[0].verdict, Verdict::Applied);
+    let told = vec![Property::Title];
+    assert_eq!(decision.business, Some(News::Updated { properties: told }));
+}
+
+#[test]
+fn the_loser_of_a_conflict_is_kept() {
+    let base = base(&event("a"));
+    let decision = plain(
+        LinkView::Linked(&base),
+        &event("b"),
+        &upsert(vec![title("c")]),
+    );
+    let losers = vec![Loser {
+        side: Side::Business,
+        value: LoserValue::Property(title("c")),
+    }];
+    assert_eq!(decision.outcomes[0].verdict, Verdict::Conflict { losers });
+    assert_eq!(decision.exchange, ExchangeAction::None);
+}
+
+#[test]
+fn an_edit_beats_a_delete_both_ways() {
+    let base = base(&event("a"));
+    let link = LinkView::Linked(&base);
+    let delete = [change(BusinessOperation::Delete)];
+    let kept = plain(link, &event("b"), &delete);
+    assert_eq!(kept.exchange, ExchangeAction::None);
+    assert_eq!(kept.business, Some(News::Created));
+    let profile = Profile::default();
+    let edit = upsert(vec![title("c")]);
+    let again = run(link, ExchangeView::Gone, &edit, &profile, None);
+    assert_eq!(again.exchange.code(), "create");
+    let restated = upsert(vec![title("a")]);
+    let gone = run(link, ExchangeView::Gone, &restated, &profile, None);
+    assert_eq!(gone.business, Some(News::Deleted));
+    assert_eq!(gone.outcomes[0].verdict.code(), "refused");
+}
+
+#[test]
+fn only_proof_deletes() {
+    let base = base(&event("a"));
+    let link = LinkView::Linked(&base);
+    let profile = Profile::default();
+    assert!(run(link, ExchangeView::Hidden, &[], &profile, None).is_quiet());
+    let gone = run(link, ExchangeView::Gone, &[], &profile, None);
+    assert_eq!((gone.business, gone.cost.deletes), (Some(News::Deleted), 1));
+}
+
+#[test]
+fn mail_rules_decide_before_a_write() {
+    let mut meeting = event("a");
+    invite(&mut meeting, "guest@y.example");
+    invite(&mut meeting, "me@x.example");
+    let base = base(&meeting);
+    let edit = upsert(vec![title("b")]);
+    for (mail, code, mode) in [
+        (MailRule::Hold, "hold", MailMode::Silent),
+        (MailRule::Send, "update", MailMode::All),
+        (MailRule::WithoutAttendees, "update", MailMode::Silent),
+    ] {
+        let profile = Profile {
+            mail,
+            ..Profile::default()
+        };
+        let view = present(&meeting, CopyRole::Organizer);
+        let decision = run(LinkView::Linked(&base), view, &edit, &profile, None);
+        assert_eq!(
+            (decision.exchange.code(), decision.exchange.mail()),
+            (code, mode)
+        );
+        assert_eq!(decision.forecast.count(), 1);
+        assert!(!format!("{decision:?}").contains("guest"));
+    }
+}
+
+#[test]
+fn an_invitation_takes_only_an_answer() {
+    let mut invitation = event("a");
+    invitation.my_participation = Some(Participation::NeedsAction);
+    let base = base(&invitation);
+    let link = LinkView::Linked(&base);
+    let profile = Profile::default();
+    let view = present(&invitation, CopyRole::Attendee);
+    let refused = run(link, view, &upsert(vec![title("b")]), &profile, None);
+    assert_eq!(refused.outcomes[0].verdict.code(), "refused");
+    assert_eq!(refused.exchange, ExchangeAction::None);
+    let yes = PropertyValue::MyParticipation(Some(Participation::Accepted));
+    let answered = run(link, view, &upsert(vec![yes]), &profile, None);
+    assert_eq!(answered.exchange.code(), "respond");
+}
+
+#[test]
+fn a_finer_priority_survives() {
+    let base = base(&event("a"));
+    let edit = upsert(vec![PropertyValue::Priority(3)]);
+    let decision = plain(LinkView::Linked(&base), &event("a"), &edit);
+    let mut read_back = event("a");
+    read_back.priority = 1;
+    let LinkAfter::Linked(after) = settle(&decision, Some(&read_back)) else {
+        panic!("not linked");
+    };
+    assert_eq!((after.exchange.priority, after.business.priority), (1, 3));
+    assert!(plain(LinkView::Linked(&after), &read_back, &[]).is_quiet());
+}
+
+#[test]
+fn a_cut_off_series_write_is_carried_on() {
+    let rule = Recurrence {
+        pattern: Pattern::Daily { interval: 1 },
+        range: Range::Count(10),
+    };
+    let mut old = event("a");
+    old.recurrence = Some(rule);
+    let id = RecurrenceId::new(date(2030, 1, 9).at(9, 0, 0, 0));
+    old.overrides.insert(id, tidemark_model::Override::Excluded);
+    let base = base(&old);
+    let longer = Recurrence {
+        pattern: Pattern::Daily { interval: 1 },
+        range: Range::Count(12),
+    };
+    let edit = upsert(vec![PropertyValue::Schedule(
+        old.schedule.clone(),
+        Some(longer),
+    )]);
+    let first = plain(LinkView::Linked(&base), &old, &edit);
+    let ExchangeAction::Update { target, .. } = first.exchange else {
+        panic!("no update");
+    };
+    let mut half = (*target).clone();
+    half.overrides.clear();
+    let begun = Unfinished {
+        target: (*target).clone(),
+    };
+    let view = present(&half, CopyRole::Appointment);
+    let profile = Profile::default();
+    let second = run(LinkView::Linked(&base), view, &edit, &profile, Some(&begun));
+    let ExchangeAction::Update { target: again, .. } = &second.exchange else {
+        panic!("{}", second.explain());
+    };
+    assert_eq!(*again, target);
+    assert_eq!(second.business, None);
+}
+
+#[test]
+fn the_brake_keeps_its_budget() {
+    let budgets = Budgets::default();
+    let cost = BrakeCost {
+        deletes: 50,
+        mails: 0,
+    };
+    let state = charge(BrakeState::default(), cost, budgets, at(0)).unwrap();
+    let one = BrakeCost {
+        deletes: 1,
+        mails: 0,
+    };
+    assert!(charge(state, one, budgets, at(1)).is_err());
+    assert!(charge(state, BrakeCost::default(), budgets, at(1)).is_ok());
+    assert!(charge(state, one, budgets, at(3600)).is_ok());
+}
+
+#[test]
+fn a_fight_is_held() {
+    let base = base(&event("a"));
+    let decision = plain(
+        LinkView::Linked(&base),
+        &event("a"),
+        &upsert(vec![title("b")]),
+    );
+    let sides = [Side::Business, Side::Exchange];
+    let flips: FlipCounter = (0..6)
+        .map(|n| {
+            (
+                Property::Title,
+                at(n),
+                sides[usize::try_from(n % 2).unwrap()],
+            )
+        })
+        .collect();
+    assert_eq!(
+        guard_loop(decision.clone(), &flips, at(7)).exchange.code(),
+        "hold"
+    );
+    assert_eq!(guard_loop(decision.clone(), &flips, at(9000)), decision);
+}
+
+proptest! {
+    /// Whatever is changed where: no change is lost unreported, and a second plan is quiet.
+    #[test]
+    fn no_change_is_lost_and_a_second_plan_is_quiet(
+        remote in "[abc]", wanted in "[abc]", room in "[abc]", business_wins: bool,
+    ) {
+        let base = base(&event("a"));
+        let now_remote = event(&remote);
+        let profile = Profile {
+            conflicts: if business_wins { ConflictPolicy::BusinessWins } else { ConflictPolicy::ExchangeWins },
+            ..Profile::default()
+        };
+        let view = present(&now_remote, CopyRole::Appointment);
+        let edit = upsert(vec![title(&wanted), location(&room)]);
+        let decision = run(LinkView::Linked(&base), view, &edit, &profile, None);
+        let target = match &decision.exchange {
+            ExchangeAction::Update { target, .. } => (**target).clone(),
+            _ => now_remote.clone(),
+        };
+        let lost = match &decision.outcomes[0].verdict {
+            Verdict::Conflict { losers } => losers.clone(),
+            _ => Vec::new(),
+        };
+        for (text, side) in [(&remote, Side::Exchange), (&wanted, Side::Business)] {
+            let reported = lost.contains(&Loser { side, value: LoserValue::Property(title(text)) });
+            prop_assert!(text == "a" || target.title.as_ref() == Some(text) || reported);
+        }
+        prop_assert_eq!(target.location.as_ref(), Some(&room));
+        let LinkAfter::Linked(after) = settle(&decision, Some(&target)) else { panic!("not linked") };
+        prop_assert_eq!(&after.business, &after.exchange);
+        prop_assert!(plain(LinkView::Linked(&after), &target, &[]).is_quiet());
+    }
+
+    /// Nothing of a private item is told or remembered, whatever the business system wants.
+    #[test]
+    fn private_never_leaks(secret in "[b-z]{3}", wanted in proptest::option::of("[abc]"), linked: bool) {
+        let mut remote = event(&secret);
+        remote.privacy = Privacy::Private;
+        let base = base(&event("a"));
+        let link = if linked { LinkView::Linked(&base) } else { LinkView::New };
+        let public = PropertyValue::Privacy(Privacy::Public);
+        let edit = wanted.map_or_else(Vec::new, |text| upsert(vec![title(&text), public]));
+        let decision = plain(link, &remote, &edit);
+        prop_assert_eq!(&decision.business, &None);
+        let forgotten = matches!(decision.base, BaseAfter::Private { .. });
+        prop_assert!(forgotten);
+        if let ExchangeAction::Update { target, .. } = &decision.exchange {
+            prop_assert_eq!(target.privacy, Privacy::Private);
+        }
+        for outcome in &decision.outcomes {
+            if let Verdict::Conflict { losers } = &outcome.verdict {
+                prop_assert!(losers.iter().all(|loser| loser.side == Side::Business));
+            }
+        }
+    }
+}
