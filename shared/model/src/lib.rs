@@ -20,7 +20,8 @@ pub use ids::{BusinessKey, Kind, LinkId, MailboxId, OrganisationId, SystemId};
 pub use meeting::{CopyRole, MailMode};
 pub use property::{EventPatch, Property, PropertyValue};
 pub use recurrence::{
-    OccurrencePatch, Override, Pattern, Range, Recurrence, RecurrenceId, WeekIndex, WeekdaySet,
+    OccurrencePatch, Override, Pattern, Range, Recurrence, RecurrenceError, RecurrenceId,
+    WeekIndex, WeekdaySet,
 };
 pub use schedule::{Schedule, ScheduleError};
-pub use zone::{Zone, ZoneError, ZoneRules};
+pub use zone::{DaylightRules, YearlyMoment, Zone, ZoneError, ZoneRules};

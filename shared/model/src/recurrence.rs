@@ -8,6 +8,12 @@ use jiff::civil::{Date, DateTime, Time, Weekday};
 use crate::event::{Attendee, Body, ShowAs};
 use crate::schedule::Schedule;
 
+pub use self::expand::{COMPARED_STARTS_MAX, INTERVAL_MAX, RecurrenceError};
+
+mod expand;
+#[cfg(test)]
+mod tests;
+
 /// The rule of a series. It starts with the event's own start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recurrence {
