@@ -218,7 +218,7 @@ impl Merged {
     fn apply(&mut self, sides: &Sides<'_>, property: Property, say: Say) {
         let opinion = sides.opinion(property);
         match (say, opinion) {
-            (Say::Nobody, _) => {}
+            (Say::Nobody, _) | (Say::Business | Say::Agreed | Say::Conflict(_), None) => {}
             (Say::Continue, _) => self.carry_on(sides, property),
             (Say::Exchange, _) => self.take_exchange(sides, property),
             (Say::Business, Some(value)) => self.take_business(sides, value),
@@ -248,7 +248,6 @@ impl Merged {
                     Side::Business => self.take_business(sides, value),
                 }
             }
-            (Say::Business | Say::Agreed | Say::Conflict(_), None) => {}
         }
     }
 
@@ -314,13 +313,13 @@ impl Merged {
             .collect();
         for id in vanished {
             let property = Property::Override(id);
-            if let Some(value) = sides.intake.patch.get(property) {
-                if self.written.contains(&property) {
-                    self.losers.push(Loser {
-                        side: Side::Business,
-                        value: LoserValue::Property(value.clone()),
-                    });
-                }
+            if let Some(value) = sides.intake.patch.get(property)
+                && self.written.contains(&property)
+            {
+                self.losers.push(Loser {
+                    side: Side::Business,
+                    value: LoserValue::Property(value.clone()),
+                });
             }
             if sides.exchange_changed(property) {
                 self.losers.push(Loser {

@@ -10,7 +10,9 @@ pub(crate) fn same(left: &PropertyValue, right: &PropertyValue) -> bool {
     match (left, right) {
         (PropertyValue::Attendees(a), PropertyValue::Attendees(b)) => same_people(a, b),
         (PropertyValue::Title(a), PropertyValue::Title(b))
-        | (PropertyValue::Location(a), PropertyValue::Location(b)) => text(a) == text(b),
+        | (PropertyValue::Location(a), PropertyValue::Location(b)) => {
+            text(a.as_ref()) == text(b.as_ref())
+        }
         _ => left == right,
     }
 }
@@ -40,8 +42,8 @@ pub(crate) const FIXED: [Property; 12] = [
     Property::MyParticipation,
 ];
 
-fn text(value: &Option<String>) -> &str {
-    value.as_deref().unwrap_or_default()
+fn text(value: Option<&String>) -> &str {
+    value.map(String::as_str).unwrap_or_default()
 }
 
 fn same_people(a: &BTreeMap<String, Attendee>, b: &BTreeMap<String, Attendee>) -> bool {

@@ -38,10 +38,10 @@ pub(super) fn decide(
         LinkView::Linked(base) => Some(base),
         LinkView::New | LinkView::Private { .. } | LinkView::Tombstone { .. } => begun.as_ref(),
     };
-    if intake.wish == Wish::Delete {
-        if let Some(code) = delete_refusal(input, role) {
-            intake.refuse(code);
-        }
+    if intake.wish == Wish::Delete
+        && let Some(code) = delete_refusal(input, role)
+    {
+        intake.refuse(code);
     }
     let protected = base.is_some_and(|base| is_protected(input, base));
     let deleting = intake.wish == Wish::Delete;
