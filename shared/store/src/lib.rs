@@ -4,6 +4,7 @@
 //! consistent reads, queries within a partition, one sparse index. Everything that the product
 //! keeps is written once above it (`records`), and runs on AWS, embedded and in memory alike.
 
+pub mod conformance;
 pub mod dynamo;
 mod limits;
 pub mod memory;

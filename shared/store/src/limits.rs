@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::queue::Message;
 use crate::table::{
-    DUE_AT, DUE_SHARD, ITEM_BYTES_MAX, Item, Key, StoreError, TRANSACTION_BYTES_MAX,
+    Condition, DUE_AT, DUE_SHARD, ITEM_BYTES_MAX, Item, Key, StoreError, TRANSACTION_BYTES_MAX,
     TRANSACTION_WRITES_MAX, UpdateAction, Value, Write,
 };
 
@@ -90,13 +90,48 @@ pub(crate) fn check_size(
 
 /// Refuses a write that can be told to be wrong without looking at what is stored.
 pub(crate) fn check_write(write: &Write) -> Result<(), StoreError> {
-    match write {
-        Write::Put { item, .. } => check_item(item),
-        Write::Delete { key, .. } | Write::Check { key, .. } => check_key(key),
-        Write::Update { key, actions, .. } => {
-            check_key(key)?;
-            check_actions(actions)
+    let condition = match write {
+        Write::Put { item, condition } => {
+            check_item(item)?;
+            condition.as_ref()
         }
+        Write::Delete { key, condition } => {
+            check_key(key)?;
+            condition.as_ref()
+        }
+        Write::Check { key, condition } => {
+            check_key(key)?;
+            Some(condition)
+        }
+        Write::Update {
+            key,
+            actions,
+            condition,
+        } => {
+            check_key(key)?;
+            check_actions(actions)?;
+            condition.as_ref()
+        }
+    };
+    condition.map_or(Ok(()), check_condition)
+}
+
+/// Refuses an order between flags, as DynamoDB does ("incorrect operand type for operator"); not
+/// every emulator does.
+fn check_condition(condition: &Condition) -> Result<(), StoreError> {
+    match condition {
+        Condition::Less(_, Value::Flag(_))
+        | Condition::AtMost(_, Value::Flag(_))
+        | Condition::Greater(_, Value::Flag(_)) => Err(StoreError::Corrupt("a flag has no order")),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().try_for_each(check_condition),
+        Condition::Exists
+        | Condition::Absent
+        | Condition::Has(_)
+        | Condition::Lacks(_)
+        | Condition::Equals(..)
+        | Condition::Less(..)
+        | Condition::AtMost(..)
+        | Condition::Greater(..) => Ok(()),
     }
 }
 

@@ -225,7 +225,7 @@ impl State {
         let key = limits::write_key(write);
         let existing = self.attributes(key);
         let require = |condition: Option<&Condition>| match condition {
-            Some(condition) if !condition::holds(condition, existing)? => {
+            Some(condition) if !condition::holds(condition, existing) => {
                 Err(StoreError::ConditionFailed {
                     index,
                     existing: self.item(key).map(Box::new),

@@ -7,35 +7,22 @@ use crate::limits;
 use crate::table::{Condition, StoreError, UpdateAction, Value};
 
 /// Whether the condition holds for an item, or for its absence.
-///
-/// # Errors
-/// [`StoreError::Corrupt`] when a flag is to be ordered, which DynamoDB refuses.
-pub(super) fn holds(
-    condition: &Condition,
-    item: Option<&BTreeMap<String, Value>>,
-) -> Result<bool, StoreError> {
+pub(super) fn holds(condition: &Condition, item: Option<&BTreeMap<String, Value>>) -> bool {
     let value = |name: &String| item.and_then(|attributes| attributes.get(name));
-    let ordering = |name: &String, operand: &Value| match operand {
-        Value::Flag(_) => Err(StoreError::Corrupt("a flag has no order")),
-        _ => Ok(value(name).and_then(|value| compare(value, operand))),
-    };
-    Ok(match condition {
+    let ordering =
+        |name: &String, operand: &Value| value(name).and_then(|value| compare(value, operand));
+    match condition {
         Condition::Exists => item.is_some(),
         Condition::Absent => item.is_none(),
         Condition::Has(name) => value(name).is_some(),
         Condition::Lacks(name) => value(name).is_none(),
         Condition::Equals(name, operand) => value(name) == Some(operand),
-        Condition::Less(name, operand) => ordering(name, operand)? == Some(Ordering::Less),
-        Condition::AtMost(name, operand) => ordering(name, operand)?.is_some_and(Ordering::is_le),
-        Condition::Greater(name, operand) => ordering(name, operand)? == Some(Ordering::Greater),
-        // Every part is looked at, since a part that DynamoDB refuses makes it refuse the whole.
-        Condition::All(parts) => parts
-            .iter()
-            .try_fold(true, |all, part| Ok(holds(part, item)? && all))?,
-        Condition::Any(parts) => parts
-            .iter()
-            .try_fold(false, |any, part| Ok(holds(part, item)? || any))?,
-    })
+        Condition::Less(name, operand) => ordering(name, operand) == Some(Ordering::Less),
+        Condition::AtMost(name, operand) => ordering(name, operand).is_some_and(Ordering::is_le),
+        Condition::Greater(name, operand) => ordering(name, operand) == Some(Ordering::Greater),
+        Condition::All(parts) => parts.iter().all(|part| holds(part, item)),
+        Condition::Any(parts) => parts.iter().any(|part| holds(part, item)),
+    }
 }
 
 /// Values of different types have no order. Text goes by its UTF-8 bytes, as in Rust.
