@@ -8,6 +8,12 @@ use jiff::Timestamp;
 use crate::recurrence::{Override, Recurrence, RecurrenceId};
 use crate::schedule::Schedule;
 
+pub use self::series::Instance;
+
+mod series;
+#[cfg(test)]
+mod tests;
+
 /// An appointment or meeting; a series is one event with a rule and overrides.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {

@@ -7,14 +7,15 @@
 pub mod event;
 pub mod ids;
 pub mod meeting;
+pub mod normalise;
 pub mod property;
 pub mod recurrence;
 pub mod schedule;
 pub mod zone;
 
 pub use event::{
-    Attachment, Attendee, AttendeeRole, Body, BodyFormat, Event, EventStatus, OnlineMeeting,
-    Participation, Person, Privacy, ShowAs,
+    Attachment, Attendee, AttendeeRole, Body, BodyFormat, Event, EventStatus, Instance,
+    OnlineMeeting, Participation, Person, Privacy, ShowAs,
 };
 pub use ids::{BusinessKey, Kind, LinkId, MailboxId, OrganisationId, SystemId};
 pub use meeting::{CopyRole, MailMode};

@@ -7,6 +7,8 @@ use crate::event::{Attendee, Body, Event, EventStatus, Participation, Privacy, S
 use crate::recurrence::{Override, Recurrence, RecurrenceId};
 use crate::schedule::Schedule;
 
+pub(crate) mod same;
+
 /// The name of a property that merges as one unit.
 ///
 /// Times and rule are one unit; every override is a unit of its own, so that two sides may change
