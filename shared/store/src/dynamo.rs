@@ -129,13 +129,17 @@ impl DynamoTable {
     fn build_write(&self, write: &Write) -> Result<TransactWriteItem, StoreError> {
         let builder = TransactWriteItem::builder();
         Ok(match write {
-            Write::Put { item, condition } => builder.put(self.build_put(item, condition)?),
+            Write::Put { item, condition } => {
+                builder.put(self.build_put(item, condition.as_ref())?)
+            }
             Write::Update {
                 key,
                 actions,
                 condition,
-            } => builder.update(self.build_update(key, actions, condition)?),
-            Write::Delete { key, condition } => builder.delete(self.build_delete(key, condition)?),
+            } => builder.update(self.build_update(key, actions, condition.as_ref())?),
+            Write::Delete { key, condition } => {
+                builder.delete(self.build_delete(key, condition.as_ref())?)
+            }
             Write::Check { key, condition } => {
                 builder.condition_check(self.build_check(key, condition)?)
             }
@@ -143,9 +147,9 @@ impl DynamoTable {
         .build())
     }
 
-    fn build_put(&self, item: &Item, condition: &Option<Condition>) -> Result<Put, StoreError> {
+    fn build_put(&self, item: &Item, condition: Option<&Condition>) -> Result<Put, StoreError> {
         let mut expression = Expression::default();
-        let text = condition.as_ref().and_then(|it| expression.guard(it));
+        let text = condition.and_then(|it| expression.guard(it));
         Put::builder()
             .table_name(&self.name)
             .set_item(Some(value::build_item(item)))
@@ -161,11 +165,11 @@ impl DynamoTable {
         &self,
         key: &Key,
         actions: &[UpdateAction],
-        condition: &Option<Condition>,
+        condition: Option<&Condition>,
     ) -> Result<Update, StoreError> {
         let mut expression = Expression::default();
         let update = expression.update(actions);
-        let guard = condition.as_ref().and_then(|it| expression.guard(it));
+        let guard = condition.and_then(|it| expression.guard(it));
         Update::builder()
             .table_name(&self.name)
             .set_key(Some(value::build_key(key)))
@@ -178,9 +182,9 @@ impl DynamoTable {
             .map_err(|_| NOT_BUILT)
     }
 
-    fn build_delete(&self, key: &Key, condition: &Option<Condition>) -> Result<Delete, StoreError> {
+    fn build_delete(&self, key: &Key, condition: Option<&Condition>) -> Result<Delete, StoreError> {
         let mut expression = Expression::default();
-        let text = condition.as_ref().and_then(|it| expression.guard(it));
+        let text = condition.and_then(|it| expression.guard(it));
         Delete::builder()
             .table_name(&self.name)
             .set_key(Some(value::build_key(key)))

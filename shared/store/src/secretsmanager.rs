@@ -91,9 +91,10 @@ impl Secrets for SecretsManagerSecrets {
             Ok(_) => Ok(()),
             // Somebody else created it in between; theirs becomes the previous version.
             Err(error) if code(&error) == Some("ResourceExistsException") => {
-                match self.put_version(&name, &value).await? {
-                    true => Ok(()),
-                    false => Err(StoreError::Conflict),
+                if self.put_version(&name, &value).await? {
+                    Ok(())
+                } else {
+                    Err(StoreError::Conflict)
                 }
             }
             Err(error) => Err(failure(&error)),
