@@ -25,8 +25,9 @@ impl Pointer {
     /// Keys that are no JSCalendar ids, names or date-times may be addresses or free text: they are
     /// left out, so that the pointer names the map that they stand in.
     pub(crate) fn member(&self, name: &str) -> Self {
+        let plain = name.strip_prefix('@').unwrap_or(name);
         let shown = (1..=TOKEN_BYTES_MAX).contains(&name.len())
-            && name
+            && plain
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-_:./".contains(&b));
         if !shown {

@@ -206,9 +206,3 @@ fn list_details(person: &Map<String, Value>, at: &Pointer, findings: &mut Findin
         }
     }
 }
-
-/// Whether an address would be read back as it is.
-#[cfg(test)]
-pub(crate) fn is_plain_address(text: &str) -> bool {
-    parse_address(text).as_deref() == Some(text)
-}

@@ -91,10 +91,10 @@ fn held_rules_become_their_pattern() {
         ),
         (
             "2026-03-07T09:00:00",
-            json!({ "frequency": "monthly", "byDay": days(&["sa", "su"]), "bySetPosition": [1] }),
+            json!({ "frequency": "monthly", "byDay": days(&["sa", "su"]), "bySetPosition": [2] }),
             Pattern::RelativeMonthly {
                 interval: 1,
-                index: WeekIndex::First,
+                index: WeekIndex::Second,
                 days: WeekdaySet::WEEKEND,
             },
         ),

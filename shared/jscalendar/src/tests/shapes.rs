@@ -142,7 +142,7 @@ fn pattern(start: Date) -> impl Strategy<Value = Pattern> {
     })
     .collect();
     let days = if last { vec![own, 31] } else { vec![own] };
-    let more = btree_set(select(&WEEK[..]), 0..4);
+    let more = vec(select(&WEEK[..]), 0..4);
     prop_oneof![
         (1..50u32).prop_map(|interval| Pattern::Daily { interval }),
         (1..9u32, more, select(&WEEK[..])).prop_map(move |(interval, more, first_day)| {
