@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use tidemark_model::{Event, EventPatch, PropertyValue};
 
-use crate::problem::{Findings, Pointer, Problem};
+use crate::problem::{Findings, Problem};
 use crate::read::{self, Current, Reading, read_checked};
 use crate::rfc7386;
 use crate::write::{Version, WriteOptions, write_event};
@@ -46,18 +46,14 @@ pub fn read_merge_patch(patch: &Value, current: &Event) -> Result<Reading, Vec<P
         ..WriteOptions::default()
     };
     let merged = rfc7386::apply(write_event(current, &options), patch);
-    let touched = Value::Object(touched_members(changes, &merged, &mut findings));
+    let touched = Value::Object(touched_members(changes, &merged));
     let read = read_checked(&touched, known, Some(changes), &mut findings);
-    let read = restrict_overrides(changes, &touched, read, current);
+    let read = restrict_overrides(changes, read, current);
     read::finish(read, findings)
 }
 
 /// The members that a patch names, with their values after it; `null` where they are gone.
-fn touched_members(
-    changes: &Map<String, Value>,
-    merged: &Value,
-    findings: &mut Findings,
-) -> Map<String, Value> {
+fn touched_members(changes: &Map<String, Value>, merged: &Value) -> Map<String, Value> {
     let after = |name: &str| merged.get(name).cloned().unwrap_or(Value::Null);
     let mut touched: Map<String, Value> = changes
         .keys()
@@ -67,10 +63,6 @@ fn touched_members(
         if changes.contains_key(name) && merged.get(beside).is_some() {
             touched.insert(beside.to_owned(), after(beside));
         }
-    }
-    // The old notation has no place left once it is given in the new one, and the reverse.
-    if changes.get("@type").is_some_and(Value::is_null) {
-        findings.ignore(&Pointer::default().member("@type"));
     }
     // A map of overrides is cut down to the entries that the patch names.
     if let Some(Value::Object(named)) = changes.get("recurrenceOverrides") {
@@ -90,7 +82,6 @@ fn touched_members(
 /// Overrides named one by one leave the others alone.
 fn restrict_overrides(
     changes: &Map<String, Value>,
-    touched: &Value,
     mut read: EventPatch,
     current: &Event,
 ) -> EventPatch {
@@ -98,12 +89,7 @@ fn restrict_overrides(
         return read;
     }
     read.overrides_complete = false;
-    // An exclusion of what never occurred says nothing, and neither does the return of what has no
-    // override.
-    let entries = touched
-        .get("recurrenceOverrides")
-        .and_then(Value::as_object);
-    debug_assert!(entries.is_some());
+    // The return of what has no override to the rule says nothing.
     let idle: Vec<_> = read
         .values()
         .filter_map(|value| match value {

@@ -11,8 +11,6 @@ mod state;
 mod text;
 mod zones;
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 use tidemark_model::{Event, EventPatch, PropertyValue, Recurrence, Schedule};
 
@@ -240,10 +238,9 @@ pub(crate) fn fits_depth(value: &Value) -> bool {
     true
 }
 
-/// The names of the members of `item` that any of `names` mentions.
+/// Whether `item` has any of the members `names`.
 pub(crate) fn mentions(item: &Map<String, Value>, names: &[&str]) -> bool {
-    let given: BTreeSet<&str> = item.keys().map(String::as_str).collect();
-    names.iter().any(|name| given.contains(name))
+    names.iter().any(|name| item.contains_key(*name))
 }
 
 /// Reads a text member that must be a string, if it is one.

@@ -29,6 +29,7 @@ fn first_dates(pattern: &Pattern, start: Date, count: usize) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn held_rules_become_their_pattern() {
     let monthly = |interval, day| Pattern::AbsoluteMonthly { interval, day };
     let week = ["mo", "tu", "we", "th", "fr"];
@@ -151,6 +152,7 @@ fn held_rules_become_their_pattern() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn rules_that_exchange_lacks_are_refused_at_their_member() {
     for (rule, member) in [
         (json!({}), "/frequency"),
