@@ -5,11 +5,13 @@
 //! word, Exchange's where it has not.
 
 pub mod event;
+pub mod fingerprint;
 pub mod ids;
 pub mod meeting;
 pub mod normalise;
 pub mod property;
 pub mod recurrence;
+mod redact;
 pub mod schedule;
 pub mod zone;
 
@@ -17,8 +19,9 @@ pub use event::{
     Attachment, Attendee, AttendeeRole, Body, BodyFormat, Event, EventStatus, Instance,
     OnlineMeeting, Participation, Person, Privacy, ShowAs,
 };
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use ids::{BusinessKey, Kind, LinkId, MailboxId, OrganisationId, SystemId};
-pub use meeting::{CopyRole, MailMode};
+pub use meeting::{CopyRole, MailMode, MeetingKey};
 pub use property::{EventPatch, Property, PropertyValue};
 pub use recurrence::{
     OccurrencePatch, Override, Pattern, Range, Recurrence, RecurrenceError, RecurrenceId,
