@@ -112,8 +112,8 @@ impl Zone {
 
     /// The IANA zone whose offsets are these over the years 2025 to 2032, or the rules themselves.
     ///
-    /// Of several fitting zones it is the default of the Windows id that the rules are named
-    /// after, else the first default of the table; `Etc/UTC` where the offset is always zero.
+    /// Of several fitting zones it is the one that the rules are named after, by Windows id or
+    /// IANA name, else the first default of the table; `Etc/UTC` where the offset is always zero.
     pub fn from_rules(rules: ZoneRules) -> Self {
         rules::iana_zone_of(&rules).unwrap_or(Self::Rules(rules))
     }

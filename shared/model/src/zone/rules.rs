@@ -200,7 +200,7 @@ impl Course {
 }
 
 /// The IANA zone with the same offsets over the years of comparison: UTC where there is none,
-/// else the zone whose Windows id is the rules' name, else the first default of the table.
+/// else the zone that the rules are named after, else the first default of the table.
 pub(super) fn iana_zone_of(rules: &ZoneRules) -> Option<Zone> {
     let constant = rules
         .daylight
@@ -210,25 +210,33 @@ pub(super) fn iana_zone_of(rules: &ZoneRules) -> Option<Zone> {
         return Some(Zone::utc());
     }
     let course = rules.course();
-    let fitting = |(_, _, candidate): &&(&str, &str, Course)| candidate.agrees(&course);
-    let named = candidates()
-        .iter()
-        .filter(|(id, _, _)| id.eq_ignore_ascii_case(&rules.name))
-        .find(fitting);
-    named
-        .or_else(|| candidates().iter().find(fitting))
-        .map(|(_, iana, _)| Zone::Iana(IanaZone((*iana).to_owned())))
+    named_zone(&rules.name, &course).or_else(|| {
+        let (iana, _) = candidates()
+            .iter()
+            .find(|(_, candidate)| candidate.agrees(&course))?;
+        Some(Zone::Iana(IanaZone((*iana).to_owned())))
+    })
+}
+
+/// The zone that the rules are named after, if its offsets are these.
+fn named_zone(name: &str, course: &Course) -> Option<Zone> {
+    let named = Zone::from_windows(name, None)
+        .or_else(|_| Zone::parse(name))
+        .ok()?;
+    match &named {
+        Zone::Iana(iana) => Course::of_zone(&iana.time_zone())
+            .agrees(course)
+            .then_some(named),
+        Zone::Rules(_) => None,
+    }
 }
 
 /// The default zone of every Windows id, with its course.
-fn candidates() -> &'static [(&'static str, &'static str, Course)] {
-    static CANDIDATES: OnceLock<Vec<(&'static str, &'static str, Course)>> = OnceLock::new();
+fn candidates() -> &'static [(&'static str, Course)] {
+    static CANDIDATES: OnceLock<Vec<(&'static str, Course)>> = OnceLock::new();
     CANDIDATES.get_or_init(|| {
         windows::defaults()
-            .filter_map(|(id, iana)| {
-                let zone = TimeZone::get(iana).ok()?;
-                Some((id, iana, Course::of_zone(&zone)))
-            })
+            .filter_map(|(_, iana)| Some((iana, Course::of_zone(&TimeZone::get(iana).ok()?))))
             .collect()
     })
 }
