@@ -1,6 +1,5 @@
 //! What went wrong, in the words of the port: transport and HTTP. Codes of EWS are in [`code`].
 
-
 use core::time::Duration;
 
 use http::HeaderMap;
@@ -74,6 +73,76 @@ pub(super) fn out_of_time() -> MailboxError {
         "the run has not enough time left for another write; the next one goes on",
     )
 }
+
+/// The error of a batch of which the server did nothing.
+pub(super) fn stopped() -> MailboxError {
+    error(
+        Disposition::RetryAfter(SLIP_WAIT),
+        Scope::Mailbox,
+        "ErrorBatchProcessingStopped",
+        "the server stopped before the first item",
+    )
+}
+
+/// The error of an item that changed while it was being read in several requests.
+pub(super) fn changed_meanwhile() -> MailboxError {
+    error(
+        Disposition::RetryAfter(SLIP_WAIT),
+        Scope::Item,
+        "changed-meanwhile",
+        "somebody changed the series while it was being read; it is read again",
+    )
+}
+
+/// The error of an override that the rule of its series knows no occurrence for.
+pub(super) fn no_such_occurrence() -> MailboxError {
+    error(
+        Disposition::Reject,
+        Scope::Item,
+        "occurrence-not-in-series",
+        "an override names a date and time at which the series has no occurrence; its key must be \
+         the start that the rule gives",
+    )
+}
+
+/// The error of a series that was written only in part, because of `cause`.
+///
+/// The server dropped all exceptions when the rule was written, so what can be read now is nobody's
+/// will: the same target has to be written again, not merged with.
+pub(super) fn half_written(cause: &MailboxError) -> MailboxError {
+    error(
+        Disposition::Unclear,
+        Scope::Item,
+        HALF_WRITTEN,
+        format!(
+            "the series was written, but not yet all of its occurrences ({}: {}); the rest follows",
+            cause.code, cause.text
+        ),
+    )
+}
+
+/// The error of an answer to an invitation that is none.
+pub(super) fn no_answer() -> MailboxError {
+    error(
+        Disposition::Reject,
+        Scope::Item,
+        "answer-none",
+        "an invitation can be accepted, tentatively accepted or declined, not set back to unanswered",
+    )
+}
+
+/// The error of a write to a version that is no longer the current one.
+pub(super) fn stale() -> MailboxError {
+    error(
+        Disposition::Conflict,
+        Scope::Item,
+        "item-changed",
+        "somebody changed the item meanwhile; it is read and merged again",
+    )
+}
+
+/// Code of a series that was written only in part.
+pub const HALF_WRITTEN: &str = "series-half-written";
 
 /// The error of a setting that no header can hold.
 pub(super) fn unfit_header() -> MailboxError {
@@ -178,7 +247,11 @@ pub(super) fn of_status(
     let named = retry_after(headers, now);
     let wait = named.unwrap_or(BUSY_WAIT);
     let (disposition, scope, text) = match status {
-        401 => (Disposition::Authorize, Scope::Connection, challenge_text(headers)),
+        401 => (
+            Disposition::Authorize,
+            Scope::Connection,
+            challenge_text(headers),
+        ),
         403 => (
             Disposition::Reject,
             Scope::Mailbox,

@@ -1,0 +1,116 @@
+//! What it takes to bring the occurrences of a series where they shall be.
+
+use std::collections::BTreeMap;
+
+use tidemark_model::{Event, OccurrencePatch, Override, RecurrenceId};
+
+/// The writes that a series needs besides its own properties.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct OverridePlan {
+    /// The rule has to be written, though it may be the same: that drops every exception, which is
+    /// the only way to bring a deleted occurrence back.
+    pub(super) rewrite_rule: bool,
+    /// Occurrences to take out.
+    pub(super) exclude: Vec<RecurrenceId>,
+    /// Occurrences to change.
+    pub(super) change: Vec<RecurrenceId>,
+}
+
+impl OverridePlan {
+    /// Whether any occurrence has to be written.
+    pub(super) fn touches_occurrences(&self) -> bool {
+        !self.exclude.is_empty() || !self.change.is_empty()
+    }
+}
+
+/// Compares the overrides of two states of an event.
+///
+/// Writing start, end or rule discards all exceptions on the server (exchange-ews.md 7), so all of
+/// the target's are written again then; otherwise only those that differ. An occurrence that
+/// returns to its rule is written with the properties of the series.
+pub(super) fn plan_overrides(current: &Event, target: &Event) -> OverridePlan {
+    if target.recurrence.is_none() {
+        return OverridePlan::default();
+    }
+    let same_rule = current.schedule == target.schedule && current.recurrence == target.recurrence;
+    let brought_back = current.overrides.iter().any(|(id, change)| {
+        *change == Override::Excluded && target.overrides.get(id) != Some(&Override::Excluded)
+    });
+    if !same_rule || brought_back {
+        return plan_all(target, brought_back && same_rule);
+    }
+    let mut plan = OverridePlan::default();
+    for (id, change) in &target.overrides {
+        if current.overrides.get(id) != Some(change) {
+            match change {
+                Override::Excluded => plan.exclude.push(*id),
+                Override::Changed(_) => plan.change.push(*id),
+            }
+        }
+    }
+    let gone = |id: &&RecurrenceId| !target.overrides.contains_key(id);
+    plan.change.extend(current.overrides.keys().filter(gone));
+    plan.change.sort_unstable();
+    plan
+}
+
+/// Every override of an event whose occurrences all follow the rule so far.
+pub(super) fn plan_all(target: &Event, rewrite_rule: bool) -> OverridePlan {
+    let mut plan = OverridePlan {
+        rewrite_rule,
+        ..OverridePlan::default()
+    };
+    for (id, change) in &target.overrides {
+        match change {
+            Override::Excluded => plan.exclude.push(*id),
+            // Nothing differs, nothing is to be written.
+            Override::Changed(patch) if patch.is_empty() => {}
+            Override::Changed(_) => plan.change.push(*id),
+        }
+    }
+    plan
+}
+
+/// One occurrence as an event of its own: the series with its override laid over it.
+pub(super) fn occurrence(series: &Event, id: RecurrenceId) -> Event {
+    let mut event = series.clone();
+    event.recurrence = None;
+    event.overrides = BTreeMap::new();
+    event.schedule = series.schedule.moved_to(id.start());
+    if let Some(Override::Changed(patch)) = series.overrides.get(&id) {
+        apply(&mut event, patch);
+    }
+    event
+}
+
+fn apply(event: &mut Event, patch: &OccurrencePatch) {
+    let OccurrencePatch {
+        title,
+        body,
+        schedule,
+        location,
+        show_as,
+        reminder_minutes,
+        categories,
+        attendees,
+        priority,
+    } = patch.clone();
+    event.title = title.unwrap_or_else(|| event.title.take());
+    event.body = body.unwrap_or_else(|| event.body.take());
+    event.location = location.unwrap_or_else(|| event.location.take());
+    event.reminder_minutes = reminder_minutes.unwrap_or(event.reminder_minutes);
+    event.show_as = show_as.unwrap_or(event.show_as);
+    event.priority = priority.unwrap_or(event.priority);
+    if let Some(schedule) = schedule {
+        event.schedule = schedule;
+    }
+    if let Some(categories) = categories {
+        event.categories = categories;
+    }
+    if let Some(attendees) = attendees {
+        event.attendees = attendees;
+    }
+}
+
+#[cfg(test)]
+mod tests;
