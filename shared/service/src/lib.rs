@@ -1,1 +1,11 @@
 //! The use cases, composed of ports: intake, sync, sweep, renew, deliver, admin.
+//!
+//! Nothing here knows a protocol's bytes, a vendor's client or the wall clock: those are handed in
+//! as ports, so that whole histories replay from a seed.
+
+pub mod border;
+pub mod content;
+pub mod world;
+
+pub use border::Border;
+pub use world::World;

@@ -1,0 +1,356 @@
+//! What the HTTP API asks of the product: the use cases of integrators, administrators and operators.
+//!
+//! [`Border`] is implemented by [`crate::Service`]. The API function parses, calls one of these and
+//! answers; every decision is taken behind this trait.
+
+use core::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tidemark_jscalendar::Problem;
+use tidemark_model::{Kind, OrganisationId, SystemId};
+use uuid::Uuid;
+
+/// What a caller may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads state, never items.
+    Operator,
+    /// Reads and writes items, feed and webhooks of its business system.
+    Integrator,
+    /// Everything in the organisation.
+    Administrator,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The organisation that everything is scoped to.
+    pub organisation: OrganisationId,
+    /// The business system whose key it is.
+    pub system: SystemId,
+    /// What it may do.
+    pub role: Role,
+    /// A short name of the key for the audit log and for limits per key; no secret.
+    pub key_id: String,
+}
+
+/// Why something is not done. Texts are for people, name the mend, and hold no content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No key, or not a valid one.
+    #[error("the API key is missing or not valid")]
+    Unauthenticated,
+    /// The key's role does not allow this.
+    #[error("this needs the role {0:?}")]
+    Forbidden(Role),
+    /// There is no such thing in this organisation.
+    #[error("there is no {what} of this name here")]
+    NotFound {
+        /// What was named: `mailbox`, `appointment`, `webhook`, `hold`.
+        what: &'static str,
+    },
+    /// The request cannot be understood or carried out as it is.
+    #[error("the request is not valid")]
+    Invalid(Vec<Problem>),
+    /// `If-Match` names a version that is not the current one.
+    #[error("the item has another version than If-Match demands")]
+    PreconditionFailed,
+    /// The same `Idempotency-Key` came before with another request.
+    #[error("this Idempotency-Key was used for another request")]
+    IdempotencyMismatch,
+    /// The feed no longer has what comes after this cursor.
+    #[error(
+        "the cursor is older than the feed's retention: read the items, then start without a cursor"
+    )]
+    CursorExpired,
+    /// The state of the thing does not allow it now.
+    #[error("{0}")]
+    Conflict(String),
+    /// Too many at once; try again after so long.
+    #[error("too many requests at once")]
+    TooMany(Duration),
+    /// The store does not answer; nothing was done, or it is not known.
+    #[error("the store does not answer now: try again")]
+    Unavailable,
+    /// Something that should not happen; the log has more.
+    #[error("an internal error: give the request id to the operator")]
+    Internal,
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// The entries.
+    pub entries: Vec<T>,
+    /// Where to go on; none when there is no more.
+    pub next: Option<String>,
+}
+
+/// A mailbox as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxView {
+    /// Our id of it.
+    pub id: String,
+    /// Primary address.
+    pub address: String,
+    /// Further addresses.
+    pub aliases: Vec<String>,
+    /// Name of its connection.
+    pub connection: String,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// `new`, `copying`, `synced`, `paused`, `failing` or `disabled`.
+    pub state: &'static str,
+    /// Items dealt with so far in the first copy.
+    pub first_copy_items: u64,
+    /// When a run last ended with everything done, RFC 3339.
+    pub last_synced: Option<String>,
+    /// Whether changes are known that are not dealt with yet.
+    pub dirty: bool,
+    /// Current errors: cause and mend.
+    pub errors: Vec<MailboxErrorView>,
+}
+
+/// A current error of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxErrorView {
+    /// A stable word.
+    pub code: String,
+    /// What happened and how to mend it.
+    pub text: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+/// What the business system wants of an item.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ItemChangeRequest {
+    /// The item is to exist with these properties; absent ones have no opinion.
+    Put(Value),
+    /// An RFC 7386 merge patch.
+    Patch(Value),
+    /// The item is not to exist.
+    Delete,
+}
+
+/// Headers that guard a change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Guards {
+    /// `If-Match`: the version that the caller saw, as its `ETag` gave it.
+    pub if_match: Option<u64>,
+    /// `Idempotency-Key`, 1 to 255 visible ASCII characters.
+    pub idempotency_key: Option<String>,
+}
+
+/// A change was written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its number in the order of acceptance within the mailbox.
+    pub number: u64,
+    /// The item's id.
+    pub id: String,
+    /// Members that are legal but not carried, as JSON pointers.
+    pub ignored: Vec<String>,
+}
+
+/// An item with its version.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ItemView {
+    /// The id that the business system knows it by.
+    pub id: String,
+    /// The item: JSCalendar.
+    pub item: Value,
+    /// Its version, for `ETag`.
+    pub revision: u64,
+    /// How many changes of it wait to be applied.
+    pub pending: usize,
+}
+
+/// A decision about an item, explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryView {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who caused it: `exchange`, `business` or `tidemark`.
+    pub actor: String,
+    /// What was done, in stable words.
+    pub decision: String,
+    /// Why, in words.
+    pub reason: String,
+    /// The version of the item afterwards.
+    pub revision: u64,
+}
+
+/// A piece of the change feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedView {
+    /// CloudEvents, as JSON values.
+    pub changes: Vec<Value>,
+    /// Where to go on.
+    pub cursor: String,
+}
+
+/// A webhook endpoint. The secret is shown only once, when it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookView {
+    /// Its id.
+    pub id: Uuid,
+    /// Where deliveries go.
+    pub url: String,
+    /// Whether deliveries are paused.
+    pub paused: bool,
+    /// Why, if it was paused by us.
+    pub pause_reason: Option<String>,
+    /// Failures of the delivery that is being tried, in a row.
+    pub failures: u32,
+    /// When it is tried again, RFC 3339.
+    pub next_attempt: Option<String>,
+    /// When it was made, RFC 3339.
+    pub created: String,
+}
+
+/// Something that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldView {
+    /// Its id.
+    pub id: Uuid,
+    /// Primary address of the mailbox.
+    pub mailbox: String,
+    /// The item's id; none where the mailbox as a whole is held by the brake.
+    pub item: Option<String>,
+    /// A stable word: `would-mail`, `loop`, `late-copy-changed`, `brake-deletes`, `brake-mails`.
+    pub why: String,
+    /// What waits and what to do, in words.
+    pub text: String,
+    /// How many people would be mailed.
+    pub people: u32,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+/// What a person decides about a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldChoice {
+    /// Do it, and let Exchange mail.
+    Send,
+    /// Do it silently; create without attendees.
+    WithoutAttendees,
+    /// Do not do it: the waiting changes are refused.
+    Discard,
+}
+
+/// The use cases behind the API.
+#[async_trait]
+pub trait Border: Send + Sync {
+    /// Who is behind a bearer token. Takes the same time whatever is wrong with it.
+    async fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal>;
+
+    /// Whether everything that this process serves works; the text says what does not.
+    async fn health(&self) -> Result<(), String>;
+
+    /// The mailboxes of the organisation.
+    async fn mailboxes(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<MailboxView>, Refusal>;
+
+    /// One mailbox by primary address, alias or id.
+    async fn mailbox(&self, caller: &Caller, name: &str) -> Result<MailboxView, Refusal>;
+
+    /// Writes a change down, durably, and wakes the sync.
+    async fn change_item(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        id: &str,
+        change: ItemChangeRequest,
+        guards: Guards,
+    ) -> Result<Accepted, Refusal>;
+
+    /// One item as the business system knows it.
+    async fn item(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        id: &str,
+    ) -> Result<ItemView, Refusal>;
+
+    /// The items of a mailbox.
+    async fn items(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<ItemView>, Refusal>;
+
+    /// What was decided about an item, oldest first (N5).
+    async fn item_history(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        id: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<HistoryView>, Refusal>;
+
+    /// Raises the mark of a mailbox and wakes its sync (N20).
+    async fn sync_now(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal>;
+
+    /// Changes after a cursor; without one, from the beginning of retention. Waits up to `wait` for
+    /// the first one.
+    async fn changes(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<FeedView, Refusal>;
+
+    /// Registers a webhook endpoint; the second value is its signing secret.
+    async fn create_webhook(
+        &self,
+        caller: &Caller,
+        url: &str,
+    ) -> Result<(WebhookView, String), Refusal>;
+
+    /// The webhook endpoints.
+    async fn webhooks(&self, caller: &Caller) -> Result<Vec<WebhookView>, Refusal>;
+
+    /// Removes a webhook endpoint.
+    async fn delete_webhook(&self, caller: &Caller, id: Uuid) -> Result<(), Refusal>;
+
+    /// Pauses or resumes deliveries.
+    async fn pause_webhook(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        paused: bool,
+    ) -> Result<WebhookView, Refusal>;
+
+    /// Delivers again everything after a cursor of the feed.
+    async fn replay_webhook(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        after: Option<&str>,
+    ) -> Result<WebhookView, Refusal>;
+
+    /// What waits for a person.
+    async fn holds(&self, caller: &Caller) -> Result<Vec<HoldView>, Refusal>;
+
+    /// Decides about a hold.
+    async fn decide_hold(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        choice: HoldChoice,
+    ) -> Result<(), Refusal>;
+}
