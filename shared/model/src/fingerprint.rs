@@ -73,8 +73,10 @@ impl fmt::Display for Fingerprint {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fingerprint(")?;
-        let [a, b, c, d, ..] = self.0;
-        write!(f, "{a:02x}{b:02x}{c:02x}{d:02x}..)")
+        for byte in self.0.iter().take(4) {
+            write!(f, "{byte:02x}")?;
+        }
+        f.write_str("..)")
     }
 }
 
@@ -146,7 +148,7 @@ impl Encoder {
             PropertyValue::Categories(names) => self.categories(names),
             PropertyValue::Reminder(minutes) => {
                 self.option(*minutes, |encoder, minutes| {
-                    encoder.number(i64::from(minutes))
+                    encoder.number(i64::from(minutes));
                 });
             }
             PropertyValue::Status(status) => self.number(match status {
@@ -248,7 +250,7 @@ impl Encoder {
             self.civil(id.start());
         }
         self.option(rule.last_start(first), |encoder, id| {
-            encoder.civil(id.start())
+            encoder.civil(id.start());
         });
     }
 
@@ -292,17 +294,17 @@ impl Encoder {
         self.option(body.as_ref(), |encoder, body| encoder.body(body.as_ref()));
         self.option(schedule.as_ref(), Self::schedule);
         self.option(*show_as, |encoder, show_as| {
-            encoder.number(show_as_number(show_as))
+            encoder.number(show_as_number(show_as));
         });
         self.option(*reminder_minutes, |encoder, minutes| {
             encoder.option(minutes, |encoder, minutes| {
-                encoder.number(i64::from(minutes))
+                encoder.number(i64::from(minutes));
             });
         });
         self.option(categories.as_ref(), Self::categories);
         self.option(attendees.as_ref(), Self::attendees);
         self.option(*priority, |encoder, priority| {
-            encoder.number(i64::from(priority))
+            encoder.number(i64::from(priority));
         });
     }
 }

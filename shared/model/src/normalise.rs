@@ -25,9 +25,9 @@ impl Event {
     #[must_use]
     pub fn normalised(mut self) -> Self {
         self.title = self.title.as_deref().and_then(title);
-        self.body = self.body.and_then(body);
+        self.body = self.body.as_ref().and_then(body);
         self.location = self.location.as_deref().and_then(plain);
-        self.categories = categories(self.categories);
+        self.categories = categories(&self.categories);
         self.attendees = attendees(self.attendees);
         if let Some(organizer) = &mut self.organizer {
             organizer.address = organizer.address.trim().to_lowercase();
@@ -62,9 +62,9 @@ impl Event {
 fn patch(patch: OccurrencePatch) -> OccurrencePatch {
     OccurrencePatch {
         title: patch.title.map(|text| text.as_deref().and_then(title)),
-        body: patch.body.map(|text| text.and_then(body)),
+        body: patch.body.map(|text| text.as_ref().and_then(body)),
         location: patch.location.map(|text| text.as_deref().and_then(plain)),
-        categories: patch.categories.map(categories),
+        categories: patch.categories.as_ref().map(categories),
         attendees: patch.attendees.map(attendees),
         ..patch
     }
@@ -92,12 +92,15 @@ pub(crate) fn plain(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
-fn body(body: Body) -> Option<Body> {
+fn body(body: &Body) -> Option<Body> {
     let content = plain(&body.content)?;
-    Some(Body { content, ..body })
+    Some(Body {
+        format: body.format,
+        content,
+    })
 }
 
-pub(crate) fn categories(categories: BTreeSet<String>) -> BTreeSet<String> {
+pub(crate) fn categories(categories: &BTreeSet<String>) -> BTreeSet<String> {
     categories
         .iter()
         .map(|name| name.trim())

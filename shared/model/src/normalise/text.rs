@@ -45,7 +45,7 @@ fn without_markup(html: &str) -> String {
         let (text, markup) = rest.split_at(at);
         result.push_str(text);
         let taken = if markup.starts_with('&') {
-            take_entity(markup, &mut result)
+            Some(take_entity(markup, &mut result))
         } else {
             take_tag(markup, &mut result)
         };
@@ -59,8 +59,8 @@ fn without_markup(html: &str) -> String {
     result
 }
 
-/// How many bytes an entity takes; what is none is copied. Never none.
-fn take_entity(markup: &str, result: &mut String) -> Option<usize> {
+/// How many bytes an entity takes; an ampersand that begins none is copied.
+fn take_entity(markup: &str, result: &mut String) -> usize {
     let name_end = markup
         .bytes()
         .take(ENTITY_BYTES_MAX.saturating_add(2))
@@ -68,10 +68,10 @@ fn take_entity(markup: &str, result: &mut String) -> Option<usize> {
     let decoded = name_end.and_then(|end| decode_entity(markup.get(1..end)?).zip(Some(end)));
     if let Some((character, end)) = decoded {
         result.push(character);
-        Some(end.saturating_add(1))
+        end.saturating_add(1)
     } else {
         result.push('&');
-        Some(1)
+        1
     }
 }
 

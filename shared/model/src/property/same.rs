@@ -21,21 +21,23 @@ impl PropertyValue {
     ///   has to know which of them it was written as.
     pub fn same(&self, other: &Self) -> bool {
         match self {
-            Self::Title(a) => matches!(other, Self::Title(b) if same_title(a, b)),
-            Self::Body(a) => matches!(other, Self::Body(b) if same_body(a, b)),
+            Self::Title(a) => matches!(other, Self::Title(b) if same_title(a.as_ref(), b.as_ref())),
+            Self::Body(a) => matches!(other, Self::Body(b) if same_body(a.as_ref(), b.as_ref())),
             Self::Schedule(a, rule) => matches!(
                 other,
                 Self::Schedule(b, other_rule)
-                    if same_times(a, b) && same_rule((a, rule), (b, other_rule))
+                    if same_times(a, b) && same_rule((a, rule.as_ref()), (b, other_rule.as_ref()))
             ),
             Self::Override(id, a) => {
-                matches!(other, Self::Override(other_id, b) if id == other_id && same_override(a, b))
+                matches!(other, Self::Override(other_id, b) if id == other_id && same_override(a.as_ref(), b.as_ref()))
             }
-            Self::Location(a) => matches!(other, Self::Location(b) if same_plain(a, b)),
+            Self::Location(a) => {
+                matches!(other, Self::Location(b) if same_plain(a.as_ref(), b.as_ref()))
+            }
             Self::Categories(a) => matches!(
                 other,
                 Self::Categories(b)
-                    if normalise::categories(a.clone()) == normalise::categories(b.clone())
+                    if normalise::categories(a) == normalise::categories(b)
             ),
             Self::Attendees(a) => matches!(other, Self::Attendees(b) if roles(a) == roles(b)),
             Self::ShowAs(_)
@@ -48,16 +50,18 @@ impl PropertyValue {
     }
 }
 
-fn same_title(a: &Option<String>, b: &Option<String>) -> bool {
-    a.as_deref().and_then(normalise::title) == b.as_deref().and_then(normalise::title)
+fn same_title(a: Option<&String>, b: Option<&String>) -> bool {
+    let line = |text: Option<&String>| text.and_then(|text| normalise::title(text));
+    line(a) == line(b)
 }
 
-fn same_plain(a: &Option<String>, b: &Option<String>) -> bool {
-    a.as_deref().and_then(normalise::plain) == b.as_deref().and_then(normalise::plain)
+fn same_plain(a: Option<&String>, b: Option<&String>) -> bool {
+    let text = |text: Option<&String>| text.and_then(|text| normalise::plain(text));
+    text(a) == text(b)
 }
 
-fn same_body(a: &Option<Body>, b: &Option<Body>) -> bool {
-    let text = |body: &Option<Body>| body.as_ref().map(readable).unwrap_or_default();
+fn same_body(a: Option<&Body>, b: Option<&Body>) -> bool {
+    let text = |body: Option<&Body>| body.map(readable).unwrap_or_default();
     a == b || text(a) == text(b)
 }
 
@@ -75,8 +79,8 @@ fn same_times(a: &Schedule, b: &Schedule) -> bool {
 }
 
 fn same_rule(
-    (a, rule): (&Schedule, &Option<Recurrence>),
-    (b, other): (&Schedule, &Option<Recurrence>),
+    (a, rule): (&Schedule, Option<&Recurrence>),
+    (b, other): (&Schedule, Option<&Recurrence>),
 ) -> bool {
     match (rule, other) {
         (None, None) => true,
@@ -85,9 +89,9 @@ fn same_rule(
     }
 }
 
-fn same_override(a: &Option<Override>, b: &Option<Override>) -> bool {
+fn same_override(a: Option<&Override>, b: Option<&Override>) -> bool {
     let nothing = OccurrencePatch::default();
-    let patch = |change: &Option<Override>| match change {
+    let patch = |change: Option<&Override>| match change {
         None => Some(nothing.clone()),
         Some(Override::Excluded) => None,
         Some(Override::Changed(patch)) => Some(patch.as_ref().clone()),
@@ -100,20 +104,26 @@ fn same_override(a: &Option<Override>, b: &Option<Override>) -> bool {
 }
 
 fn same_patch(a: &OccurrencePatch, b: &OccurrencePatch) -> bool {
-    both(&a.title, &b.title, same_title)
-        && both(&a.body, &b.body, same_body)
-        && both(&a.schedule, &b.schedule, same_times)
-        && both(&a.location, &b.location, same_plain)
-        && both(&a.categories, &b.categories, |a, b| {
-            normalise::categories(a.clone()) == normalise::categories(b.clone())
+    both(a.title.as_ref(), b.title.as_ref(), |a, b| {
+        same_title(a.as_ref(), b.as_ref())
+    }) && both(a.body.as_ref(), b.body.as_ref(), |a, b| {
+        same_body(a.as_ref(), b.as_ref())
+    }) && both(a.schedule.as_ref(), b.schedule.as_ref(), same_times)
+        && both(a.location.as_ref(), b.location.as_ref(), |a, b| {
+            same_plain(a.as_ref(), b.as_ref())
         })
-        && both(&a.attendees, &b.attendees, |a, b| roles(a) == roles(b))
+        && both(a.categories.as_ref(), b.categories.as_ref(), |a, b| {
+            normalise::categories(a) == normalise::categories(b)
+        })
+        && both(a.attendees.as_ref(), b.attendees.as_ref(), |a, b| {
+            roles(a) == roles(b)
+        })
         && a.show_as == b.show_as
         && a.reminder_minutes == b.reminder_minutes
         && a.priority == b.priority
 }
 
-fn both<T>(a: &Option<T>, b: &Option<T>, same: impl Fn(&T, &T) -> bool) -> bool {
+fn both<T>(a: Option<&T>, b: Option<&T>, same: impl Fn(&T, &T) -> bool) -> bool {
     match (a, b) {
         (None, None) => true,
         (Some(a), Some(b)) => same(a, b),

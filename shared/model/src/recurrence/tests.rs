@@ -26,7 +26,7 @@ fn check(pattern: Pattern, first: Date, expected: &[Date]) {
     let starts: Vec<_> = rule
         .starts(at_nine(first))
         .take(expected.len())
-        .map(|id| id.start())
+        .map(RecurrenceId::start)
         .collect();
     let expected: Vec<_> = expected.iter().copied().map(at_nine).collect();
     assert_eq!(starts, expected);
