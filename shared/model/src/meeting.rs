@@ -87,3 +87,25 @@ impl Event {
         MeetingKey::new(self.uid.as_deref()?, Some(original_start))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::schedule::Schedule;
+
+    #[test]
+    fn keys_need_a_uid_and_hide_it() {
+        let days = Schedule::all_day(date(2026, 3, 2), date(2026, 3, 3)).expect("a day");
+        let mut event = Event::new(days);
+        assert_eq!(event.meeting_key(), None);
+        event.uid = Some("host.example".to_owned());
+        let id = RecurrenceId::of_date(date(2026, 3, 9));
+        let key = event.occurrence_key(id).expect("a key");
+        assert_ne!(Some(&key), event.meeting_key().as_ref());
+        let start = key.original_start().map(|start| start.to_string());
+        assert_eq!(start.as_deref(), Some("2026-03-09T00:00:00Z"));
+        assert!(!format!("{key:?}").contains("host"));
+    }
+}
