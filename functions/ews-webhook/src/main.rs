@@ -1,3 +1,3 @@
-//! The ews-webhook function.
+//! The `ews-webhook` function on Lambda.
 
 fn main() {}

@@ -354,3 +354,29 @@ pub trait Border: Send + Sync {
         choice: HoldChoice,
     ) -> Result<(), Refusal>;
 }
+
+/// Largest notification that is read. Exchange's own are a few KB.
+pub const NOTIFICATION_BYTES_MAX: usize = 1024 * 1024;
+
+/// What Exchange is answered for a push notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PushAnswer {
+    /// Written down; 200 with this SOAP body.
+    Taken(Vec<u8>),
+    /// The subscription was retired; 200 with this SOAP body, which ends it.
+    Unsubscribe(Vec<u8>),
+    /// Nobody gave out this address.
+    Unknown,
+    /// No notification, or not of the subscription that the address belongs to.
+    Refused,
+    /// It could not be written down: Exchange is to try again.
+    Failed,
+}
+
+/// The use case behind the address that Exchange posts to.
+#[async_trait]
+pub trait PushIntake: Send + Sync {
+    /// Writes down that a mailbox has changed. `key` is the secret part of the address, `body` the
+    /// notification as it came, at most [`NOTIFICATION_BYTES_MAX`].
+    async fn ews_push(&self, key: &str, body: &[u8]) -> PushAnswer;
+}
