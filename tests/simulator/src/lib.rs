@@ -1,1 +1,22 @@
-//! A hostile Exchange to test against: EWS over one mailbox store, with faults from a seed.
+#![doc = include_str!("../README.md")]
+
+mod callback;
+mod clock;
+mod config;
+mod control;
+mod ews;
+mod fault;
+mod random;
+pub mod server;
+mod simulator;
+pub mod store;
+mod subscription;
+mod user;
+mod windows_zone;
+
+pub use callback::Callback;
+pub use clock::{ManualClock, SimClock};
+pub use config::{Config, MailboxConfig, Role};
+pub use fault::{FaultKind, FaultPlan, FaultRule};
+pub use simulator::{SimOutcome, SimRequest, Simulator};
+pub use user::{NewAppointment, Snapshot, User, UserError};

@@ -1,0 +1,202 @@
+//! `/_sim/`: what tests steer and look at. JSON in, JSON out; README.md lists it.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::config::{MailboxConfig, Role};
+use crate::fault::{FaultPlan, FaultRun};
+use crate::simulator::{SimOutcome, SimRequest, State};
+use crate::store::Actor;
+use crate::subscription::Channel;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewMailbox {
+    address: String,
+    #[serde(default)]
+    display_name: Option<String>,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default)]
+    time_zone: Option<String>,
+    #[serde(default)]
+    may_impersonate: bool,
+}
+
+/// Why a request cannot be served.
+type Refusal = (u16, &'static str);
+
+/// Answers a request below `/_sim/`.
+pub(crate) fn handle(state: &mut State, request: &SimRequest, now: Timestamp) -> SimOutcome {
+    let parts: Vec<_> = request
+        .path
+        .trim_start_matches("/_sim/")
+        .split('/')
+        .collect();
+    let answer = route(state, request, &parts, now);
+    let (status, body) = match answer {
+        Ok(body) => (200, body),
+        Err((status, text)) => (status, json!({ "error": text })),
+    };
+    SimOutcome::answer(status, "application/json", body.to_string())
+}
+
+fn route(
+    state: &mut State,
+    request: &SimRequest,
+    parts: &[&str],
+    now: Timestamp,
+) -> Result<Value, Refusal> {
+    match (request.method.as_str(), parts) {
+        ("GET", ["health"]) => Ok(json!({ "now": now.to_string() })),
+        ("POST", ["reset"]) => {
+            state.reset();
+            Ok(json!({}))
+        }
+        ("GET", ["mailboxes"]) => Ok(list_mailboxes(state)),
+        ("POST", ["mailboxes"]) => create_mailbox(state, read(&request.body)?),
+        ("GET", ["ledger"]) => Ok(ledger(state)),
+        ("GET", ["requests"]) => Ok(json!(state.requests)),
+        ("GET", ["faults"]) => Ok(json!({ "fired": state.faults.fired() })),
+        ("PUT" | "POST", ["faults"]) => {
+            let plan: FaultPlan = read(&request.body)?;
+            state.faults = FaultRun::new(plan);
+            Ok(json!({}))
+        }
+        ("GET", ["subscriptions"]) => Ok(subscriptions(state)),
+        ("GET", ["mailboxes", address, "items"]) => items(state, &decoded(address)),
+        (_, ["mailboxes", address, "appointments", rest @ ..]) => {
+            let name = format!("{} (user)", decoded(address));
+            let actor = Actor { name, at: now };
+            crate::user::control(
+                state,
+                &decoded(address),
+                &request.method,
+                rest,
+                &request.body,
+                &actor,
+            )
+        }
+        _ => Err((404, "no such control")),
+    }
+}
+
+pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|_| (400, "the body does not have the expected form"))
+}
+
+fn decoded(address: &str) -> String {
+    address.replace("%40", "@")
+}
+
+fn list_mailboxes(state: &State) -> Value {
+    let list: Vec<_> = state
+        .store
+        .mailboxes()
+        .iter()
+        .map(|mailbox| {
+            json!({
+                "address": mailbox.address,
+                "displayName": mailbox.display_name,
+                "aliases": mailbox.aliases,
+                "timeZone": mailbox.time_zone,
+                "serviceAccount": mailbox.role == Role::ServiceAccount,
+            })
+        })
+        .collect();
+    json!({ "mailboxes": list })
+}
+
+fn create_mailbox(state: &mut State, new: NewMailbox) -> Result<Value, Refusal> {
+    if !new.address.contains('@') {
+        return Err((400, "an address has an @"));
+    }
+    let zone = new
+        .time_zone
+        .unwrap_or_else(|| "W. Europe Standard Time".to_owned());
+    if crate::windows_zone::iana(&zone).is_none() {
+        return Err((400, "the time zone is no Windows id"));
+    }
+    let local = new.address.split('@').next().unwrap_or_default().to_owned();
+    let number = state.store.add_mailbox(&MailboxConfig {
+        display_name: new.display_name.unwrap_or(local),
+        address: new.address,
+        aliases: new.aliases,
+        time_zone: zone,
+        role: Role::User,
+    });
+    if new.may_impersonate {
+        state.impersonators.insert(number);
+    }
+    Ok(json!({}))
+}
+
+fn ledger(state: &State) -> Value {
+    let list: Vec<_> = state
+        .store
+        .ledger()
+        .iter()
+        .map(|entry| {
+            json!({
+                "at": entry.at.to_string(),
+                "from": entry.from,
+                "to": entry.to,
+                "kind": entry.kind.as_str(),
+                "uid": entry.uid,
+                "occurrence": entry.occurrence.map(|at| at.to_string()),
+            })
+        })
+        .collect();
+    json!({ "mails": list })
+}
+
+fn subscriptions(state: &State) -> Value {
+    let list: Vec<_> = state
+        .subscriptions
+        .iter()
+        .map(|one| {
+            let address = state
+                .store
+                .mailbox(one.mailbox)
+                .map(|mailbox| mailbox.address.as_str());
+            let (kind, url) = match &one.channel {
+                Channel::Push { url, .. } => ("push", Some(url)),
+                Channel::Pull { .. } => ("pull", None),
+                Channel::Streaming => ("streaming", None),
+            };
+            json!({
+                "id": one.id,
+                "mailbox": address.unwrap_or_default(),
+                "kind": kind,
+                "url": url,
+                "pending": one.pending.len(),
+            })
+        })
+        .collect();
+    json!({ "subscriptions": list })
+}
+
+fn items(state: &State, address: &str) -> Result<Value, Refusal> {
+    let mailbox = state.store.find(address).ok_or((404, "no such mailbox"))?;
+    let list: Vec<_> = mailbox
+        .items
+        .values()
+        .map(|item| {
+            let folder = mailbox.folders.get(&item.folder);
+            let appointment = item.appointment();
+            json!({
+                "number": item.number,
+                "folder": folder.map(|folder| folder.distinguished.unwrap_or(&folder.name)),
+                "subject": item.subject(),
+                "uid": appointment.map(|found| found.uid.as_str()),
+                "start": appointment.map(|found| found.start.to_string()),
+                "end": appointment.map(|found| found.end.to_string()),
+                "allDay": appointment.map(|found| found.all_day),
+                "recurring": appointment.map(|found| found.recurrence.is_some()),
+                "cancelled": appointment.map(|found| found.cancelled),
+            })
+        })
+        .collect();
+    Ok(json!({ "items": list }))
+}

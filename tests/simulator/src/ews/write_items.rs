@@ -1,0 +1,329 @@
+//! CreateItem and UpdateItem.
+
+use roxmltree::Node;
+use tidemark_model::Participation;
+
+use super::error::EwsError;
+use super::items::one_id;
+use super::node::Read;
+use super::read::{Zones, read_append, read_clearing, read_item, read_property};
+use super::xml::Xml;
+use super::{Context, Reply};
+use crate::store::{
+    Change, ConflictRule, DeleteKind, Expected, FolderNumber, Notify, StoreError, Target,
+};
+
+/// Whether and how a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disposition {
+    SaveOnly,
+    SendOnly,
+    SendAndSaveCopy,
+}
+
+fn read_disposition(request: Node<'_, '_>) -> Result<Option<Disposition>, EwsError> {
+    match request.attribute("MessageDisposition") {
+        None => Ok(None),
+        Some("SaveOnly") => Ok(Some(Disposition::SaveOnly)),
+        Some("SendOnly") => Ok(Some(Disposition::SendOnly)),
+        Some("SendAndSaveCopy") => Ok(Some(Disposition::SendAndSaveCopy)),
+        Some(_) => Err(EwsError::schema("MessageDisposition has no such value")),
+    }
+}
+
+fn need_disposition(given: Option<Disposition>) -> Result<Disposition, EwsError> {
+    given.ok_or_else(|| {
+        EwsError::new(
+            "ErrorMessageDispositionRequired",
+            "Message disposition attribute is required for sending or saving messages.",
+        )
+    })
+}
+
+/// CreateItem.
+pub(super) fn create(
+    context: &mut Context<'_>,
+    request: Node<'_, '_>,
+) -> Result<Vec<Reply>, EwsError> {
+    let invitations = match request.attribute("SendMeetingInvitations") {
+        None => None,
+        Some("SendToNone") => Some(Notify::Nobody),
+        Some("SendOnlyToAll" | "SendToAllAndSaveCopy") => Some(Notify::All),
+        Some(_) => return Err(EwsError::schema("SendMeetingInvitations has no such value")),
+    };
+    let disposition = read_disposition(request)?;
+    let items = request.child("Items").into_iter().flat_map(Read::elements);
+    Ok(items
+        .map(|node| match node.name() {
+            "CalendarItem" => create_appointment(context, request, node, invitations),
+            "Message" => create_message(context, request, node, disposition),
+            "AcceptItem" => answer(context, node, Participation::Accepted, disposition),
+            "TentativelyAcceptItem" => answer(context, node, Participation::Tentative, disposition),
+            "DeclineItem" => answer(context, node, Participation::Declined, disposition),
+            "CancelCalendarItem" => cancel(context, node, disposition),
+            _ => Err(EwsError::new(
+                "ErrorCannotCreateCalendarItemInNonCalendarFolder",
+                "Items of this kind cannot be made on this server.",
+            )),
+        })
+        .collect())
+}
+
+fn saved_folder(
+    context: &Context<'_>,
+    request: Node<'_, '_>,
+    otherwise: &str,
+) -> Result<FolderNumber, EwsError> {
+    if request.child("SavedItemFolderId").is_some() {
+        context.read_folder_in(request, "SavedItemFolderId")
+    } else {
+        Ok(context.owner()?.distinguished(otherwise)?.number)
+    }
+}
+
+fn create_appointment(
+    context: &mut Context<'_>,
+    request: Node<'_, '_>,
+    node: Node<'_, '_>,
+    invitations: Option<Notify>,
+) -> Reply {
+    let notify = invitations.ok_or_else(|| {
+        EwsError::new(
+            "ErrorSendMeetingInvitationsRequired",
+            "SendMeetingInvitations attribute is required for calendar items.",
+        )
+    })?;
+    let folder = saved_folder(context, request, "calendar")?;
+    if context.owner()?.folder(folder)?.class != crate::store::CALENDAR {
+        return Err(EwsError::new(
+            "ErrorCannotCreateCalendarItemInNonCalendarFolder",
+            "Cannot create a calendar item in a non-calendar folder.",
+        ));
+    }
+    let changes = read_item(node, context.zone.as_deref())?;
+    let (mailbox, actor) = (context.mailbox, context.actor.clone());
+    let number = context
+        .store
+        .create_appointment(mailbox, folder, &changes, &actor)?;
+    let target = Target::Item(number);
+    context
+        .store
+        .announce(mailbox, target, None, notify, &actor)?;
+    one_id(context, target)
+}
+
+fn create_message(
+    context: &mut Context<'_>,
+    request: Node<'_, '_>,
+    node: Node<'_, '_>,
+    disposition: Option<Disposition>,
+) -> Reply {
+    let disposition = need_disposition(disposition)?;
+    let otherwise = if disposition == Disposition::SaveOnly {
+        "drafts"
+    } else {
+        "sentitems"
+    };
+    let folder = saved_folder(context, request, otherwise)?;
+    let changes = read_item(node, context.zone.as_deref())?;
+    let (mailbox, actor) = (context.mailbox, context.actor.clone());
+    let number = context
+        .store
+        .create_message(mailbox, folder, &changes, &actor)?;
+    if disposition == Disposition::SaveOnly {
+        return one_id(context, Target::Item(number));
+    }
+    context.store.send_draft(
+        mailbox,
+        number,
+        disposition == Disposition::SendAndSaveCopy,
+        &actor,
+    )?;
+    // What is sent has no id to give back (exchange-ews.md 6).
+    let mut xml = Xml::default();
+    xml.empty("m:Items", &[]);
+    Ok(xml)
+}
+
+/// The calendar item that a meeting response refers to, directly or through its invitation.
+fn referred(context: &Context<'_>, node: Node<'_, '_>) -> Result<Target, EwsError> {
+    let reference = node
+        .child("ReferenceItemId")
+        .ok_or_else(|| EwsError::schema("ReferenceItemId is missing"))?;
+    let id = reference.attribute("Id").unwrap_or_default();
+    let found = super::id::read_item(id)?;
+    if found.mailbox != context.mailbox {
+        return Err(StoreError::ItemNotFound.into());
+    }
+    let owner = context.owner()?;
+    let item = owner.item(found.target.item())?;
+    match item.message().map(|message| &message.kind) {
+        None => Ok(found.target),
+        Some(crate::store::MessageKind::Request(notice)) => Ok(Target::Item(
+            owner
+                .calendar_item_by_uid(&notice.uid)
+                .ok_or(StoreError::ItemNotFound)?
+                .number,
+        )),
+        Some(_) => Err(StoreError::NotThisPart.into()),
+    }
+}
+
+fn answer(
+    context: &mut Context<'_>,
+    node: Node<'_, '_>,
+    answer: Participation,
+    disposition: Option<Disposition>,
+) -> Reply {
+    let tell = need_disposition(disposition)? != Disposition::SaveOnly;
+    let target = referred(context, node)?;
+    let (mailbox, actor) = (context.mailbox, context.actor.clone());
+    context
+        .store
+        .answer(mailbox, target, answer, tell, &actor)?;
+    let mut xml = Xml::default();
+    xml.empty("m:Items", &[]);
+    Ok(xml)
+}
+
+fn cancel(
+    context: &mut Context<'_>,
+    node: Node<'_, '_>,
+    disposition: Option<Disposition>,
+) -> Reply {
+    need_disposition(disposition)?;
+    let target = referred(context, node)?;
+    let (mailbox, actor) = (context.mailbox, context.actor.clone());
+    context.store.call_off(mailbox, target, &actor)?;
+    context
+        .store
+        .delete(mailbox, target, DeleteKind::ToDeletedItems, &actor)?;
+    let mut xml = Xml::default();
+    xml.empty("m:Items", &[]);
+    Ok(xml)
+}
+
+/// UpdateItem.
+pub(super) fn update(
+    context: &mut Context<'_>,
+    request: Node<'_, '_>,
+) -> Result<Vec<Reply>, EwsError> {
+    let rule = match request.attribute("ConflictResolution") {
+        Some("NeverOverwrite") => ConflictRule::NeverOverwrite,
+        Some("AutoResolve") => ConflictRule::AutoResolve,
+        Some("AlwaysOverwrite") => ConflictRule::AlwaysOverwrite,
+        _ => return Err(EwsError::schema("ConflictResolution has no such value")),
+    };
+    let notify = match request.attribute("SendMeetingInvitationsOrCancellations") {
+        None => None,
+        Some("SendToNone") => Some(Notify::Nobody),
+        Some("SendOnlyToAll" | "SendToAllAndSaveCopy") => Some(Notify::All),
+        Some("SendOnlyToChanged" | "SendToChangedAndSaveCopy") => Some(Notify::Changed),
+        Some(_) => {
+            return Err(EwsError::schema(
+                "SendMeetingInvitationsOrCancellations has no such value",
+            ));
+        }
+    };
+    let disposition = read_disposition(request)?;
+    let changes = request
+        .child("ItemChanges")
+        .into_iter()
+        .flat_map(Read::elements);
+    Ok(changes
+        .map(|change| update_one(context, change, rule, notify, disposition))
+        .collect())
+}
+
+fn update_one(
+    context: &mut Context<'_>,
+    change: Node<'_, '_>,
+    rule: ConflictRule,
+    notify: Option<Notify>,
+    disposition: Option<Disposition>,
+) -> Reply {
+    let node = change
+        .elements()
+        .next()
+        .ok_or_else(|| EwsError::schema("an item id is missing"))?;
+    let (target, key) = context.read_target(node)?;
+    let (mailbox, actor) = (context.mailbox, context.actor.clone());
+    if super::sneaks(context) {
+        context
+            .store
+            .touch_as_somebody(mailbox, target.item(), &actor)?;
+    }
+    let before = context.owner()?.item(target.item())?.appointment().cloned();
+    let notify = match (&before, notify) {
+        (Some(_), None) => {
+            return Err(EwsError::new(
+                "ErrorSendMeetingInvitationsOrCancellationsRequired",
+                "SendMeetingInvitationsOrCancellations attribute is required for calendar items.",
+            ));
+        }
+        (_, notify) => notify.unwrap_or(Notify::Nobody),
+    };
+    if before.is_none() {
+        need_disposition(disposition)?;
+    }
+    let changes = read_updates(change, context.zone.as_deref())?;
+    context
+        .store
+        .update(mailbox, target, &changes, Expected { key, rule }, &actor)?;
+    context
+        .store
+        .announce(mailbox, target, before.as_ref(), notify, &actor)?;
+    let mut xml = one_id(context, target)?;
+    xml.open("m:ConflictResults", &[]);
+    xml.leaf("t:Count", "0");
+    xml.close("m:ConflictResults");
+    Ok(xml)
+}
+
+fn read_updates(change: Node<'_, '_>, context: Option<&str>) -> Result<Vec<Change>, EwsError> {
+    let zones = Zones::within(change, context)?;
+    let mut changes = Vec::new();
+    for update in change.child("Updates").into_iter().flat_map(Read::elements) {
+        let mut parts = update.elements();
+        let field = parts
+            .next()
+            .ok_or_else(|| EwsError::schema("a field of an update is missing"))?;
+        if update.name() == "DeleteItemField" {
+            changes.extend(read_clearing(field)?);
+            continue;
+        }
+        let property = parts
+            .next()
+            .and_then(|item| item.elements().next())
+            .ok_or_else(|| EwsError::schema("a value of an update is missing"))?;
+        check_match(field, property)?;
+        if update.name() == "AppendToItemField" {
+            changes.push(read_append(property)?);
+        } else {
+            changes.extend(read_property(property, &zones)?);
+        }
+    }
+    if changes.is_empty() && change.child("Updates").is_none() {
+        return Err(EwsError::schema("Updates are missing"));
+    }
+    Ok(changes)
+}
+
+/// The field named and the property given have to be the same one.
+fn check_match(field: Node<'_, '_>, property: Node<'_, '_>) -> Result<(), EwsError> {
+    let same = match field.name() {
+        "ExtendedFieldURI" => property.name() == "ExtendedProperty",
+        _ => field
+            .attribute("FieldURI")
+            .and_then(|uri| uri.split_once(':'))
+            .is_some_and(|(_, name)| name == property.name()),
+    };
+    if same {
+        Ok(())
+    } else {
+        Err(EwsError::new(
+            "ErrorUpdatePropertyMismatch",
+            "Update request properties mismatch.",
+        ))
+    }
+}
