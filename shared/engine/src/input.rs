@@ -148,11 +148,31 @@ pub enum BusinessOperation {
     Delete,
 }
 
-/// A write of ours that was begun and not seen to end. One update of a series is several requests.
+/// A write of ours that was begun and not seen to end. One update of a series is several requests:
+/// the series itself in one, then one for each occurrence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
     /// What was to be in Exchange when it was done.
     pub target: Event,
+    /// What was seen there when the write was decided; nothing for a create. It tells what we were
+    /// about to change from what people had changed before, and what they put back afterwards.
+    /// Where an update comes without it, the last common state stands for it.
+    pub seen: Option<Event>,
+}
+
+impl Unfinished {
+    /// A create that was begun.
+    pub const fn create(target: Event) -> Self {
+        Self { target, seen: None }
+    }
+
+    /// An update that was begun when Exchange showed `seen`.
+    pub const fn update(seen: Event, target: Event) -> Self {
+        Self {
+            target,
+            seen: Some(seen),
+        }
+    }
 }
 
 /// What a plan has to know of the mailbox. `Debug` shows no address.

@@ -1,30 +1,19 @@
 //! The three-way merge, property by property, against the last common state (N3).
 
+mod sides;
+
 use std::collections::BTreeSet;
 
 use tidemark_model::{CopyRole, Event, Property, PropertyValue};
 
 use crate::decision::{Loser, LoserValue};
-use crate::input::{Base, Side};
-use crate::intake::Intake;
-use crate::profile::{ConflictPolicy, Owner, Profile};
+use crate::input::Side;
 use crate::reason::Reason;
-use crate::sameness::{FIXED, holds, same};
 use crate::series::has_occurrence;
 use crate::settle::copy_read_only;
 
-/// What a merge looks at.
-pub(crate) struct Sides<'a> {
-    pub(crate) base: Option<&'a Base>,
-    pub(crate) remote: &'a Event,
-    pub(crate) role: CopyRole,
-    pub(crate) intake: &'a Intake,
-    /// Target of a write that was cut off.
-    pub(crate) unfinished: Option<&'a Event>,
-    pub(crate) profile: &'a Profile,
-    /// Whether what Exchange changed reaches the business system.
-    pub(crate) to_business: bool,
-}
+use self::sides::Say;
+pub(crate) use self::sides::Sides;
 
 /// What a merge found.
 pub(crate) struct Merged {
@@ -42,18 +31,6 @@ pub(crate) struct Merged {
     pub(crate) reasons: Vec<Reason>,
     /// Whether anything has to be remembered anew.
     pub(crate) changed: bool,
-}
-
-/// Who has the say over one property.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Say {
-    Nobody,
-    Exchange,
-    Business,
-    Agreed,
-    Conflict(Side),
-    /// A write of ours that is to be carried on.
-    Continue,
 }
 
 /// Merges both sides.
@@ -83,137 +60,6 @@ pub(crate) fn merge(sides: &Sides<'_>) -> Merged {
     merged
 }
 
-impl Sides<'_> {
-    /// Whether a person changed anything in Exchange since the base.
-    pub(crate) fn exchange_edited(&self) -> bool {
-        self.properties()
-            .into_iter()
-            .any(|property| self.exchange_changed(property))
-    }
-
-    fn properties(&self) -> Vec<Property> {
-        let events = [
-            Some(self.remote),
-            self.base.map(|base| &base.exchange),
-            self.base.map(|base| &base.business),
-            self.unfinished,
-        ];
-        let mut all: BTreeSet<Property> = FIXED.into_iter().collect();
-        for event in events.into_iter().flatten() {
-            all.extend(event.overrides.keys().map(|id| Property::Override(*id)));
-        }
-        all.extend(self.intake.patch.values().map(PropertyValue::property));
-        all.into_iter().collect()
-    }
-
-    fn decide(&self, property: Property) -> Say {
-        let remote = self.remote.value(property);
-        let opinion = self.opinion(property);
-        let Some(base) = self.base else {
-            return match opinion {
-                None => Say::Exchange,
-                Some(value) if holds(&remote, &value) => Say::Agreed,
-                Some(_) => Say::Conflict(self.winner(property)),
-            };
-        };
-        let exchange = self.exchange_changed(property);
-        let stated = opinion.filter(|value| {
-            !same(value, &base.business.value(property)) || self.began(property, base)
-        });
-        match (exchange, stated) {
-            (false, None) if self.is_cut_off(property) => Say::Continue,
-            (false, None) => Say::Nobody,
-            (true, None) => Say::Exchange,
-            (false, Some(_)) => Say::Business,
-            (true, Some(value)) if holds(&remote, &value) => Say::Agreed,
-            (true, Some(_)) if self.is_side_effect(property, base) => Say::Business,
-            (true, Some(_)) => Say::Conflict(self.winner(property)),
-        }
-    }
-
-    /// On an own copy there is no answer to give; elsewhere every opinion counts.
-    fn opinion(&self, property: Property) -> Option<PropertyValue> {
-        let own = self.role != CopyRole::Attendee;
-        if own && property == Property::MyParticipation {
-            return None;
-        }
-        self.intake.opinion(property)
-    }
-
-    fn exchange_changed(&self, property: Property) -> bool {
-        let Some(base) = self.base else { return false };
-        let remote = self.remote.value(property);
-        if same(&remote, &base.exchange.value(property)) {
-            return false;
-        }
-        match self.unfinished {
-            Some(target) => {
-                !holds(&remote, &target.value(property)) && !self.dropped_by_us(property, target)
-            }
-            None => true,
-        }
-    }
-
-    /// Whether an override is missing because we wrote the series and had not yet written it again.
-    fn dropped_by_us(&self, property: Property, target: &Event) -> bool {
-        let Property::Override(id) = property else {
-            return false;
-        };
-        !self.remote.overrides.contains_key(&id)
-            && holds(
-                &self.remote.value(Property::Schedule),
-                &target.value(Property::Schedule),
-            )
-    }
-
-    /// Whether our cut-off write was about to change this property.
-    fn began(&self, property: Property, base: &Base) -> bool {
-        self.unfinished
-            .is_some_and(|target| !same(&target.value(property), &base.exchange.value(property)))
-    }
-
-    fn is_cut_off(&self, property: Property) -> bool {
-        self.unfinished
-            .is_some_and(|target| !holds(&self.remote.value(property), &target.value(property)))
-    }
-
-    /// Whether Exchange dropped an override by itself, since a person moved the series.
-    fn is_side_effect(&self, property: Property, base: &Base) -> bool {
-        let Property::Override(id) = property else {
-            return false;
-        };
-        !self.remote.overrides.contains_key(&id)
-            && base.exchange.overrides.contains_key(&id)
-            && self.exchange_changed(Property::Schedule)
-    }
-
-    fn winner(&self, property: Property) -> Side {
-        let hidden = self.profile.no_private && self.remote.privacy.hides_details();
-        let invited = self.role == CopyRole::Attendee && property != Property::MyParticipation;
-        if invited || (hidden && property == Property::Privacy) {
-            return Side::Exchange;
-        }
-        // Of a private item nothing is remembered, so what the business system sends is its wish.
-        if !self.to_business || (hidden && self.base.is_none()) {
-            return Side::Business;
-        }
-        match self.profile.owner(property) {
-            Owner::Exchange => Side::Exchange,
-            Owner::Business => Side::Business,
-            Owner::Both => match self.profile.conflicts {
-                ConflictPolicy::ExchangeWins => Side::Exchange,
-                ConflictPolicy::BusinessWins => Side::Business,
-                ConflictPolicy::LatestWins => {
-                    match (self.remote.updated, self.intake.stated_at(property)) {
-                        (Some(remote), Some(stated)) if stated > remote => Side::Business,
-                        _ => Side::Exchange,
-                    }
-                }
-            },
-        }
-    }
-}
-
 impl Merged {
     fn apply(&mut self, sides: &Sides<'_>, property: Property, say: Say) {
         let opinion = sides.opinion(property);
@@ -222,8 +68,10 @@ impl Merged {
             (Say::Continue, _) => self.carry_on(sides, property),
             (Say::Exchange, _) => self.take_exchange(sides, property),
             (Say::Business, Some(value)) => self.take_business(sides, value),
+            (Say::Restore, _) => self.restore(sides, property),
             (Say::Agreed, Some(value)) => {
                 self.changed = true;
+                self.keep_in_exchange(sides, &value);
                 self.business.apply(value);
                 if sides.base.is_some() {
                     self.reason(Reason::SameChange);
@@ -233,16 +81,15 @@ impl Merged {
                 self.reason(Reason::Conflict { property, winner });
                 let lost = match winner {
                     Side::Exchange => value.clone(),
-                    Side::Business => sides.remote.value(property),
+                    Side::Business => sides.theirs(property),
                 };
-                self.losers.push(Loser {
-                    side: winner.other(),
-                    value: LoserValue::Property(lost),
-                });
+                self.lose(winner.other(), lost);
                 match winner {
                     Side::Exchange => {
+                        let value = sides.theirs(property);
                         self.changed = true;
-                        self.business.apply(sides.remote.value(property));
+                        self.keep_in_exchange(sides, &value);
+                        self.business.apply(value);
                         self.told.push(property);
                     }
                     Side::Business => self.take_business(sides, value),
@@ -252,9 +99,26 @@ impl Merged {
     }
 
     fn carry_on(&mut self, sides: &Sides<'_>, property: Property) {
-        if let Some(target) = sides.unfinished {
+        if let Some(target) = sides.unfinished.map(|begun| &begun.target) {
             self.target.apply(target.value(property));
             self.written.push(property);
+        }
+    }
+
+    /// Puts back an override of a series that stays where the business system wants it.
+    fn restore(&mut self, sides: &Sides<'_>, property: Property) {
+        if let Some(base) = sides.base {
+            self.changed = true;
+            self.keep_in_exchange(sides, &base.business.value(property));
+        }
+    }
+
+    /// Sees to it that Exchange holds a value, by a write if it does not yet.
+    fn keep_in_exchange(&mut self, sides: &Sides<'_>, value: &PropertyValue) {
+        let property = value.property();
+        if !sides.holds(property, value) {
+            self.written.push(property);
+            self.target.apply(value.clone());
         }
     }
 
@@ -263,10 +127,11 @@ impl Merged {
             self.reason(Reason::ExchangeChanged);
         }
         self.changed = true;
+        let value = sides.theirs(property);
+        self.keep_in_exchange(sides, &value);
         if sides.to_business {
-            let value = sides.remote.value(property);
             let plain = Event::new(sides.remote.schedule.clone());
-            if sides.base.is_some() || !same(&value, &plain.value(property)) {
+            if sides.base.is_some() || !value.same(&plain.value(property)) {
                 self.told.push(property);
                 self.taken.push(property);
             }
@@ -279,35 +144,27 @@ impl Merged {
         let property = value.property();
         let forbidden = sides.role == CopyRole::Attendee && property != Property::MyParticipation;
         if forbidden {
-            self.losers.push(Loser {
-                side: Side::Business,
-                value: LoserValue::Property(value),
-            });
+            self.lose(Side::Business, value);
             self.reason(Reason::AttendeeCopy);
             return;
         }
         self.reason(Reason::BusinessChanged);
-        if !holds(&sides.remote.value(property), &value) {
-            self.written.push(property);
-            self.target.apply(value.clone());
-        }
+        self.keep_in_exchange(sides, &value);
         self.business.apply(value);
     }
 
     /// Overrides of occurrences that the merged rule no longer has cannot be written.
     fn drop_vanished(&mut self, sides: &Sides<'_>) {
-        let schedule = self.target.value(Property::Schedule);
-        let touched = !same(&schedule, &sides.remote.value(Property::Schedule))
-            || sides.exchange_changed(Property::Schedule);
-        if !touched {
-            return;
-        }
+        let moved = self.written.contains(&Property::Schedule)
+            || sides.exchange_changed(Property::Schedule)
+            || sides.unfinished.is_some();
         let (times, rule) = (self.target.schedule.clone(), self.target.recurrence.clone());
         let vanished: BTreeSet<_> = self
             .target
             .overrides
             .keys()
             .chain(self.business.overrides.keys())
+            .filter(|id| moved || self.written.contains(&Property::Override(**id)))
             .filter(|id| !has_occurrence(&times, rule.as_ref(), **id))
             .copied()
             .collect();
@@ -316,16 +173,11 @@ impl Merged {
             if let Some(value) = sides.intake.patch.get(property)
                 && self.written.contains(&property)
             {
-                self.losers.push(Loser {
-                    side: Side::Business,
-                    value: LoserValue::Property(value.clone()),
-                });
+                self.lose(Side::Business, value.clone());
             }
-            if sides.exchange_changed(property) {
-                self.losers.push(Loser {
-                    side: Side::Exchange,
-                    value: LoserValue::Property(sides.remote.value(property)),
-                });
+            let was_dropped = sides.is_side_effect(property);
+            if sides.exchange_changed(property) && !was_dropped {
+                self.lose(Side::Exchange, sides.theirs(property));
             }
             self.target.overrides.remove(&id);
             self.business.overrides.remove(&id);
@@ -366,8 +218,21 @@ impl Merged {
             self.reason(Reason::ReadOnlyChanged);
             if answered && !self.told.contains(&Property::Attendees) {
                 self.told.push(Property::Attendees);
-                self.taken.push(Property::Attendees);
+                // A list that waits to be written must be seen as a conflict again.
+                if !self.written.contains(&Property::Attendees) {
+                    self.taken.push(Property::Attendees);
+                }
             }
+        }
+    }
+
+    fn lose(&mut self, side: Side, value: PropertyValue) {
+        let loser = Loser {
+            side,
+            value: LoserValue::Property(value),
+        };
+        if !self.losers.contains(&loser) {
+            self.losers.push(loser);
         }
     }
 

@@ -1,29 +1,11 @@
-//! When two values of a property are the same.
+//! When two values of a property are the same, and when Exchange holds what was wanted.
 
-use std::collections::BTreeMap;
-
-use tidemark_model::{Attendee, Property, PropertyValue};
-
-/// Whether two values mean the same. Answers of attendees are not part of a value, and empty text
-/// is none.
-pub(crate) fn same(left: &PropertyValue, right: &PropertyValue) -> bool {
-    match (left, right) {
-        (PropertyValue::Attendees(a), PropertyValue::Attendees(b)) => same_people(a, b),
-        (PropertyValue::Title(a), PropertyValue::Title(b))
-        | (PropertyValue::Location(a), PropertyValue::Location(b)) => {
-            text(a.as_ref()) == text(b.as_ref())
-        }
-        _ => left == right,
-    }
-}
+use tidemark_model::{Override, Property, PropertyValue, Schedule, Zone};
 
 /// Whether Exchange, holding `remote`, holds all that it can of `wanted`: priorities have only three
-/// levels there (mapping.md 3.3).
-pub(crate) fn holds(remote: &PropertyValue, wanted: &PropertyValue) -> bool {
-    match (remote, wanted) {
-        (PropertyValue::Priority(a), PropertyValue::Priority(b)) => level(*a) == level(*b),
-        _ => same(remote, wanted),
-    }
+/// levels there (mapping.md 3.3), and floating times are bound to the mailbox's zone.
+pub(crate) fn holds(remote: &PropertyValue, wanted: &PropertyValue, zone: &Zone) -> bool {
+    remote.same(wanted) || as_held(remote, zone).same(&as_held(wanted, zone))
 }
 
 /// Properties that an event always has a value for.
@@ -42,15 +24,31 @@ pub(crate) const FIXED: [Property; 12] = [
     Property::MyParticipation,
 ];
 
-fn text(value: Option<&String>) -> &str {
-    value.map(String::as_str).unwrap_or_default()
+/// A value in the form that Exchange gives it.
+fn as_held(value: &PropertyValue, zone: &Zone) -> PropertyValue {
+    match value {
+        PropertyValue::Priority(priority) => PropertyValue::Priority(level(*priority)),
+        PropertyValue::Schedule(schedule, rule) => {
+            PropertyValue::Schedule(bound(schedule, zone), rule.clone())
+        }
+        PropertyValue::Override(id, Some(Override::Changed(change))) => {
+            let mut change = change.clone();
+            change.priority = change.priority.map(level);
+            change.schedule = change.schedule.map(|schedule| bound(&schedule, zone));
+            PropertyValue::Override(*id, Some(Override::Changed(change)))
+        }
+        other => other.clone(),
+    }
 }
 
-fn same_people(a: &BTreeMap<String, Attendee>, b: &BTreeMap<String, Attendee>) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|((left, one), (right, two))| left == right && one.role == two.role)
+fn bound(schedule: &Schedule, zone: &Zone) -> Schedule {
+    match schedule {
+        Schedule::Floating(floating) => {
+            Schedule::timed(floating.start(), zone.clone(), floating.duration(), None)
+                .unwrap_or_else(|_| schedule.clone())
+        }
+        Schedule::AllDay(_) | Schedule::Timed(_) => schedule.clone(),
+    }
 }
 
 const fn level(priority: u8) -> u8 {

@@ -255,9 +255,7 @@ fn a_cut_off_series_write_is_carried_on() {
     };
     let mut half = (*target).clone();
     half.overrides.clear();
-    let begun = Unfinished {
-        target: (*target).clone(),
-    };
+    let begun = Unfinished::update(old.clone(), (*target).clone());
     let view = present(&half, CopyRole::Appointment);
     let profile = Profile::default();
     let second = run(LinkView::Linked(&base), view, &edit, &profile, Some(&begun));

@@ -10,7 +10,6 @@ use crate::intake::{Intake, Wish};
 use crate::mail::forecast_create;
 use crate::profile::MailRule;
 use crate::reason::{Reason, RefusalCode};
-use crate::sameness::same;
 
 /// Nothing is linked yet.
 pub(super) fn decide_new(input: &PlanInput<'_>, intake: Intake) -> Decision {
@@ -99,7 +98,7 @@ fn can_survive(input: &PlanInput<'_>, intake: &Intake, base: &Base) -> bool {
     let edited = intake
         .patch
         .values()
-        .any(|value| !same(value, &base.business.value(value.property())));
+        .any(|value| !value.same(&base.business.value(value.property())));
     let invited = base
         .exchange
         .organizer

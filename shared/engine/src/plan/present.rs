@@ -8,7 +8,7 @@ use crate::input::{Base, LinkView, PlanInput, Side, StampView};
 use crate::intake::{Intake, Wish};
 use crate::mail::{forecast_answer, forecast_delete, forecast_update};
 use crate::merge::{Merged, Sides, merge};
-use crate::profile::StartOfSync;
+use crate::profile::{MailRule, StartOfSync};
 use crate::reason::{Reason, RefusalCode};
 use crate::sameness::holds;
 
@@ -23,15 +23,8 @@ pub(super) fn decide(
     if stamped == StampView::Late {
         return decide_late(input, event);
     }
-    let unfinished = input.unfinished.map(|begun| &begun.target);
-    // A create of ours that was cut off is its own base: what differs from it is a person's.
-    let begun = match (input.link, unfinished) {
-        (LinkView::New, Some(target)) => Some(Base {
-            exchange: target.clone(),
-            business: target.clone(),
-            born: Side::Business,
-            announced: true,
-        }),
+    let begun = match (input.link, input.unfinished) {
+        (LinkView::New, Some(begun)) => Some(created(input, &intake, &begun.target, event)),
         _ => None,
     };
     let base = match input.link {
@@ -51,8 +44,9 @@ pub(super) fn decide(
         remote: event,
         role,
         intake: if deleting { &patchless } else { &intake },
-        unfinished,
+        unfinished: input.unfinished,
         profile: input.profile,
+        zone: &input.mailbox.zone,
         to_business: input.profile.to_business && !protected,
     };
     if deleting {
@@ -67,6 +61,32 @@ pub(super) fn decide(
     decision
 }
 
+/// A create of ours that was cut off is its own base: what differs from it is a person's.
+fn created(input: &PlanInput<'_>, intake: &Intake, target: &Event, event: &Event) -> Base {
+    let mut exchange = target.clone();
+    for property in target.properties() {
+        let value = event.value(property);
+        if holds(&value, &target.value(property), &input.mailbox.zone) {
+            exchange.apply(value);
+        }
+    }
+    let mut business = target.clone();
+    let invited = intake.opinion(Property::Attendees);
+    if let Some(people) = invited
+        && input.profile.mail == MailRule::WithoutAttendees
+        && target.attendees.is_empty()
+    {
+        // They were left out on purpose, and are not to be added now.
+        business.apply(people);
+    }
+    Base {
+        exchange,
+        business,
+        born: Side::Business,
+        announced: true,
+    }
+}
+
 /// A second copy from a late answer is removed if nobody touched it, and held if somebody did.
 fn decide_late(input: &PlanInput<'_>, event: &Event) -> Decision {
     let known = match (input.unfinished, input.link) {
@@ -78,9 +98,13 @@ fn decide_late(input: &PlanInput<'_>, event: &Event) -> Decision {
     let untouched = known.is_some_and(|known| {
         let mut properties = known.properties();
         properties.extend(event.properties());
-        properties
-            .into_iter()
-            .all(|property| holds(&event.value(property), &known.value(property)))
+        properties.into_iter().all(|property| {
+            holds(
+                &event.value(property),
+                &known.value(property),
+                &input.mailbox.zone,
+            )
+        })
     });
     let remove = ExchangeAction::Delete {
         mail: MailMode::Silent,
