@@ -290,6 +290,7 @@ pub enum LinkAfter {
 pub struct MailForecast {
     recipients: BTreeSet<String>,
     everybody: bool,
+    spared: bool,
 }
 
 impl MailForecast {
@@ -297,7 +298,21 @@ impl MailForecast {
         Self {
             recipients,
             everybody,
+            spared: false,
         }
+    }
+
+    /// The same write where it mails nobody: in the first copy, or since it is over.
+    pub(crate) fn spare(self) -> Self {
+        Self {
+            spared: !self.recipients.is_empty(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether people would have been mailed for the write at another time.
+    pub(crate) const fn is_spared(&self) -> bool {
+        self.spared
     }
 
     /// The addresses, lower case: for the ledger, never for a log.

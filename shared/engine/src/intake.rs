@@ -77,6 +77,15 @@ impl Intake {
         intake
     }
 
+    /// Takes a cancellation for an ordinary value, where the item is known to be cancelled already:
+    /// to state that again is no wish to delete it.
+    pub(crate) fn restate_cancelled(&mut self) {
+        if self.cancelled {
+            self.cancelled = false;
+            self.wish = Wish::Upsert;
+        }
+    }
+
     /// Whether any change is still to be decided.
     pub(crate) fn is_live(&self) -> bool {
         !self.live.is_empty()

@@ -15,10 +15,8 @@ pub(crate) fn forecast_create(
     mailbox: &MailboxFacts,
     now: Timestamp,
 ) -> MailForecast {
-    if mailbox.first_copy || is_over(target, &mailbox.zone, now) {
-        return MailForecast::default();
-    }
-    MailForecast::new(people(target, mailbox), true)
+    let forecast = MailForecast::new(people(target, mailbox), true);
+    unless(is_silent(&[target], mailbox, now), forecast)
 }
 
 /// Whom an update mails: everybody when times, place, subject, text or an occurrence change, else
@@ -30,12 +28,8 @@ pub(crate) fn forecast_update(
     mailbox: &MailboxFacts,
     now: Timestamp,
 ) -> MailForecast {
-    let over = is_over(current, &mailbox.zone, now) && is_over(target, &mailbox.zone, now);
-    if mailbox.first_copy || over {
-        return MailForecast::default();
-    }
     let (before, after) = (people(current, mailbox), people(target, mailbox));
-    if written.iter().any(|property| concerns_all(*property)) {
+    let forecast = if written.iter().any(|property| concerns_all(*property)) {
         MailForecast::new(before.union(&after).cloned().collect(), true)
     } else if written.contains(&Property::Attendees) {
         MailForecast::new(
@@ -44,7 +38,8 @@ pub(crate) fn forecast_update(
         )
     } else {
         MailForecast::default()
-    }
+    };
+    unless(is_silent(&[current, target], mailbox, now), forecast)
 }
 
 /// Whom a delete mails: on the organiser's copy everybody, as a cancellation.
@@ -54,11 +49,11 @@ pub(crate) fn forecast_delete(
     mailbox: &MailboxFacts,
     now: Timestamp,
 ) -> MailForecast {
-    let silent = mailbox.first_copy || is_over(current, &mailbox.zone, now);
-    match role {
-        CopyRole::Organizer if !silent => MailForecast::new(people(current, mailbox), true),
-        CopyRole::Organizer | CopyRole::Appointment | CopyRole::Attendee => MailForecast::default(),
-    }
+    let forecast = match role {
+        CopyRole::Organizer => MailForecast::new(people(current, mailbox), true),
+        CopyRole::Appointment | CopyRole::Attendee => MailForecast::default(),
+    };
+    unless(is_silent(&[current], mailbox, now), forecast)
 }
 
 /// Whom an answer mails: the organiser.
@@ -67,14 +62,22 @@ pub(crate) fn forecast_answer(
     mailbox: &MailboxFacts,
     now: Timestamp,
 ) -> MailForecast {
-    if mailbox.first_copy || is_over(current, &mailbox.zone, now) {
-        return MailForecast::default();
-    }
     let organizer = current
         .organizer
         .iter()
         .map(|person| person.address.clone());
-    MailForecast::new(without_self(organizer, mailbox), true)
+    let forecast = MailForecast::new(without_self(organizer, mailbox), true);
+    unless(is_silent(&[current], mailbox, now), forecast)
+}
+
+/// The first copy and what is over never mail anybody.
+fn is_silent(events: &[&Event], mailbox: &MailboxFacts, now: Timestamp) -> bool {
+    let over = |event: &&Event| is_over(event, &mailbox.zone, now);
+    mailbox.first_copy || events.iter().all(over)
+}
+
+fn unless(silent: bool, forecast: MailForecast) -> MailForecast {
+    if silent { forecast.spare() } else { forecast }
 }
 
 const fn concerns_all(property: Property) -> bool {

@@ -3,10 +3,10 @@
 mod absent;
 mod present;
 
-use tidemark_model::{Event, MailMode};
+use tidemark_model::{Event, EventStatus, MailMode};
 
 use crate::decision::{
-    BaseAfter, BrakeCost, Decision, ExchangeAction, HoldWhy, Loser, MailForecast, News,
+    BaseAfter, BrakeCost, Decision, ExchangeAction, HoldWhy, Loser, MailForecast, News, Verdict,
 };
 use crate::input::{Base, ExchangeView, LinkView, PlanInput, Side};
 use crate::intake::{Intake, Wish};
@@ -15,7 +15,22 @@ use crate::reason::{Reason, RefusalCode};
 
 /// Decides what to do about one item. Never fails: what cannot be done is held or refused.
 pub fn plan(input: &PlanInput<'_>) -> Decision {
+    let mut decision = decide(input);
+    for outcome in &decision.outcomes {
+        if let Verdict::Refused { code, .. } = outcome.verdict
+            && !decision.reasons.contains(&Reason::Refused(code))
+        {
+            decision.reasons.push(Reason::Refused(code));
+        }
+    }
+    decision
+}
+
+fn decide(input: &PlanInput<'_>) -> Decision {
     let mut intake = Intake::read(input.business);
+    if was_cancelled(input) {
+        intake.restate_cancelled();
+    }
     if !input.profile.to_exchange && intake.is_live() {
         intake.refuse(RefusalCode::DirectionOff);
     }
@@ -43,6 +58,16 @@ pub fn plan(input: &PlanInput<'_>) -> Decision {
             absent::decide_tombstone(input, intake, by, at)
         }
     }
+}
+
+/// Whether both sides, or the one side that has it yet, know the item as cancelled.
+fn was_cancelled(input: &PlanInput<'_>) -> bool {
+    let known = match (input.link, input.exchange) {
+        (LinkView::Linked(base), _) => Some(&base.business),
+        (_, ExchangeView::Present { event, .. }) => Some(event),
+        _ => None,
+    };
+    known.is_some_and(|event| event.status == EventStatus::Cancelled)
 }
 
 /// Nothing is concluded from what cannot be seen; what the business system wants waits.
@@ -92,6 +117,9 @@ enum Passage {
 }
 
 fn passage(rule: MailRule, forecast: &MailForecast, reasons: &mut Vec<Reason>) -> Passage {
+    if forecast.is_spared() {
+        reasons.push(Reason::NobodyMailed);
+    }
     if forecast.is_empty() {
         return Passage::Write(MailMode::Silent);
     }

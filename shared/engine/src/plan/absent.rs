@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use tidemark_model::{Event, Property, PropertyValue};
 
 use super::{hides, is_protected, lost_delete, quiet, send, tell_deleted};
-use crate::decision::{BaseAfter, Decision, ExchangeAction, Loser};
+use crate::decision::{BaseAfter, Decision, ExchangeAction, Loser, LoserValue};
 use crate::input::{Base, PlanInput, Side};
 use crate::intake::{Intake, Wish};
 use crate::mail::forecast_create;
 use crate::profile::MailRule;
 use crate::reason::{Reason, RefusalCode};
+use crate::series::has_occurrence;
 
 /// Nothing is linked yet.
 pub(super) fn decide_new(input: &PlanInput<'_>, intake: Intake) -> Decision {
@@ -71,11 +72,17 @@ pub(super) fn decide_gone(input: &PlanInput<'_>, mut intake: Intake, base: &Base
         Wish::Upsert if can_survive(input, &intake, base) => {
             return recreate(input, &intake, base);
         }
-        Wish::Upsert => intake.refuse(RefusalCode::DeletedInExchange),
-        Wish::Nothing => {}
+        Wish::Upsert | Wish::Nothing => {}
+    }
+    let mut reasons = vec![Reason::Deleted(Side::Exchange)];
+    if is_edit(&intake, base) {
+        reasons.push(Reason::DeleteBeatsEdit(Side::Exchange));
+    }
+    if intake.wish == Wish::Upsert {
+        intake.refuse(RefusalCode::DeletedInExchange);
     }
     let mut decision = refused_only(&intake);
-    decision.reasons = vec![Reason::Deleted(Side::Exchange)];
+    decision.reasons = reasons;
     decision.base = BaseAfter::Tombstone {
         by: Side::Exchange,
         at: input.now,
@@ -95,16 +102,22 @@ pub(super) fn decide_gone(input: &PlanInput<'_>, mut intake: Intake, base: &Base
 /// An edit beats a delete, if it is one: re-stating what was agreed is not, and an invitation that
 /// is gone cannot be made again by the one who was invited.
 fn can_survive(input: &PlanInput<'_>, intake: &Intake, base: &Base) -> bool {
-    let edited = intake
-        .patch
-        .values()
-        .any(|value| !value.same(&base.business.value(value.property())));
     let invited = base
         .exchange
         .organizer
         .as_ref()
         .is_some_and(|person| !input.mailbox.addresses.contains(&person.address));
-    input.profile.edit_beats_delete && edited && !invited
+    input.profile.edit_beats_delete && is_edit(intake, base) && !invited
+}
+
+fn is_edit(intake: &Intake, base: &Base) -> bool {
+    let known = &base.business;
+    let stated = |property: Property| {
+        let opinion = intake.opinion(property);
+        opinion.is_some_and(|value| !value.same(&known.value(property)))
+    };
+    let said = intake.patch.values().map(PropertyValue::property);
+    said.chain(known.properties()).any(stated)
 }
 
 fn recreate(input: &PlanInput<'_>, intake: &Intake, base: &Base) -> Decision {
@@ -155,11 +168,28 @@ fn create(
     input: &PlanInput<'_>,
     intake: &Intake,
     mut target: Event,
-    business: Event,
+    mut business: Event,
     losers: &[Loser],
 ) -> Decision {
     let mut decision = quiet(Reason::BusinessChanged);
     decision.reasons.clear();
+    let mut losers = losers.to_vec();
+    let vanished = take_vanished(&mut target);
+    if !vanished.is_empty() {
+        decision.reasons.push(Reason::OccurrenceVanished);
+    }
+    for value in vanished {
+        business
+            .overrides
+            .retain(|id, _| value.property() != Property::Override(*id));
+        // What the series itself had is no loss: the one who moved it knows what he moved.
+        if intake.opinion(value.property()).is_some() {
+            losers.push(Loser {
+                side: Side::Business,
+                value: LoserValue::Property(value),
+            });
+        }
+    }
     let mut forecast = forecast_create(&target, input.mailbox, input.now);
     if input.profile.mail == MailRule::WithoutAttendees && !forecast.is_empty() {
         let people = forecast.count();
@@ -175,7 +205,7 @@ fn create(
         }
     });
     let private = hides(input, &target);
-    decision.outcomes = intake.outcomes(losers, held);
+    decision.outcomes = intake.outcomes(&losers, held);
     if held {
         decision.written.clear();
         return decision;
@@ -195,6 +225,23 @@ fn create(
         }))
     };
     decision
+}
+
+/// Takes out the overrides of occurrences that the rule does not give: they cannot be written.
+fn take_vanished(event: &mut Event) -> Vec<PropertyValue> {
+    let (times, rule) = (&event.schedule, event.recurrence.as_ref());
+    let gone: Vec<_> = event
+        .overrides
+        .keys()
+        .filter(|id| !has_occurrence(times, rule, **id))
+        .map(|id| event.value(Property::Override(*id)))
+        .collect();
+    for value in &gone {
+        event
+            .overrides
+            .retain(|id, _| value.property() != Property::Override(*id));
+    }
+    gone
 }
 
 /// The business system deletes what is not there.

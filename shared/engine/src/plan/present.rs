@@ -3,7 +3,9 @@
 use tidemark_model::{CopyRole, Event, MailMode, Property};
 
 use super::{hides, is_protected, lost_delete, quiet, send};
-use crate::decision::{BaseAfter, Decision, ExchangeAction, HoldWhy, LoserValue, News, Verdict};
+use crate::decision::{
+    BaseAfter, Decision, ExchangeAction, HoldWhy, Loser, LoserValue, News, Verdict,
+};
 use crate::input::{Base, LinkView, PlanInput, Side, StampView};
 use crate::intake::{Intake, Wish};
 use crate::mail::{forecast_answer, forecast_delete, forecast_update};
@@ -44,7 +46,7 @@ pub(super) fn decide(
         remote: event,
         role,
         intake: if deleting { &patchless } else { &intake },
-        unfinished: input.unfinished,
+        unfinished: input.unfinished.filter(|_| base.is_some()),
         profile: input.profile,
         zone: &input.mailbox.zone,
         to_business: input.profile.to_business && !protected,
@@ -137,18 +139,42 @@ fn decide_delete(input: &PlanInput<'_>, intake: &Intake, sides: &Sides<'_>) -> D
     if sides.exchange_edited() && sides.to_business && input.profile.edit_beats_delete {
         return keep_edited(input, intake, sides, decision);
     }
+    let losers = lost_edits(sides);
+    if !losers.is_empty() {
+        decision
+            .reasons
+            .push(Reason::DeleteBeatsEdit(Side::Business));
+    }
     let forecast = forecast_delete(sides.remote, sides.role, input.mailbox, input.now);
     let held = send(input, &mut decision, forecast, |mail| {
         ExchangeAction::Delete { mail }
     });
-    decision.outcomes = intake.outcomes(&[], held);
+    let hidden = hides(input, sides.remote);
+    decision.outcomes = intake.outcomes(if hidden { &[] } else { &losers }, held);
     if !held {
         decision.base = BaseAfter::Tombstone {
             by: Side::Business,
             at: input.now,
         };
+    } else if hidden && let Some(base) = sides.base {
+        decision.reasons.push(Reason::Private);
+        decision.base = BaseAfter::Private {
+            born: base.born,
+            announced: base.announced,
+        };
     }
     decision
+}
+
+/// What people changed in Exchange that a delete takes away.
+fn lost_edits(sides: &Sides<'_>) -> Vec<Loser> {
+    sides
+        .exchange_edits()
+        .map(|property| Loser {
+            side: Side::Exchange,
+            value: LoserValue::Property(sides.remote.value(property)),
+        })
+        .collect()
 }
 
 /// It was changed in Exchange while the business system deleted it: it stays, and is told anew.
