@@ -366,3 +366,6 @@ fn authenticate(state: &State, request: &SimRequest) -> Option<MailboxNumber> {
     })?;
     (password == state.config.password).then_some(found.number)
 }
+
+#[cfg(test)]
+mod tests;
