@@ -1,8 +1,27 @@
 //! [`Mailbox`](crate::Mailbox) over Exchange Web Services.
+//!
+//! The parts that need no wire format. `adapter.rs`, `session.rs`, `read.rs`, `write.rs` and `tests/` are joined
+//! to them by `wire.rs`, which comes with the builders and readers of `tidemark-ews`.
 
+#[allow(
+    dead_code,
+    reason = "called by the session, which waits for the readers of tidemark-ews"
+)]
 mod credential;
+#[allow(
+    dead_code,
+    reason = "called by the session, which waits for the readers of tidemark-ews"
+)]
 mod fault;
+#[allow(
+    dead_code,
+    reason = "called by the session, which waits for the readers of tidemark-ews"
+)]
 mod limiter;
+#[allow(
+    dead_code,
+    reason = "called by the writes, which wait for the builders of tidemark-ews"
+)]
 mod series;
 mod server;
 

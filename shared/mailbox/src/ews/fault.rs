@@ -1,5 +1,7 @@
 //! What went wrong, in the words of the port: transport and HTTP. Codes of EWS are in [`code`].
 
+pub(super) mod code;
+
 use core::time::Duration;
 
 use http::HeaderMap;
@@ -26,15 +28,16 @@ pub(super) enum Effect {
     /// Something that a second, equal request would not do again: the ChangeKey refuses it, or the
     /// item is gone.
     Write,
-    /// Something that a second request would do twice.
-    Create,
+    /// Something that a second request would do twice, or that leaves a state in between which must
+    /// not be taken for somebody's will: it has to be looked up first.
+    Once,
 }
 
 impl Effect {
     /// What the caller has to do when nobody knows whether the request was carried out.
     fn unknown_outcome(self, wait: Duration) -> Disposition {
         match self {
-            Self::Create => Disposition::Unclear,
+            Self::Once => Disposition::Unclear,
             Self::Read | Self::Write => Disposition::RetryAfter(wait),
         }
     }
@@ -224,7 +227,7 @@ pub(super) fn of_transport(fault: &TransportError, effect: Effect) -> MailboxErr
         TransportFault::AnswerTooLarge => (
             match effect {
                 Effect::Read => Disposition::Quarantine,
-                Effect::Write | Effect::Create => unknown,
+                Effect::Write | Effect::Once => unknown,
             },
             Scope::Item,
             ANSWER_TOO_LARGE,
@@ -315,12 +318,11 @@ fn challenge_text(headers: &HeaderMap) -> &'static str {
 /// Seconds or a date (RFC 9110 10.2.3), at most [`BACK_OFF_MAX`].
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-            Duration::try_from(date.duration_since(now)).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Duration::try_from(date.duration_since(now)).unwrap_or_default()
     };
     Some(wait.min(BACK_OFF_MAX))
 }

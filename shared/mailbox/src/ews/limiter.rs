@@ -76,7 +76,10 @@ impl ConnectionLimiter {
     pub fn mailbox(&self, key: &str, now: Timestamp) -> Arc<RequestLimiter> {
         /// Below this, forgetting is not worth the walk.
         const TIDY_MIN: usize = 64;
-        let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mailboxes = self
+            .mailboxes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if mailboxes.by_key.len() >= mailboxes.tidy_at.max(TIDY_MIN) {
             mailboxes.by_key.retain(|_, limiter| {
                 Arc::strong_count(limiter) > 1 || limiter.back_off.remaining(now).is_some()

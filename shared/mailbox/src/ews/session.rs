@@ -11,9 +11,11 @@ use tidemark_model::Zone;
 use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, HttpResponse, uuid_v7};
 
 use super::credential::{Credential, EwsUrl, MailboxAddress};
+use super::fault::code::TOO_MUCH_AT_ONCE;
 use super::fault::{self, Effect};
 use super::limiter::RequestLimiter;
-use crate::error::{Disposition, MailboxError};
+use super::wire;
+use crate::error::{Disposition, MailboxError, Scope};
 
 /// How long a request that reads may take. A search for a stamp builds a view the first time.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -104,12 +106,15 @@ impl Session {
         envelope: Vec<u8>,
         effect: Effect,
         affinity: Affinity,
-        read: impl FnOnce(&[u8]) -> Result<T, tidemark_ews::EwsError> + Send,
+        read: impl FnOnce(&[u8]) -> Result<T, wire::WireError> + Send,
     ) -> Result<T, MailboxError> {
         let end = &self.endpoint;
         let slot = end.limiter.enter(&*end.clock).await;
         let slot = slot.map_err(fault::of_waiting)?;
-        let sent = end.http.send(self.request(envelope, effect, affinity)?).await;
+        let sent = end
+            .http
+            .send(self.request(envelope, effect, affinity)?)
+            .await;
         drop(slot);
         let response = sent.map_err(|error| fault::of_transport(&error, effect))?;
         if affinity == Affinity::Subscriptions {
@@ -118,11 +123,23 @@ impl Session {
         self.interpret(&response, effect, read)
     }
 
+    /// Sends one envelope about a single thing, whose error stands inside the answer.
+    pub(super) async fn call_one<T>(
+        &self,
+        envelope: Vec<u8>,
+        effect: Effect,
+        affinity: Affinity,
+        read: impl FnOnce(&[u8]) -> Result<Result<T, wire::WireError>, wire::WireError> + Send,
+    ) -> Result<T, MailboxError> {
+        let answer = self.call(envelope, effect, affinity, read).await?;
+        answer.map_err(|error| self.remember(fault::code::of_ews(&error, effect)))
+    }
+
     fn interpret<T>(
         &self,
         response: &HttpResponse,
         effect: Effect,
-        read: impl FnOnce(&[u8]) -> Result<T, tidemark_ews::EwsError>,
+        read: impl FnOnce(&[u8]) -> Result<T, wire::WireError>,
     ) -> Result<T, MailboxError> {
         let now = self.endpoint.clock.now();
         let of_status = || fault::of_status(response.status, &response.headers, now, effect);
@@ -141,8 +158,12 @@ impl Session {
         Err(self.remember(failed))
     }
 
-    /// Keeps the wait of an error, so that others do not send into it.
+    /// Keeps the wait of an error, so that others do not send into it. A request that was merely
+    /// too large for the server is no reason not to send a smaller one.
     pub(super) fn remember(&self, error: MailboxError) -> MailboxError {
+        if error.scope == Scope::Item || error.code == TOO_MUCH_AT_ONCE {
+            return error;
+        }
         if let Disposition::RetryAfter(wait) = error.disposition {
             let end = &self.endpoint;
             end.limiter.back_off(error.scope, end.clock.now(), wait);
@@ -158,7 +179,7 @@ impl Session {
     ) -> Result<HttpRequest, MailboxError> {
         let timeout = match effect {
             Effect::Read => READ_TIMEOUT,
-            Effect::Write | Effect::Create => WRITE_TIMEOUT,
+            Effect::Write | Effect::Once => WRITE_TIMEOUT,
         };
         Ok(HttpRequest {
             method: Method::POST,
@@ -176,7 +197,10 @@ impl Session {
         // The constructors of credential and address admit nothing that no header can hold.
         let unfit = |_| fault::unfit_header();
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/xml; charset=utf-8"),
+        );
         headers.insert(ACCEPT, HeaderValue::from_static("text/xml"));
         headers.insert(USER_AGENT, HeaderValue::from_static(PRODUCT));
         headers.insert(CLIENT_REQUEST_ID, HeaderValue::try_from(id).map_err(unfit)?);
@@ -184,7 +208,10 @@ impl Session {
         let anchor = HeaderValue::try_from(end.mailbox.as_str()).map_err(unfit)?;
         headers.insert(X_ANCHOR_MAILBOX, anchor);
         let authorization = end.credential.authorization();
-        headers.insert(AUTHORIZATION, authorization.ok_or_else(fault::unfit_header)?);
+        headers.insert(
+            AUTHORIZATION,
+            authorization.ok_or_else(fault::unfit_header)?,
+        );
         if affinity == Affinity::Subscriptions {
             headers.insert(X_PREFER_SERVER_AFFINITY, HeaderValue::from_static("true"));
             let back_end = self.back_end.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,7 +233,8 @@ impl Session {
             .filter_map(|cookie| cookie.split(';').next())
             .map(str::trim)
             .find(|pair| {
-                pair.split_once('=').is_some_and(|(name, _)| name == BACK_END_COOKIE)
+                pair.split_once('=')
+                    .is_some_and(|(name, _)| name == BACK_END_COOKIE)
                     && pair.len() <= COOKIE_BYTES_MAX
             });
         if let Some(mut value) = pair.and_then(|pair| HeaderValue::try_from(pair).ok()) {

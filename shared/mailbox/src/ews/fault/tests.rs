@@ -21,10 +21,10 @@ fn transport(fault: TransportFault, delivery: Delivery, effect: Effect) -> Mailb
 #[test]
 fn only_a_create_that_may_have_arrived_is_unclear() {
     for fault in [TransportFault::TimedOut, TransportFault::Cut] {
-        for effect in [Effect::Read, Effect::Write, Effect::Create] {
+        for effect in [Effect::Read, Effect::Write, Effect::Once] {
             for delivery in [Delivery::NotSent, Delivery::Unclear] {
                 let error = transport(fault.clone(), delivery, effect);
-                let unclear = effect == Effect::Create && delivery == Delivery::Unclear;
+                let unclear = effect == Effect::Once && delivery == Delivery::Unclear;
                 let expected = if unclear {
                     Disposition::Unclear
                 } else {
@@ -46,7 +46,7 @@ fn faults_of_the_way_concern_the_connection_and_say_how_to_mend_it() {
         (TransportFault::UntrustedCertificate, "upload", false),
         (TransportFault::ForbiddenTarget, "administrator", false),
     ] {
-        let error = transport(fault.clone(), Delivery::NotSent, Effect::Create);
+        let error = transport(fault.clone(), Delivery::NotSent, Effect::Once);
         assert_eq!(error.scope, Scope::Connection, "{fault:?}");
         assert!(error.text.contains(word), "{fault:?}: {}", error.text);
         let retries = matches!(error.disposition, Disposition::RetryAfter(_));
@@ -58,7 +58,7 @@ fn faults_of_the_way_concern_the_connection_and_say_how_to_mend_it() {
 fn an_answer_without_bound_sets_one_item_aside_but_never_hides_a_write() {
     let of = |effect| transport(TransportFault::AnswerTooLarge, Delivery::Unclear, effect);
     assert_eq!(of(Effect::Read).disposition, Disposition::Quarantine);
-    assert_eq!(of(Effect::Create).disposition, Disposition::Unclear);
+    assert_eq!(of(Effect::Once).disposition, Disposition::Unclear);
     assert_eq!(
         of(Effect::Write).disposition,
         Disposition::RetryAfter(SLIP_WAIT)
@@ -80,7 +80,7 @@ fn statuses_say_what_to_do() {
         (451, Disposition::Reject, Scope::Connection),
         (418, Disposition::Reject, Scope::Connection),
     ] {
-        for effect in [Effect::Read, Effect::Create] {
+        for effect in [Effect::Read, Effect::Once] {
             let error = of(status, effect);
             assert_eq!(
                 (error.disposition, error.scope),
@@ -91,7 +91,7 @@ fn statuses_say_what_to_do() {
         }
     }
     for status in [500, 502, 504] {
-        assert_eq!(of(status, Effect::Create).disposition, Disposition::Unclear);
+        assert_eq!(of(status, Effect::Once).disposition, Disposition::Unclear);
         let retry = Disposition::RetryAfter(BUSY_WAIT);
         assert_eq!(of(status, Effect::Read).disposition, retry);
         assert_eq!(of(status, Effect::Write).disposition, retry);

@@ -1,0 +1,230 @@
+//! Response codes of EWS, with advice for people.
+
+use core::time::Duration;
+
+use super::{BUSY_WAIT, Effect, SLIP_WAIT};
+use crate::error::{Disposition, MailboxError, Scope};
+use crate::ews::limiter::BACK_OFF_MAX;
+
+/// What a code means in words, and how it is mended. Codes without an entry speak for themselves.
+fn advice(code: &str) -> &'static str {
+    match code {
+        "ErrorImpersonateUserDenied" | "ErrorImpersonationDenied" | "ErrorImpersonationFailed" => {
+            "the service account may not act for this mailbox; assign it the role \
+             ApplicationImpersonation with a scope that includes the mailbox"
+        }
+        "ErrorNonExistentMailbox" => {
+            "there is no mailbox with this address on the server; check its primary SMTP address, \
+             and whether it was moved to Exchange Online"
+        }
+        "ErrorAccessDenied" => "the account has no right to do this in the mailbox",
+        "ErrorInvalidLicense" | "ErrorMailboxConfiguration" => {
+            "the mailbox is not licensed or not set up completely"
+        }
+        "ErrorQuotaExceeded" => "the mailbox is full; its owner has to delete something",
+        "ErrorMessageSizeExceeded" => "the item is larger than the server takes",
+        "ErrorVirusDetected" => "the server's virus scanner refused the item",
+        "ErrorOccurrenceCrossingBoundary" => {
+            "an occurrence may not move on to or past the day of its neighbour in the series"
+        }
+        "ErrorOccurrenceTimeSpanTooBig" => "the occurrences of the series would overlap",
+        "ErrorRecurrenceHasNoOccurrence" => "the rule of the series has no occurrence",
+        "ErrorCalendarDurationIsTooLong" => "the appointment is longer than five years",
+        "ErrorCalendarEndDateIsEarlierThanStartDate" => "the end lies before the start",
+        "ErrorInvalidPushSubscriptionUrl" => {
+            "Exchange does not take the address for its notifications"
+        }
+        "ErrorExceededSubscriptionCount" => {
+            "the mailbox has as many subscriptions as its throttling policy allows \
+             (EWSMaxSubscriptions)"
+        }
+        "ErrorExceededConnectionCount" => {
+            "the account has as many requests open as its throttling policy allows \
+             (EWSMaxConcurrency)"
+        }
+        "ErrorServerBusy" => "Exchange throttles us or is overloaded",
+        "ErrorSubscriptionDelegateAccessNotSupported" => {
+            "notifications of another's mailbox take impersonation; delegate access is not enough"
+        }
+        "ErrorInvalidServerVersion"
+        | "ErrorIncorrectSchemaVersion"
+        | "ErrorInvalidSchemaVersionForMailboxVersion" => {
+            "the server is older than Exchange 2013 SP1, which is the oldest that works"
+        }
+        "ErrorMailboxMoveInProgress" => "the mailbox is being moved",
+        "ErrorWrongServerVersion" | "ErrorCrossSiteRequest" | "ErrorProxyRequestNotAllowed" => {
+            "the mailbox lives on another server; enter the EWS URL that Autodiscover gives for it"
+        }
+        "ErrorInvalidSyncStateData" => "the server has forgotten where we were; all is compared",
+        "ErrorIrresolvableConflict" | "ErrorStaleObject" | "ErrorInvalidChangeKey" => {
+            "somebody changed the item meanwhile; it is read and merged again"
+        }
+        "ErrorItemNotFound" => "the item is gone, or out of our sight",
+        "ErrorFolderNotFound" | "ErrorSyncFolderNotFound" => "the calendar folder is gone",
+        "ErrorItemCorrupt" | "ErrorCorruptData" => {
+            "the item is damaged; its owner can open and save it anew in Outlook, or delete it"
+        }
+        "ErrorCalendarIsCancelledForAccept"
+        | "ErrorCalendarIsCancelledForDecline"
+        | "ErrorCalendarIsCancelledForTentative" => "the meeting was cancelled",
+        "ErrorCalendarIsOrganizerForAccept"
+        | "ErrorCalendarIsOrganizerForDecline"
+        | "ErrorCalendarIsOrganizerForTentative" => "the organiser does not answer an invitation",
+        _ => "Exchange refused the request",
+    }
+}
+
+/// The error of a response code. `back_off` is the time that the server named, if it did.
+pub(in crate::ews) fn of_code(
+    code: &str,
+    back_off: Option<Duration>,
+    effect: Effect,
+) -> MailboxError {
+    let (disposition, scope) = disposition(code, back_off, effect);
+    super::error(disposition, scope, code, advice(code))
+}
+
+/// What to do about a code, and what it is about (exchange-ews.md 4.4 and 12).
+fn disposition(code: &str, back_off: Option<Duration>, effect: Effect) -> (Disposition, Scope) {
+    let busy = Disposition::RetryAfter(back_off.unwrap_or(BUSY_WAIT).min(BACK_OFF_MAX));
+    match code {
+        // The server turned the request away before it did anything.
+        "ErrorServerBusy"
+        | "ErrorExceededConnectionCount"
+        | "ErrorExceededFindCountLimit"
+        | "ErrorTooManyObjectsOpened"
+        | "ErrorInsufficientResources"
+        | "ErrorNotEnoughMemory"
+        | "ErrorMailboxMoveInProgress"
+        | "ErrorServiceUnavailable" => (busy, Scope::Mailbox),
+        // It may have been in the middle of it.
+        TOO_MUCH_AT_ONCE
+        | "ErrorInternalServerError"
+        | "ErrorInternalServerTransientError"
+        | "ErrorADUnavailable"
+        | "ErrorADOperation"
+        | "ErrorMailboxStoreUnavailable"
+        | "ErrorMailboxFailover"
+        | "ErrorConnectionFailed"
+        | "ErrorNoRespondingCASInDestinationSite" => (
+            effect.unknown_outcome(back_off.unwrap_or(SLIP_WAIT).min(BACK_OFF_MAX)),
+            Scope::Mailbox,
+        ),
+        BATCH_STOPPED => (Disposition::RetryAfter(SLIP_WAIT), Scope::Item),
+        "ErrorIrresolvableConflict"
+        | "ErrorStaleObject"
+        | "ErrorChangeKeyRequired"
+        | "ErrorChangeKeyRequiredForWriteOperations"
+        | "ErrorInvalidChangeKey" => (Disposition::Conflict, Scope::Item),
+        "ErrorInvalidSyncStateData" => (Disposition::Resync, Scope::Mailbox),
+        "ErrorItemNotFound" => (Disposition::Gone, Scope::Item),
+        "ErrorItemCorrupt" | "ErrorCorruptData" => (Disposition::Quarantine, Scope::Item),
+        "ErrorInvalidServerVersion" | "ErrorIncorrectSchemaVersion" | "ErrorWrongServerVersion" => {
+            (Disposition::Reject, Scope::Connection)
+        }
+        "ErrorImpersonateUserDenied"
+        | "ErrorImpersonationDenied"
+        | "ErrorImpersonationFailed"
+        | "ErrorNonExistentMailbox"
+        | "ErrorInvalidLicense"
+        | "ErrorMailboxConfiguration"
+        | "ErrorQuotaExceeded"
+        | "ErrorFolderNotFound"
+        | "ErrorSyncFolderNotFound"
+        | "ErrorCrossSiteRequest"
+        | "ErrorProxyRequestNotAllowed"
+        | "ErrorInvalidSchemaVersionForMailboxVersion"
+        | "ErrorExceededSubscriptionCount"
+        | "ErrorSubscriptionDelegateAccessNotSupported"
+        | "ErrorInvalidPushSubscriptionUrl" => (Disposition::Reject, Scope::Mailbox),
+        // Codes that are not listed, also those that are newer than this program.
+        _ => (Disposition::Reject, Scope::Item),
+    }
+}
+
+/// The server stopped in the middle of a batch; this item was not looked at.
+pub(in crate::ews) const BATCH_STOPPED: &str = "ErrorBatchProcessingStopped";
+
+/// The request took longer than the minute that the server gives it.
+pub(in crate::ews) const TOO_MUCH_AT_ONCE: &str = "ErrorTimeoutExpired";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(count: u64) -> Disposition {
+        Disposition::RetryAfter(Duration::from_secs(count))
+    }
+
+    #[test]
+    fn a_named_wait_is_obeyed_up_to_a_bound() {
+        let of = |wait: Option<u64>| {
+            of_code(
+                "ErrorServerBusy",
+                wait.map(Duration::from_secs),
+                Effect::Once,
+            )
+            .disposition
+        };
+        assert_eq!(of(Some(297)), seconds(297));
+        assert_eq!(of(Some(1_000_000)), seconds(3600));
+        assert_eq!(of(None), Disposition::RetryAfter(BUSY_WAIT));
+    }
+
+    #[test]
+    fn a_slip_in_the_middle_of_a_create_is_unclear_and_of_anything_else_is_not() {
+        for code in [
+            "ErrorTimeoutExpired",
+            "ErrorInternalServerError",
+            "ErrorMailboxFailover",
+        ] {
+            assert_eq!(
+                of_code(code, None, Effect::Once).disposition,
+                Disposition::Unclear
+            );
+            let retry = Disposition::RetryAfter(SLIP_WAIT);
+            assert_eq!(of_code(code, None, Effect::Read).disposition, retry);
+            assert_eq!(of_code(code, None, Effect::Write).disposition, retry);
+        }
+    }
+
+    #[test]
+    fn each_disposition_has_its_codes() {
+        for (code, disposition, scope) in [
+            (
+                "ErrorIrresolvableConflict",
+                Disposition::Conflict,
+                Scope::Item,
+            ),
+            ("ErrorStaleObject", Disposition::Conflict, Scope::Item),
+            (
+                "ErrorInvalidSyncStateData",
+                Disposition::Resync,
+                Scope::Mailbox,
+            ),
+            ("ErrorItemNotFound", Disposition::Gone, Scope::Item),
+            ("ErrorCorruptData", Disposition::Quarantine, Scope::Item),
+            ("ErrorQuotaExceeded", Disposition::Reject, Scope::Mailbox),
+            (
+                "ErrorInvalidServerVersion",
+                Disposition::Reject,
+                Scope::Connection,
+            ),
+            (
+                "ErrorOccurrenceCrossingBoundary",
+                Disposition::Reject,
+                Scope::Item,
+            ),
+            ("ErrorSomethingOfNextYear", Disposition::Reject, Scope::Item),
+        ] {
+            let error = of_code(code, None, Effect::Write);
+            assert_eq!(
+                (error.disposition, error.scope),
+                (disposition, scope),
+                "{code}"
+            );
+            assert_eq!(error.code, code);
+            assert!(!error.text.is_empty());
+        }
+    }
+}
