@@ -10,6 +10,7 @@ mod items;
 mod mime;
 mod node;
 mod notification;
+mod parts;
 mod read;
 mod recurrence;
 mod restriction;
@@ -199,25 +200,25 @@ pub(crate) fn perform(
     let replies = match operation {
         "GetFolder" => folders::get(context, request),
         "FindFolder" => folders::find(context, request),
-        "CreateFolder" => folders::create(context, request),
-        "UpdateFolder" => folders::update(context, request),
-        "DeleteFolder" => folders::delete(context, request),
+        "CreateFolder" => Ok(folders::create(context, request)),
+        "UpdateFolder" => Ok(folders::update(context, request)),
+        "DeleteFolder" => Ok(folders::delete(context, request)),
         "SyncFolderHierarchy" => sync::hierarchy(context, request),
         "SyncFolderItems" => sync::items(context, request),
         "GetItem" => items::get(context, request),
         "DeleteItem" => items::delete(context, request),
-        "MoveItem" => items::relocate(context, request, false),
-        "CopyItem" => items::relocate(context, request, true),
+        "MoveItem" => Ok(items::relocate(context, request, false)),
+        "CopyItem" => Ok(items::relocate(context, request, true)),
         "CreateItem" => write_items::create(context, request),
         "UpdateItem" => write_items::update(context, request),
         "FindItem" => find::items(context, request),
         "ResolveNames" => directory::resolve_names(context, request),
         "ConvertId" => directory::convert_ids(context, request),
         "GetUserConfiguration" => Ok(vec![Err(crate::store::StoreError::ItemNotFound.into())]),
-        "GetServerTimeZones" => zones::server_time_zones(request),
+        "GetServerTimeZones" => Ok(zones::server_time_zones(request)),
         "Subscribe" => notification::subscribe(context, request),
-        "Unsubscribe" => notification::unsubscribe(context, request),
-        "GetEvents" => notification::get_events(context, request),
+        "Unsubscribe" => Ok(notification::unsubscribe(context, request)),
+        "GetEvents" => Ok(notification::get_events(context, request)),
         _ => Err(EwsError::new(
             "ErrorInvalidRequest",
             "The operation is not known to this server.",

@@ -158,6 +158,22 @@ pub enum Happening {
     FolderModified,
 }
 
+impl Happening {
+    /// The item that it happened to, if it was one.
+    pub const fn item(self) -> Option<ItemNumber> {
+        match self {
+            Self::Created(item)
+            | Self::Modified(item)
+            | Self::Deleted(item)
+            | Self::Moved { item, .. }
+            | Self::Copied { item, .. }
+            | Self::NewMail(item)
+            | Self::FreeBusyChanged(item) => Some(item),
+            Self::FolderModified => None,
+        }
+    }
+}
+
 /// A happening with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreEvent {
@@ -378,6 +394,13 @@ impl Store {
             at,
         };
         self.events.push(event(what));
+        let calendar = self
+            .mailbox(mailbox)
+            .and_then(|owner| owner.folder(folder))
+            .is_ok_and(|folder| folder.class == CALENDAR);
+        if let Some(item) = what.item().filter(|_| calendar) {
+            self.events.push(event(Happening::FreeBusyChanged(item)));
+        }
         if what != Happening::FolderModified {
             self.events.push(event(Happening::FolderModified));
         }

@@ -1,12 +1,14 @@
 //! Names and ids: ResolveNames and ConvertId.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 
 use super::error::EwsError;
 use super::node::Read;
-use super::show::write_mailbox;
+use super::parts::write_mailbox;
 use super::xml::Xml;
 use super::{Context, Reply, id};
 
@@ -112,7 +114,12 @@ fn to_hex(text: &str) -> Result<String, EwsError> {
     let bytes = STANDARD
         .decode(text)
         .map_err(|_| EwsError::from(id::Malformed))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02X}")).collect())
+    let mut hex = String::new();
+    for byte in bytes {
+        // Writing into a string cannot fail.
+        let _ = write!(hex, "{byte:02X}");
+    }
+    Ok(hex)
 }
 
 fn from_hex(text: &str) -> Result<String, EwsError> {

@@ -5,8 +5,8 @@ use roxmltree::Node;
 use super::error::EwsError;
 use super::id;
 use super::node::Read;
+use super::parts::{write_folder_id, write_rights};
 use super::shape::Shape;
-use super::show::{write_folder_id, write_rights};
 use super::xml::Xml;
 use super::{Context, Reply};
 use crate::store::{Folder, FolderNumber, Mailbox, StoreError};
@@ -128,15 +128,12 @@ pub(super) fn find(
 }
 
 /// CreateFolder.
-pub(super) fn create(
-    context: &mut Context<'_>,
-    request: Node<'_, '_>,
-) -> Result<Vec<Reply>, EwsError> {
+pub(super) fn create(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Reply> {
     let folders = request
         .child("Folders")
         .into_iter()
         .flat_map(Read::elements);
-    Ok(folders
+    folders
         .map(|node| {
             let parent = context.read_folder_in(request, "ParentFolderId")?;
             let name = node
@@ -153,19 +150,16 @@ pub(super) fn create(
                 .create_folder(context.mailbox, parent, name, class)?;
             one_folder(context.owner()?, number, &Shape::ids())
         })
-        .collect())
+        .collect()
 }
 
 /// UpdateFolder: the display name only.
-pub(super) fn update(
-    context: &mut Context<'_>,
-    request: Node<'_, '_>,
-) -> Result<Vec<Reply>, EwsError> {
+pub(super) fn update(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Reply> {
     let changes = request
         .child("FolderChanges")
         .into_iter()
         .flat_map(Read::elements);
-    Ok(changes
+    changes
         .map(|change| {
             let node = change
                 .elements()
@@ -185,28 +179,24 @@ pub(super) fn update(
             }
             one_folder(context.owner()?, number, &Shape::ids())
         })
-        .collect())
+        .collect()
 }
 
 /// DeleteFolder, also of folders that are not empty.
-pub(super) fn delete(
-    context: &mut Context<'_>,
-    request: Node<'_, '_>,
-) -> Result<Vec<Reply>, EwsError> {
+pub(super) fn delete(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Reply> {
     let ids = request
         .child("FolderIds")
         .into_iter()
         .flat_map(Read::elements);
-    Ok(ids
-        .map(|node| {
-            let number = context.read_folder(node)?;
-            let actor = context.actor.clone();
-            context
-                .store
-                .delete_folder(context.mailbox, number, &actor)?;
-            Ok(Xml::default())
-        })
-        .collect())
+    ids.map(|node| {
+        let number = context.read_folder(node)?;
+        let actor = context.actor.clone();
+        context
+            .store
+            .delete_folder(context.mailbox, number, &actor)?;
+        Ok(Xml::default())
+    })
+    .collect()
 }
 
 fn one_folder(owner: &Mailbox, number: FolderNumber, shape: &Shape) -> Reply {
@@ -295,5 +285,5 @@ fn dirty_check(xml: &mut Xml, owner: &Mailbox, folder: &Folder, shape: &Shape) {
         };
         have.insert(name.clone(), vec![value]);
     }
-    super::show::write_extended(xml, &shape.extended, &have);
+    super::parts::write_extended(xml, &shape.extended, &have);
 }

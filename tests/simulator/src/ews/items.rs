@@ -4,8 +4,9 @@ use roxmltree::Node;
 
 use super::error::EwsError;
 use super::node::Read;
+use super::parts::write_item_id;
 use super::shape::Shape;
-use super::show::{write_item, write_item_id};
+use super::show::write_item;
 use super::xml::Xml;
 use super::{Context, Reply};
 use crate::fault::FaultKind;
@@ -89,32 +90,27 @@ pub(super) fn delete(
 }
 
 /// MoveItem and CopyItem: the item in the other folder has another id.
-pub(super) fn relocate(
-    context: &mut Context<'_>,
-    request: Node<'_, '_>,
-    copy: bool,
-) -> Result<Vec<Reply>, EwsError> {
+pub(super) fn relocate(context: &mut Context<'_>, request: Node<'_, '_>, copy: bool) -> Vec<Reply> {
     let ids = request
         .child("ItemIds")
         .into_iter()
         .flat_map(Read::elements);
-    Ok(ids
-        .map(|node| {
-            let to = context.read_folder_in(request, "ToFolderId")?;
-            let (target, _) = context.read_target(node)?;
-            let Target::Item(number) = target else {
-                return Err(StoreError::OccurrenceImmovable.into());
-            };
-            let actor = context.actor.clone();
-            let mailbox = context.mailbox;
-            let number = if copy {
-                context.store.copy(mailbox, number, to, &actor)?
-            } else {
-                context.store.relocate(mailbox, number, to, &actor)?
-            };
-            one_item(context, Target::Item(number), &Shape::ids())
-        })
-        .collect())
+    ids.map(|node| {
+        let to = context.read_folder_in(request, "ToFolderId")?;
+        let (target, _) = context.read_target(node)?;
+        let Target::Item(number) = target else {
+            return Err(StoreError::OccurrenceImmovable.into());
+        };
+        let actor = context.actor.clone();
+        let mailbox = context.mailbox;
+        let number = if copy {
+            context.store.copy(mailbox, number, to, &actor)?
+        } else {
+            context.store.relocate(mailbox, number, to, &actor)?
+        };
+        one_item(context, Target::Item(number), &Shape::ids())
+    })
+    .collect()
 }
 
 /// An answer with one item in it.

@@ -131,24 +131,18 @@ fn minutes(wanted: Node<'_, '_>, name: &str) -> Result<SignedDuration, EwsError>
 }
 
 /// Unsubscribe.
-pub(super) fn unsubscribe(
-    context: &mut Context<'_>,
-    request: Node<'_, '_>,
-) -> Result<Vec<Reply>, EwsError> {
+pub(super) fn unsubscribe(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Reply> {
     let id = request.child_text("SubscriptionId").unwrap_or_default();
-    Ok(vec![own(context, id).map(|_| ()).map(|()| {
+    vec![own(context, id).map(|_| ()).map(|()| {
         context.subscriptions.remove(id);
         Xml::default()
-    })])
+    })]
 }
 
 /// GetEvents of a pull subscription.
-pub(super) fn get_events(
-    context: &mut Context<'_>,
-    request: Node<'_, '_>,
-) -> Result<Vec<Reply>, EwsError> {
+pub(super) fn get_events(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Reply> {
     let id = request.child_text("SubscriptionId").unwrap_or_default();
-    Ok(vec![next_events(context, id)])
+    vec![next_events(context, id)]
 }
 
 fn next_events(context: &mut Context<'_>, id: &str) -> Reply {
@@ -284,24 +278,21 @@ fn write_event(xml: &mut Xml, store: &Store, one: &mut Subscription, event: &Sto
     xml.open(tag, &[]);
     xml.leaf("t:Watermark", &id::watermark(change, count));
     xml.leaf("t:TimeStamp", &super::time::show(event.at, None));
-    match item {
-        Some(item) => {
-            xml.empty("t:ItemId", &[("Id", &item_id(item)), ("ChangeKey", &key)]);
-            xml.empty(
-                "t:ParentFolderId",
-                &[("Id", &folder_id(event.folder)), ("ChangeKey", &key)],
-            );
-        }
-        None => {
-            xml.empty(
-                "t:FolderId",
-                &[("Id", &folder_id(event.folder)), ("ChangeKey", &key)],
-            );
-            xml.empty(
-                "t:ParentFolderId",
-                &[("Id", &folder_id(parent)), ("ChangeKey", &key)],
-            );
-        }
+    if let Some(item) = item {
+        xml.empty("t:ItemId", &[("Id", &item_id(item)), ("ChangeKey", &key)]);
+        xml.empty(
+            "t:ParentFolderId",
+            &[("Id", &folder_id(event.folder)), ("ChangeKey", &key)],
+        );
+    } else {
+        xml.empty(
+            "t:FolderId",
+            &[("Id", &folder_id(event.folder)), ("ChangeKey", &key)],
+        );
+        xml.empty(
+            "t:ParentFolderId",
+            &[("Id", &folder_id(parent)), ("ChangeKey", &key)],
+        );
     }
     if let Some((old_item, old_folder)) = old {
         xml.empty(

@@ -2,11 +2,11 @@
 
 use tidemark_model::Participation;
 
-use super::shape::Shape;
-use super::show::{
+use super::parts::{
     importance_name, sensitivity_name, write_body, write_categories, write_extended,
     write_folder_id, write_item_id, write_mailbox,
 };
+use super::shape::Shape;
 use super::time::show;
 use super::xml::Xml;
 use crate::store::{Item, Mailbox, MeetingNotice, Message, MessageKind, Target};

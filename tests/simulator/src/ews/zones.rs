@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use roxmltree::Node;
 
 use super::Reply;
-use super::error::EwsError;
 use super::node::Read;
 use super::recurrence::day_name;
 use super::xml::Xml;
@@ -16,7 +15,7 @@ use crate::windows_zone;
 const RULE_YEAR: i16 = 2026;
 
 /// GetServerTimeZones: the zones asked for, or all.
-pub(super) fn server_time_zones(request: Node<'_, '_>) -> Result<Vec<Reply>, EwsError> {
+pub(super) fn server_time_zones(request: Node<'_, '_>) -> Vec<Reply> {
     let full = request.attribute("ReturnFullTimeZoneData") == Some("true")
         || request.attribute("ReturnFullTimeZoneData") == Some("True")
         || request.attribute("ReturnFullTimeZoneData") == Some("1");
@@ -33,7 +32,7 @@ pub(super) fn server_time_zones(request: Node<'_, '_>) -> Result<Vec<Reply>, Ews
         write_zone(&mut xml, "t:TimeZoneDefinition", id, full);
     }
     xml.close("m:TimeZoneDefinitions");
-    Ok(vec![Ok(xml)])
+    vec![Ok(xml)]
 }
 
 /// Writes a zone definition under a tag.
@@ -54,18 +53,15 @@ pub(super) fn write_zone(xml: &mut Xml, tag: &str, id: &str, full: bool) {
     xml.close("t:Periods");
     xml.open("t:TransitionsGroups", &[]);
     xml.open("t:TransitionsGroup", &[("Id", "0")]);
-    match (&standard.begins, &daylight) {
-        (Some(begins), Some(daylight)) => {
-            write_yearly(xml, id, "Standard", *begins);
-            if let Some(begins) = daylight.begins {
-                write_yearly(xml, id, "Daylight", begins);
-            }
+    if let (Some(begins), Some(daylight)) = (&standard.begins, &daylight) {
+        write_yearly(xml, id, "Standard", *begins);
+        if let Some(begins) = daylight.begins {
+            write_yearly(xml, id, "Daylight", begins);
         }
-        _ => {
-            xml.open("t:Transition", &[]);
-            xml.leaf_with("t:To", &[("Kind", "Period")], &period_id(id, "Standard"));
-            xml.close("t:Transition");
-        }
+    } else {
+        xml.open("t:Transition", &[]);
+        xml.leaf_with("t:To", &[("Kind", "Period")], &period_id(id, "Standard"));
+        xml.close("t:Transition");
     }
     xml.close("t:TransitionsGroup");
     xml.close("t:TransitionsGroups");

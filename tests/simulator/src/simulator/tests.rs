@@ -25,7 +25,8 @@ impl Bench {
     fn new() -> Self {
         let start: Timestamp = "2026-03-01T08:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::new(start));
-        let simulator = Simulator::new(Config::demo(), Arc::clone(&clock) as Arc<dyn SimClock>);
+        let shared: Arc<dyn SimClock> = Arc::<ManualClock>::clone(&clock);
+        let simulator = Simulator::new(Config::demo(), shared);
         Self { simulator, clock }
     }
 

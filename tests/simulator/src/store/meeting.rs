@@ -1,10 +1,14 @@
 //! What happens between mailboxes: invitations, their updates, call-offs and answers.
 
+mod copy;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use tidemark_model::{Participation, Privacy, ShowAs};
+
+use copy::{as_attendee, update_copy};
 
 use super::{
     Actor, Appointment, Contact, Content, DeleteKind, Happening, Importance, Invitee, ItemNumber,
@@ -448,22 +452,19 @@ impl Store {
             return Ok(None);
         };
         let title = format!("Canceled: {}", letter.seen.subject);
-        match letter.occurrence.filter(|_| copy.recurrence.is_some()) {
-            Some(original) => {
-                let exception = super::Exception {
-                    cancelled: true,
-                    subject: Some(title),
-                    show_as: Some(ShowAs::Free),
-                    ..super::Exception::default()
-                };
-                copy.occurrences
-                    .insert(original, OccurrenceState::Modified(Box::new(exception)));
-            }
-            None => {
-                copy.cancelled = true;
-                copy.subject = title;
-                copy.show_as = ShowAs::Free;
-            }
+        if let Some(original) = letter.occurrence.filter(|_| copy.recurrence.is_some()) {
+            let exception = super::Exception {
+                cancelled: true,
+                subject: Some(title),
+                show_as: Some(ShowAs::Free),
+                ..super::Exception::default()
+            };
+            copy.occurrences
+                .insert(original, OccurrenceState::Modified(Box::new(exception)));
+        } else {
+            copy.cancelled = true;
+            copy.subject = title;
+            copy.show_as = ShowAs::Free;
         }
         let content = Content::Appointment(Box::new(copy));
         let touched = ["subject", "showAs"].map(str::to_owned);
@@ -540,67 +541,5 @@ fn track(people: &mut [Invitee], address: &str, answer: Participation, at: Times
     {
         invitee.response = answer;
         invitee.answered = Some(at);
-    }
-}
-
-/// Makes the organiser's item into an attendee's first copy. Extended properties, categories and
-/// reminders are each mailbox's own and do not travel (exchange-ews.md 9).
-fn as_attendee(copy: &mut Appointment, organizer: &Contact) {
-    copy.organizer = organizer.clone();
-    copy.my_response = MyResponse::Attendee(Participation::NeedsAction);
-    copy.show_as = ShowAs::Tentative;
-    copy.extended = BTreeMap::new();
-    copy.categories = std::collections::BTreeSet::new();
-    copy.request_sent = true;
-    for invitee in &mut copy.attendees {
-        invitee.response = Participation::NeedsAction;
-        invitee.answered = None;
-    }
-}
-
-/// Brings an attendee's copy up to date; another time asks for another answer.
-fn update_copy(copy: &mut Appointment, letter: &Letter<'_>) {
-    match letter.occurrence.filter(|_| copy.recurrence.is_some()) {
-        Some(original) => {
-            let change = letter.whole.occurrences.get(&original).cloned();
-            match change {
-                Some(OccurrenceState::Modified(mut exception)) => {
-                    exception.my_response = Some(MyResponse::Attendee(Participation::NeedsAction));
-                    exception.show_as = Some(ShowAs::Tentative);
-                    exception.extended = BTreeMap::new();
-                    exception.categories = None;
-                    copy.occurrences
-                        .insert(original, OccurrenceState::Modified(exception));
-                }
-                Some(OccurrenceState::Deleted) => {
-                    copy.occurrences.insert(original, OccurrenceState::Deleted);
-                }
-                None => {
-                    copy.occurrences.remove(&original);
-                }
-            }
-        }
-        None => {
-            let moved = (copy.start, copy.end, &copy.recurrence)
-                != (letter.seen.start, letter.seen.end, &letter.seen.recurrence);
-            let from = letter.seen;
-            copy.start = from.start;
-            copy.end = from.end;
-            copy.start_zone.clone_from(&from.start_zone);
-            copy.end_zone.clone_from(&from.end_zone);
-            copy.all_day = from.all_day;
-            copy.recurrence.clone_from(&from.recurrence);
-            copy.occurrences.clone_from(&from.occurrences);
-            copy.subject.clone_from(&from.subject);
-            copy.body.clone_from(&from.body);
-            copy.location.clone_from(&from.location);
-            copy.attendees.clone_from(&from.attendees);
-            copy.sequence = letter.whole.sequence;
-            copy.cancelled = false;
-            if moved {
-                copy.my_response = MyResponse::Attendee(Participation::NeedsAction);
-                copy.show_as = ShowAs::Tentative;
-            }
-        }
     }
 }
