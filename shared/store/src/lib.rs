@@ -9,6 +9,7 @@ pub mod dynamo;
 mod limits;
 pub mod memory;
 pub mod queue;
+pub mod records;
 pub mod secrets;
 pub mod secretsmanager;
 pub mod sqs;

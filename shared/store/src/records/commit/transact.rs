@@ -1,0 +1,242 @@
+//! Carrying one batch out: retries, conflicts, unclear answers.
+
+use jiff::Timestamp;
+
+use super::prepare::{Batch, Purpose, Tagged};
+use super::{Commit, CommitError};
+use crate::records::feed::{head_write, read_head};
+use crate::records::ids::MailboxScope;
+use crate::records::lease::epoch_is;
+use crate::records::ledger::{brake_write, statistics_write};
+use crate::records::marks::{ATTEMPTS_MAX, Finishing, Marks, STARTS};
+use crate::records::row::Row;
+use crate::records::{Records, keys};
+use crate::table::{Condition, Item, StoreError, UpdateAction, Value, Write};
+
+const TOKEN: &str = "commit";
+const TOKEN_BYTES: usize = 16;
+/// How often a transaction is tried again after the store did not answer.
+const UNCLEAR_MAX: usize = 3;
+
+/// What a transaction stands on; what turned out otherwise is corrected for the next attempt.
+struct Ground {
+    token_before: Option<String>,
+    head: u64,
+    hinted_since: bool,
+}
+
+/// What an attempt that failed leads to.
+enum Next {
+    Again,
+    Done,
+}
+
+impl Records {
+    /// The token of the last commit.
+    pub(super) async fn commit_token(
+        &self,
+        scope: &MailboxScope,
+    ) -> Result<Option<String>, StoreError> {
+        read_token(self.table.get(&keys::state(scope)).await?.as_ref())
+    }
+
+    /// Carries a batch out after the commit with that token. Returns its own token.
+    pub(super) async fn transact_batch(
+        &self,
+        commit: &Commit,
+        mut batch: Batch,
+        token_before: Option<String>,
+        now: Timestamp,
+    ) -> Result<Option<String>, CommitError> {
+        let scope = &commit.scope;
+        let mut random = [0; TOKEN_BYTES];
+        self.keyring.fill(&mut random);
+        let token = keys::hex(&random);
+        let head = if batch.feed.is_empty() {
+            0
+        } else {
+            self.head(scope).await?
+        };
+        let mut ground = Ground {
+            token_before,
+            head,
+            hinted_since: false,
+        };
+        let mut unclear = 0;
+        for _ in 0..ATTEMPTS_MAX {
+            let tagged = build(commit, &batch, &ground, &token, now);
+            let writes = tagged.iter().map(|tagged| tagged.write.clone()).collect();
+            let next = match self.table.transact(writes).await {
+                Ok(()) => Next::Done,
+                Err(StoreError::Conflict) => Next::Again,
+                Err(StoreError::ConditionFailed { index, existing }) => {
+                    let failed = tagged.get(index).ok_or(StoreError::Corrupt(
+                        "a write failed that the transaction does not have",
+                    ))?;
+                    learn(
+                        commit,
+                        &mut batch,
+                        &mut ground,
+                        &token,
+                        failed,
+                        existing.as_deref(),
+                    )?
+                }
+                Err(StoreError::Unavailable(why)) => {
+                    unclear += 1;
+                    if unclear > UNCLEAR_MAX {
+                        return Err(StoreError::Unavailable(why).into());
+                    }
+                    self.look_up(commit, &mut ground, &token).await?
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if matches!(next, Next::Done) {
+                self.delete_chunks(scope, &batch.garbage).await;
+                return Ok(Some(token));
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Whether a transaction happened whose answer got lost.
+    async fn look_up(
+        &self,
+        commit: &Commit,
+        ground: &mut Ground,
+        token: &str,
+    ) -> Result<Next, CommitError> {
+        let item = self.table.get(&keys::state(&commit.scope)).await?;
+        stand_on_state(commit, ground, token, item.as_ref())
+    }
+
+    async fn head(&self, scope: &MailboxScope) -> Result<u64, StoreError> {
+        let key = keys::feed_head(&scope.organisation, keys::shard_of(scope.mailbox));
+        read_head(self.table.get(&key).await?.as_ref())
+    }
+}
+
+/// What a failed condition says about the ground.
+fn learn(
+    commit: &Commit,
+    batch: &mut Batch,
+    ground: &mut Ground,
+    token: &str,
+    failed: &Tagged,
+    existing: Option<&Item>,
+) -> Result<Next, CommitError> {
+    match failed.purpose {
+        Purpose::State => stand_on_state(commit, ground, token, existing),
+        Purpose::Head => {
+            ground.head = read_head(existing)?;
+            Ok(Next::Again)
+        }
+        Purpose::Link(link) => Err(CommitError::RevisionMoved { link }),
+        Purpose::Index => {
+            batch.writes.remove(crate::limits::write_key(&failed.write));
+            Ok(Next::Again)
+        }
+        Purpose::Other => {
+            Err(StoreError::Corrupt("an entry of a feed stands above its head").into())
+        }
+    }
+}
+
+fn stand_on_state(
+    commit: &Commit,
+    ground: &mut Ground,
+    token: &str,
+    state: Option<&Item>,
+) -> Result<Next, CommitError> {
+    let found = read_token(state)?;
+    // Our own token first: a successor may have taken the mailbox over after the transaction.
+    if found.as_deref() == Some(token) {
+        return Ok(Next::Done);
+    }
+    let marks = Marks::read(state)?;
+    if marks.epoch != commit.lease.epoch() {
+        return Err(CommitError::LeaseLost);
+    }
+    ground.token_before = found;
+    if let Some((started, _)) = &commit.synced {
+        ground.hinted_since = marks.hinted > started.hinted;
+    }
+    Ok(Next::Again)
+}
+
+/// The writes of a transaction, the state first: who lost the lease learns of that and nothing else.
+fn build(
+    commit: &Commit,
+    batch: &Batch,
+    ground: &Ground,
+    token: &str,
+    now: Timestamp,
+) -> Vec<Tagged> {
+    let scope = &commit.scope;
+    let mut tagged = vec![state_write(commit, batch, ground, token)];
+    if !batch.feed.is_empty() {
+        let write = head_write(scope, ground.head, batch.feed.len());
+        tagged.push(Tagged {
+            purpose: Purpose::Head,
+            write,
+        });
+    }
+    tagged.extend(batch.writes.values().cloned());
+    let mut number = ground.head;
+    let other = |write| Tagged {
+        purpose: Purpose::Other,
+        write,
+    };
+    for entry in &batch.feed {
+        number = number.saturating_add(1);
+        tagged.push(other(entry.write(scope, number)));
+    }
+    if !batch.statistics.is_empty() {
+        tagged.push(other(statistics_write(scope, &batch.statistics, now)));
+    }
+    for brake in batch.brakes.values() {
+        tagged.push(other(brake_write(scope, *brake, now)));
+    }
+    tagged
+}
+
+fn state_write(commit: &Commit, batch: &Batch, ground: &Ground, token: &str) -> Tagged {
+    let unmoved = match &ground.token_before {
+        None => Condition::Lacks(TOKEN.to_owned()),
+        Some(before) => Condition::Equals(TOKEN.to_owned(), Value::Text(before.clone())),
+    };
+    let mut conditions = vec![epoch_is(&commit.lease), unmoved];
+    let mut actions = match &commit.synced {
+        Some((started, wait)) if batch.synced => {
+            let finishing = Finishing {
+                started,
+                wait: *wait,
+                hinted_since: ground.hinted_since,
+            };
+            conditions.push(finishing.condition());
+            finishing.actions(&commit.scope)
+        }
+        // Progress was made: the next start is looked after as soon as the first.
+        _ => vec![UpdateAction::Set(STARTS.to_owned(), Value::Number(0))],
+    };
+    actions.push(UpdateAction::Set(
+        TOKEN.to_owned(),
+        Value::Text(token.to_owned()),
+    ));
+    let write = Write::Update {
+        key: keys::state(&commit.scope),
+        actions,
+        condition: Some(Condition::All(conditions)),
+    };
+    Tagged {
+        purpose: Purpose::State,
+        write,
+    }
+}
+
+fn read_token(state: Option<&Item>) -> Result<Option<String>, StoreError> {
+    let Some(item) = state else {
+        return Ok(None);
+    };
+    Ok(Row::new(item)?.optional_text(TOKEN)?.map(str::to_owned))
+}

@@ -1,0 +1,193 @@
+//! The lease: one run per mailbox, fenced by an epoch that every transaction requires.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Records;
+use super::ids::MailboxScope;
+use super::keys;
+use super::marks::{Marks, ignore_condition};
+use super::row::{Row, number};
+use crate::table::{Condition, Item, StoreError, UpdateAction, Value};
+
+pub(crate) const EPOCH: &str = "epoch";
+pub(crate) const LEASE_UNTIL: &str = "lease_until";
+const LEASE_OWNER: &str = "lease_owner";
+
+/// Leave to sync a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    epoch: u64,
+    until: Timestamp,
+    owner: String,
+}
+
+impl Lease {
+    /// Which lease of the mailbox it is; a later one has a higher number.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// When it ends.
+    pub const fn until(&self) -> Timestamp {
+        self.until
+    }
+}
+
+/// Why a lease was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LeaseHeld {
+    /// Somebody else has it.
+    #[error("another run holds the mailbox until {until}")]
+    Held {
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why something under a lease did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LeaseLost {
+    /// Somebody else has the mailbox now.
+    #[error("another run took the mailbox over")]
+    Lost,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Requires that nobody took the mailbox over.
+pub(crate) fn epoch_is(lease: &Lease) -> Condition {
+    Condition::Equals(EPOCH.to_owned(), number(lease.epoch))
+}
+
+impl Records {
+    /// Takes the lease of a mailbox unless somebody holds it. `owner` names this run and no other.
+    ///
+    /// # Errors
+    /// [`LeaseHeld`].
+    pub async fn take_lease(
+        &self,
+        scope: &MailboxScope,
+        owner: &str,
+        now: Timestamp,
+        ttl: SignedDuration,
+    ) -> Result<Lease, LeaseHeld> {
+        let until = ends(now, ttl);
+        let free = Condition::Any(vec![
+            Condition::Lacks(LEASE_UNTIL.to_owned()),
+            Condition::AtMost(LEASE_UNTIL.to_owned(), Value::Number(now.as_millisecond())),
+        ]);
+        let actions = vec![
+            UpdateAction::Add(EPOCH.to_owned(), 1),
+            UpdateAction::Set(LEASE_OWNER.to_owned(), Value::Text(owner.to_owned())),
+            UpdateAction::Set(
+                LEASE_UNTIL.to_owned(),
+                Value::Number(until.as_millisecond()),
+            ),
+        ];
+        match self.update(keys::state(scope), actions, Some(free)).await {
+            Ok(item) => match read_lease(item.as_ref(), owner)? {
+                Some(lease) => Ok(lease),
+                None => Err(StoreError::Corrupt("a lease that was taken is not there").into()),
+            },
+            Err(StoreError::ConditionFailed { existing, .. }) => {
+                held_or_ours(existing.as_deref(), owner, now)
+            }
+            // It may have happened: what stands there tells.
+            Err(StoreError::Unavailable(why)) => {
+                let item = self.table.get(&keys::state(scope)).await?;
+                read_lease(item.as_ref(), owner)?.ok_or_else(|| StoreError::Unavailable(why).into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes a lease end later.
+    ///
+    /// # Errors
+    /// [`LeaseLost`].
+    pub async fn renew_lease(
+        &self,
+        scope: &MailboxScope,
+        lease: &Lease,
+        now: Timestamp,
+        ttl: SignedDuration,
+    ) -> Result<Lease, LeaseLost> {
+        let until = ends(now, ttl);
+        let actions = vec![UpdateAction::Set(
+            LEASE_UNTIL.to_owned(),
+            Value::Number(until.as_millisecond()),
+        )];
+        let condition = Condition::All(vec![epoch_is(lease), owner_is(lease)]);
+        match ignore_condition(
+            self.update(keys::state(scope), actions, Some(condition))
+                .await,
+        )? {
+            Some(_) => Ok(Lease {
+                until,
+                ..lease.clone()
+            }),
+            None => Err(LeaseLost::Lost),
+        }
+    }
+
+    /// Gives a lease back. One that somebody else holds by now is left alone. A run that does not
+    /// know what became of a write must not call this: its successor has to wait.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release_lease(
+        &self,
+        scope: &MailboxScope,
+        lease: &Lease,
+    ) -> Result<(), StoreError> {
+        let actions = vec![
+            UpdateAction::Remove(LEASE_UNTIL.to_owned()),
+            UpdateAction::Remove(LEASE_OWNER.to_owned()),
+        ];
+        let condition = Condition::All(vec![epoch_is(lease), owner_is(lease)]);
+        ignore_condition(
+            self.update(keys::state(scope), actions, Some(condition))
+                .await,
+        )?;
+        Ok(())
+    }
+}
+
+fn owner_is(lease: &Lease) -> Condition {
+    Condition::Equals(LEASE_OWNER.to_owned(), Value::Text(lease.owner.clone()))
+}
+
+fn ends(now: Timestamp, ttl: SignedDuration) -> Timestamp {
+    let until = now.saturating_add(ttl).unwrap_or(Timestamp::MAX);
+    // The table holds milliseconds: what the lease says must not outlive what is stored.
+    Timestamp::from_millisecond(until.as_millisecond()).unwrap_or(until)
+}
+
+/// A condition can fail on our own first attempt, whose answer got lost.
+fn held_or_ours(existing: Option<&Item>, owner: &str, now: Timestamp) -> Result<Lease, LeaseHeld> {
+    if let Some(lease) = read_lease(existing, owner)? {
+        return Ok(lease);
+    }
+    let until = Marks::read(existing)?.lease_until.unwrap_or(now);
+    Err(LeaseHeld::Held { until })
+}
+
+fn read_lease(item: Option<&Item>, owner: &str) -> Result<Option<Lease>, StoreError> {
+    let Some(item) = item else {
+        return Ok(None);
+    };
+    let row = Row::new(item)?;
+    let holder = row.optional_text(LEASE_OWNER)?;
+    match (holder, row.moment(LEASE_UNTIL)?) {
+        (Some(holder), Some(until)) if holder == owner => Ok(Some(Lease {
+            epoch: row.count(EPOCH)?,
+            until,
+            owner: owner.to_owned(),
+        })),
+        _ => Ok(None),
+    }
+}
