@@ -1,3 +1,2 @@
 //! The api function.
-
 fn main() {}

@@ -1,0 +1,71 @@
+//! The routes. Each handler parses, calls one use case and answers.
+
+mod batch;
+mod changes;
+mod holds;
+mod items;
+mod mailboxes;
+mod status;
+mod webhooks;
+
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use axum::{Extension, Router};
+use http::header::CONTENT_TYPE;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem;
+use crate::routes::batch::ItemRoutes;
+use crate::state::ApiState;
+use crate::{edge, openapi};
+
+/// Every route, with the keys checked where a key is needed.
+pub(crate) fn all(state: &ApiState) -> Router<ApiState> {
+    let (public, _) = public().split_for_parts();
+    let (guarded, _) = guarded().split_for_parts();
+    // A batch runs the very handlers that serve its parts alone; the caller is known by then.
+    let (items, _) = items::routes().split_for_parts();
+    let items = items
+        .fallback(edge::no_such_route)
+        .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(CatchPanicLayer::custom(problem::of_panic))
+        .with_state(state.clone());
+    let guarded = guarded
+        .layer(Extension(ItemRoutes(items)))
+        .route_layer(from_fn_with_state(state.clone(), edge::authenticate));
+    let document = openapi::document().to_pretty_json().unwrap_or_default();
+    public.merge(guarded).route(
+        "/openapi.json",
+        get(async || ([(CONTENT_TYPE, "application/json")], document)),
+    )
+}
+
+/// The routes that need no key, and so tell nothing of an organisation.
+pub(crate) fn public() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(status::status_page))
+        .routes(routes!(status::health))
+}
+
+/// The routes that need a key.
+pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(mailboxes::list_mailboxes))
+        .routes(routes!(mailboxes::get_mailbox))
+        .routes(routes!(mailboxes::sync_mailbox))
+        .merge(items::routes())
+        .routes(routes!(batch::run_batch))
+        .routes(routes!(changes::read_changes))
+        .routes(routes!(
+            webhooks::create_webhook,
+            webhooks::list_webhooks
+        ))
+        .routes(routes!(webhooks::delete_webhook))
+        .routes(routes!(webhooks::pause_webhook))
+        .routes(routes!(webhooks::resume_webhook))
+        .routes(routes!(webhooks::replay_webhook))
+        .routes(routes!(holds::list_holds))
+        .routes(routes!(holds::decide_hold))
+}
