@@ -98,7 +98,6 @@ impl LinkId {
 
 /// What kind of item is synced. One collection of a mailbox holds one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Kind {
     /// Appointments and meetings.
     Appointment,

@@ -5,7 +5,13 @@
 
 pub mod border;
 pub mod content;
+pub mod ports;
+pub mod profile;
+pub mod service;
 pub mod world;
 
 pub use border::Border;
+pub use ports::{Engine, Exchange, Planner};
+pub use profile::Rules;
+pub use service::{Options, Service, SyncTask};
 pub use world::World;

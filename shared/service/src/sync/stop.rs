@@ -1,26 +1,31 @@
 //! Why a run stops before everything is done.
 
 use jiff::Timestamp;
+use tidemark_engine::Braked;
 use tidemark_mailbox::{Disposition, MailboxError};
 use tidemark_store::StoreError;
-use tidemark_store::records::CommitError;
+use tidemark_store::records::LeaseLost;
+
+use crate::content::ContentError;
 
 /// Why a run stops early. Whatever was committed stays; the rest waits visibly.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The time of this run is used up: go on in the next one.
+    /// The time of this run is used up, or somebody was faster: go on in the next one.
     OutOfTime,
     /// Somebody else holds the lease now: this run must not write any more.
     LeaseLost,
     /// A write may have been carried out. Nobody may look it up before the lease has ended.
-    Unclear(MailboxError),
+    Unclear,
     /// The server or we ourselves asked to wait.
-    WaitUntil(Timestamp, Option<MailboxError>),
+    WaitUntil(Timestamp, MailboxError),
     /// The credential or the connection does not work; somebody has to act.
     Broken(MailboxError),
+    /// The hour's budget is used up: the mailbox pauses until somebody releases it.
+    Braked(Braked),
     /// The cursor is lost: compare from the beginning.
     CursorLost,
-    /// Our own store does not answer.
+    /// Our own store does not answer, or what it holds cannot be read.
     Store(StoreError),
 }
 
@@ -30,14 +35,18 @@ impl From<StoreError> for Stop {
     }
 }
 
-impl From<CommitError> for Stop {
-    fn from(error: CommitError) -> Self {
+impl From<LeaseLost> for Stop {
+    fn from(error: LeaseLost) -> Self {
         match error {
-            CommitError::LeaseLost => Self::LeaseLost,
-            CommitError::Store(error) => Self::Store(error),
-            // Somebody wrote the link while we held the lease: read everything again in a new run.
-            CommitError::RevisionMoved { .. } => Self::OutOfTime,
+            LeaseLost::Lost => Self::LeaseLost,
+            LeaseLost::Store(error) => Self::Store(error),
         }
+    }
+}
+
+impl From<ContentError> for Stop {
+    fn from(_: ContentError) -> Self {
+        Self::Store(StoreError::Corrupt("the common state of a link cannot be read"))
     }
 }
 
@@ -47,9 +56,9 @@ impl Stop {
         match error.disposition {
             Disposition::RetryAfter(wait) => {
                 let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-                Self::WaitUntil(until, Some(error))
+                Self::WaitUntil(until, error)
             }
-            Disposition::Unclear => Self::Unclear(error),
+            Disposition::Unclear => Self::Unclear,
             Disposition::Resync => Self::CursorLost,
             Disposition::OutOfTime => Self::OutOfTime,
             Disposition::Authorize

@@ -1,0 +1,18 @@
+//! A sync run: the only place that writes to a mailbox.
+//!
+//! A run takes the lease, deals with what a cut-off predecessor left open, applies the waiting
+//! changes of the business system, reads what changed in Exchange page by page, and stops early
+//! rather than late. Each item is decided by the engine, carried out, and committed as one.
+
+mod effect;
+mod item;
+mod lease;
+mod news;
+mod pages;
+mod run;
+mod stamps;
+mod stop;
+mod wish;
+
+pub use lease::REQUEST_TIMEOUT;
+pub use run::{RunEnd, RunReport};

@@ -1,0 +1,321 @@
+//! One item: decided, carried out, and made ready to be committed.
+
+mod settle;
+
+use std::collections::BTreeSet;
+
+use tidemark_engine::{
+    Base, Braked, BusinessOperation, Decision, ExchangeAction, ExchangeView, LinkView, MailRule,
+    MailboxFacts, PlanInput, Profile, Side, StampView, charge, guard_loop,
+};
+use tidemark_mailbox::{Disposition, MailboxError, RemoteEvent, RemoteId, Stamp};
+use tidemark_model::{Event, MailMode, Property, PropertyValue};
+use tidemark_store::records::{
+    Brake, HoldRow, IntentId, IntentRow, ItemCommit, LeaseLost, LinkRow, LinkState, PendingRow,
+    WriteKind,
+};
+
+use super::effect::{self, Written};
+use super::run::Run;
+use super::stop::Stop;
+use super::wish::{self, Wishes};
+use crate::content::{decode_base, decode_flips, decode_write, encode_write};
+
+/// How often an item is planned again in one run because somebody else was faster.
+const ATTEMPTS_MAX: usize = 4;
+
+/// What was seen of an item in Exchange.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// It is linked to nothing there and was not looked for.
+    NotLooked,
+    /// It is there.
+    Present(Box<RemoteEvent>, StampView),
+    /// Asked for by its id, it does not exist.
+    Gone,
+    /// It is there and cannot be read.
+    Hidden,
+}
+
+/// An item under work.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) link: LinkRow,
+    pub(super) seen: Seen,
+    pub(super) pending: Vec<PendingRow>,
+    pub(super) intent: Option<IntentRow>,
+}
+
+/// A decision that was carried out.
+struct Done {
+    decision: Decision,
+    wishes: Wishes,
+    written: Option<Written>,
+    intent: Option<IntentRow>,
+    /// What Exchange refused to do for this item, now and later.
+    refused: Option<MailboxError>,
+}
+
+/// Why a decision was not carried out.
+enum Failure {
+    Exchange(MailboxError),
+    Braked(Braked),
+    Stop(Stop),
+}
+
+impl From<LeaseLost> for Failure {
+    fn from(error: LeaseLost) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+impl Run<'_> {
+    /// Decides about an item and carries it out. What comes back is to be committed.
+    ///
+    /// # Errors
+    /// [`Stop`] when the run has to end; nothing of this item is committed then.
+    pub(super) async fn deal_with(&mut self, mut work: Work) -> Result<ItemCommit, Stop> {
+        self.report.items += 1;
+        let hold = self.holds.get(&work.link.link).cloned();
+        for _ in 0..ATTEMPTS_MAX {
+            let base = base_of(&work.link)?;
+            let known = base.as_ref().map(|base| &base.business);
+            let wishes = wish::read_wishes(&work.pending, known, work.link.revision);
+            let profile = self.profile_under(hold.as_ref());
+            let decision = self.decide(&work, base.as_ref(), &wishes, &profile)?;
+            match self.perform(&work, decision, wishes).await {
+                Ok(done) => return self.settle(work, base, done, hold),
+                Err(Failure::Exchange(error)) => match error.disposition {
+                    Disposition::Conflict => work.seen = self.look_again(&work).await?,
+                    Disposition::Gone => work.seen = Seen::Gone,
+                    _ => return Err(Stop::of_mailbox(error, self.now())),
+                },
+                Err(Failure::Braked(braked)) => return Err(Stop::Braked(braked)),
+                Err(Failure::Stop(stop)) => return Err(stop),
+            }
+        }
+        // Somebody keeps changing it. The next run tries again; nothing is lost meanwhile.
+        Err(Stop::OutOfTime)
+    }
+
+    /// The rules for an item: a person's decision about a hold replaces the mail rule.
+    fn profile_under(&self, hold: Option<&HoldRow>) -> Profile {
+        let mut profile = self.profile.clone();
+        match hold.and_then(|hold| hold.decision.as_deref()) {
+            Some("send") => profile.mail = MailRule::Send,
+            Some("without-attendees") => profile.mail = MailRule::WithoutAttendees,
+            _ => {}
+        }
+        profile
+    }
+
+    fn decide(
+        &self,
+        work: &Work,
+        base: Option<&Base>,
+        wishes: &Wishes,
+        profile: &Profile,
+    ) -> Result<Decision, Stop> {
+        let link = match (&work.link.state, base) {
+            (LinkState::Linked, Some(base)) => LinkView::Linked(base),
+            (LinkState::Private { born_in_exchange, announced }, _) => {
+                LinkView::Private { born: side(*born_in_exchange), announced: *announced }
+            }
+            (LinkState::Deleted { in_exchange, at, .. }, _) => {
+                LinkView::Tombstone { by: side(*in_exchange), at: *at }
+            }
+            (LinkState::New | LinkState::Linked, _) => LinkView::New,
+        };
+        let exchange = match &work.seen {
+            Seen::NotLooked => ExchangeView::NotLooked,
+            Seen::Gone => ExchangeView::Gone,
+            Seen::Hidden => ExchangeView::Hidden,
+            Seen::Present(remote, stamped) => ExchangeView::Present {
+                event: &remote.event,
+                role: remote.role,
+                stamped: *stamped,
+            },
+        };
+        let target = work.intent.as_ref().and_then(|intent| intent.target.as_deref());
+        let unfinished = target.map(decode_write).transpose()?;
+        let facts = MailboxFacts { employees: self.employees(base, wishes), ..self.facts.clone() };
+        let now = self.now();
+        let decision = self.service.planner.plan(&PlanInput {
+            link,
+            exchange,
+            business: &wishes.changes,
+            profile,
+            mailbox: &facts,
+            unfinished: unfinished.as_ref(),
+            now,
+        });
+        let flips = decode_flips(work.link.flips.as_deref());
+        Ok(guard_loop(decision, &flips, now))
+    }
+
+    /// The people on an item that belong to the organisation (E5), the mailbox's owner apart.
+    fn employees(&self, base: Option<&Base>, wishes: &Wishes) -> BTreeSet<String> {
+        let mut people: BTreeSet<String> =
+            base.iter().flat_map(|base| base.business.attendees.keys().cloned()).collect();
+        for change in &wishes.changes {
+            if let BusinessOperation::Upsert(patch) = &change.change
+                && let Some(PropertyValue::Attendees(attendees)) = patch.get(Property::Attendees)
+            {
+                people.extend(attendees.keys().cloned());
+            }
+        }
+        people.retain(|address| {
+            let domain = address.rsplit_once('@').map(|(_, domain)| domain);
+            domain.is_some_and(|domain| self.domains.contains(domain))
+                && !self.facts.addresses.contains(address)
+        });
+        people
+    }
+
+    /// Carries a decision out. An intent stands in the store before anything is written that could
+    /// be doubled, mail somebody, or be left half done.
+    async fn perform(
+        &mut self,
+        work: &Work,
+        decision: Decision,
+        wishes: Wishes,
+    ) -> Result<Done, Failure> {
+        let now = self.now();
+        let brake = charge(self.brake, decision.cost, self.profile.budgets, now)
+            .map_err(Failure::Braked)?;
+        let mut done = Done { decision, wishes, written: None, intent: None, refused: None };
+        if !done.decision.exchange.writes() {
+            self.brake = brake;
+            return Ok(done);
+        }
+        let stamp = Stamp {
+            link: work.link.link,
+            intent: self.service.world.uuid(),
+            epoch: self.lease.epoch(),
+        };
+        let current = match &work.seen {
+            Seen::Present(remote, _) => Some(&**remote),
+            Seen::NotLooked | Seen::Gone | Seen::Hidden => None,
+        };
+        if needs_intent(&done.decision, current) {
+            let intent = self.intent_for(work, &done.decision, &stamp, current)?;
+            let cost = Brake {
+                hour: brake.hour,
+                deletes: done.decision.cost.deletes,
+                mails: done.decision.cost.mails,
+            };
+            let cost = cost.is_spent().then_some(cost);
+            self.service
+                .records
+                .record_intent(&self.scope, &self.lease, &intent, cost, now)
+                .await?;
+            done.intent = Some(intent);
+        }
+        self.brake = brake;
+        self.report.writes += 1;
+        let written =
+            effect::carry_out(&*self.mailbox, &done.decision, current, &stamp, &self.permit).await;
+        match written {
+            Ok(written) => done.written = written,
+            Err(error) if error.disposition == Disposition::Reject && is_of_item(&error) => {
+                done.refused = Some(error);
+            }
+            Err(error) => return Err(Failure::Exchange(error)),
+        }
+        Ok(done)
+    }
+
+    fn intent_for(
+        &self,
+        work: &Work,
+        decision: &Decision,
+        stamp: &Stamp,
+        current: Option<&RemoteEvent>,
+    ) -> Result<IntentRow, Failure> {
+        let (kind, target) = match &decision.exchange {
+            ExchangeAction::Create { target, .. } => (WriteKind::Create, Some(&**target)),
+            ExchangeAction::Update { target, .. } => (WriteKind::Update, Some(&**target)),
+            ExchangeAction::Respond { .. } => (WriteKind::Respond, None),
+            ExchangeAction::Delete { .. } => (WriteKind::Delete, None),
+            ExchangeAction::None | ExchangeAction::Hold { .. } => (WriteKind::Update, None),
+        };
+        let mut intent = IntentRow::new(
+            IntentId::new(stamp.intent),
+            work.link.link,
+            kind,
+            &self.lease,
+            self.now(),
+        );
+        intent.remote_id = current.map(|remote| remote.reference.id.as_str().to_owned());
+        intent.pending = work.pending.iter().map(|row| row.number).collect();
+        intent.mail = match decision.exchange.mail() {
+            MailMode::Silent => None,
+            MailMode::All => Some("all".to_owned()),
+            MailMode::Changed => Some("changed".to_owned()),
+        };
+        // A write that carries on a cut-off one keeps what was seen before the first.
+        let before = work.intent.as_ref().and_then(|intent| intent.target.as_deref());
+        let before = before.map(decode_write).transpose().map_err(|e| Failure::Stop(e.into()))?;
+        let seen = before.and_then(|before| before.seen);
+        let seen = seen.as_ref().or(current.map(|remote| &remote.event));
+        let write = target.map(|target: &Event| encode_write(target, seen)).transpose();
+        intent.target = write.map_err(|error| Failure::Stop(error.into()))?;
+        Ok(intent)
+    }
+
+    /// Reads an item again after somebody else was faster.
+    async fn look_again(&self, work: &Work) -> Result<Seen, Stop> {
+        let (Seen::Present(remote, stamped), now) = (&work.seen, self.now()) else {
+            return Ok(Seen::Gone);
+        };
+        self.look(&remote.reference.id, *stamped).await.map_err(|e| Stop::of_mailbox(e, now))
+    }
+
+    /// Asks for an item by its id.
+    pub(super) async fn look(
+        &self,
+        id: &RemoteId,
+        stamped: StampView,
+    ) -> Result<Seen, MailboxError> {
+        match effect::read_one(&*self.mailbox, id).await {
+            Ok(remote) => Ok(Seen::Present(Box::new(remote), stamped)),
+            Err(error) => match error.disposition {
+                Disposition::Gone => Ok(Seen::Gone),
+                Disposition::Quarantine => Ok(Seen::Hidden),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+/// A refusal that is about this item alone, so that its neighbours go on.
+fn is_of_item(error: &MailboxError) -> bool {
+    error.scope == tidemark_mailbox::Scope::Item
+}
+
+fn base_of(link: &LinkRow) -> Result<Option<Base>, Stop> {
+    match (link.state, &link.base_exchange) {
+        (LinkState::Linked, Some(bytes)) => Ok(Some(decode_base(bytes)?)),
+        _ => Ok(None),
+    }
+}
+
+fn side(in_exchange: bool) -> Side {
+    if in_exchange { Side::Exchange } else { Side::Business }
+}
+
+/// Whether a write has to be written down before: creates, writes that mail, and writes of several
+/// requests. One silent request can simply be made again.
+fn needs_intent(decision: &Decision, current: Option<&RemoteEvent>) -> bool {
+    let mails = decision.exchange.mail() != MailMode::Silent;
+    match &decision.exchange {
+        ExchangeAction::None | ExchangeAction::Hold { .. } => false,
+        ExchangeAction::Create { .. } | ExchangeAction::Respond { .. } => true,
+        ExchangeAction::Delete { .. } => mails || decision.cost.deletes > 0,
+        ExchangeAction::Update { target, .. } => {
+            let series = target.recurrence.is_some()
+                || current.is_some_and(|remote| remote.event.recurrence.is_some());
+            mails || series
+        }
+    }
+}
