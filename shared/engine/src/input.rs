@@ -156,7 +156,8 @@ pub struct Unfinished {
     pub target: Event,
     /// What was seen there when the write was decided; nothing for a create. It tells what we were
     /// about to change from what people had changed before, and what they put back afterwards.
-    /// Where an update comes without it, the last common state stands for it.
+    /// Where an update comes without it, the last common state stands for it. A write that carries
+    /// on a cut-off one keeps what was seen before the first.
     pub seen: Option<Event>,
 }
 

@@ -170,14 +170,17 @@ impl Merged {
             .collect();
         for id in vanished {
             let property = Property::Override(id);
+            let theirs = sides.theirs(property);
+            let lost_theirs = sides.exchange_changed(property) && !sides.is_side_effect(property);
             if let Some(value) = sides.intake.patch.get(property)
                 && self.written.contains(&property)
+                && self.target.value(property).same(value)
+                && !(lost_theirs && theirs.same(value))
             {
                 self.lose(Side::Business, value.clone());
             }
-            let was_dropped = sides.is_side_effect(property);
-            if sides.exchange_changed(property) && !was_dropped {
-                self.lose(Side::Exchange, sides.theirs(property));
+            if lost_theirs {
+                self.lose(Side::Exchange, theirs);
             }
             self.target.overrides.remove(&id);
             self.business.overrides.remove(&id);

@@ -12,6 +12,11 @@ use tidemark_model::{
 
 use super::*;
 
+mod interleaving;
+mod laws;
+mod made;
+mod table;
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }

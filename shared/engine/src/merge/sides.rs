@@ -8,6 +8,7 @@ use crate::input::{Base, Side, Unfinished};
 use crate::intake::Intake;
 use crate::profile::{ConflictPolicy, Owner, Profile};
 use crate::sameness::{FIXED, holds};
+use crate::series::has_occurrence;
 
 /// What a merge looks at.
 pub(crate) struct Sides<'a> {
@@ -76,8 +77,10 @@ impl Sides<'_> {
                 Some(_) => Say::Conflict(self.winner(property)),
             };
         };
-        let stated = opinion
-            .filter(|value| !value.same(&base.business.value(property)) || self.wrote(property));
+        let stated = opinion.filter(|value| {
+            let began = self.wrote(property) && !self.was_to_vanish(property);
+            began || !value.same(&base.business.value(property))
+        });
         match (self.exchange_changed(property), stated) {
             (false, None) if self.is_cut_off(property) => Say::Continue,
             (false, None) => Say::Nobody,
@@ -160,6 +163,15 @@ impl Sides<'_> {
             && self.holds(schedule, &target.value(schedule))
     }
 
+    /// Whether our cut-off write was to take out an override whose occurrence goes away.
+    fn was_to_vanish(&self, property: Property) -> bool {
+        let (Property::Override(id), Some(begun)) = (property, self.unfinished) else {
+            return false;
+        };
+        let target = &begun.target;
+        !has_occurrence(&target.schedule, target.recurrence.as_ref(), id)
+    }
+
     fn is_create(&self) -> bool {
         let same_target = |begun: &Unfinished| {
             let base = self.base.map(|base| &base.exchange);
@@ -201,7 +213,7 @@ impl Sides<'_> {
             return false;
         };
         let had = |base: &Base| base.exchange.overrides.contains_key(&id);
-        !self.remote.overrides.contains_key(&id)
+        matches!(self.theirs(property), PropertyValue::Override(_, None))
             && self.base.is_some_and(had)
             && self.exchange_changed(Property::Schedule)
     }
