@@ -36,7 +36,6 @@
 mod duration;
 mod limits;
 mod merge;
-mod occurrence;
 mod problem;
 mod read;
 mod rfc7386;

@@ -6,7 +6,7 @@ pub const INPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Most levels of nested objects and arrays in one item.
 pub const LEVELS_MAX: usize = 25;
 
-/// Most overrides of one series.
+/// Most overrides of one series, those for days that a month lacks among them.
 pub const OVERRIDES_MAX: usize = 1_000;
 
 /// Most participants of one item.
@@ -28,10 +28,11 @@ pub const BODY_BYTES_MAX: usize = 512 * 1024;
 /// Most minutes before the start at which Exchange reminds (`ReminderMinutesBeforeStart`).
 pub const ALERT_MINUTES_MAX: u32 = 2_629_800;
 
-/// Greatest `interval` of a rule: Exchange's schema bounds none, its clients show three digits.
-pub const INTERVAL_MAX: u32 = 999;
+/// Greatest `interval` of a rule: the model's bound, which has its sources.
+pub const INTERVAL_MAX: u32 = tidemark_model::recurrence::INTERVAL_MAX;
 
-/// Greatest `count` of a rule: Outlook holds no more in a numbered series.
+/// Greatest number of occurrences that is kept as a `count`: Outlook shows no more in a numbered
+/// series. A greater one is read as the date that it ends on.
 pub const COUNT_MAX: u32 = 999;
 
 /// Most problems that one reading reports; the rest add nothing for whoever mends them.

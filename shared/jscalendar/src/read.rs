@@ -11,12 +11,15 @@ mod state;
 mod text;
 mod zones;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use tidemark_model::{Event, EventPatch, PropertyValue, Recurrence, Schedule};
 
 use crate::limits::LEVELS_MAX;
 use crate::problem::{Findings, Pointer, Problem};
 use members::{Given, Source};
+use schedule::Times;
 
 /// How a value that is to be checked will be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,9 +136,13 @@ fn read_members(
 
     let read = schedule::read_schedule(&source, current, findings);
     let series = Series::resolve(read.as_ref(), current);
-    if let Some((schedule, rule)) = read {
-        patch.set(PropertyValue::Schedule(schedule, rule));
-    }
+    let omitted = match read {
+        Some(times) => {
+            patch.set(PropertyValue::Schedule(times.schedule, times.rule));
+            times.omitted
+        }
+        None => BTreeSet::new(),
+    };
     read_contents(&source, current, &series, &mut patch, findings);
     if let Some(answer) = people::read_own_answer(&source, findings) {
         patch.set(PropertyValue::MyParticipation(answer));
@@ -151,9 +158,10 @@ fn read_members(
     if let Some(show_as) = state::read_show_as(&source, status, seen, findings) {
         patch.set(PropertyValue::ShowAs(show_as));
     }
-    if let Some(changes) = overrides::read_overrides(&source, current, &series, findings) {
-        patch.overrides_complete = true;
-        for (id, change) in changes {
+    if let Some(changes) = overrides::read_overrides(&source, current, &series, &omitted, findings)
+    {
+        patch.overrides_complete = changes.complete;
+        for (id, change) in changes.by_id {
             patch.set(PropertyValue::Override(id, change));
         }
     }
@@ -203,11 +211,11 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    fn resolve(read: Option<&(Schedule, Option<Recurrence>)>, current: Current<'_>) -> Self {
+    fn resolve(read: Option<&Times>, current: Current<'_>) -> Self {
         match (read, current.event()) {
-            (Some((schedule, rule)), _) => Self {
-                schedule: Some(schedule.clone()),
-                rule: Some(rule.clone()),
+            (Some(times), _) => Self {
+                schedule: Some(times.schedule.clone()),
+                rule: Some(times.rule.clone()),
             },
             (None, Some(event)) => Self {
                 schedule: Some(event.schedule.clone()),

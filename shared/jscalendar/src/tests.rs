@@ -1,7 +1,11 @@
 //! Whole items through the public API.
 
+mod hostile;
+mod omitted;
 mod rules;
 mod shapes;
+mod stored;
+mod table;
 
 use jiff::civil::{Weekday, date};
 use proptest::prelude::*;

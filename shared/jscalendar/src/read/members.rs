@@ -55,6 +55,11 @@ impl<'a> Source<'a> {
         self.item
     }
 
+    /// Whether it is what a merge patch touches, rather than an item.
+    pub(crate) const fn is_merge(&self) -> bool {
+        self.preferred.is_some()
+    }
+
     /// Whether a merge patch gives the entry `key` of the map `name`.
     pub(crate) fn prefers(&self, name: &str, key: &str) -> bool {
         self.preferred

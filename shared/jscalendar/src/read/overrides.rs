@@ -1,15 +1,14 @@
 //! Overrides: what differs in single occurrences (RFC 8984 4.3.5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
-use tidemark_model::{OccurrencePatch, Override, Recurrence, RecurrenceId, Schedule};
+use tidemark_model::{Event, OccurrencePatch, Override, Recurrence, RecurrenceId, Schedule};
 
 use super::members::{Given, Source};
 use super::schedule::{definitions, read_local, read_parts};
 use super::{Current, Series, alerts, expect_map, people, places, state, text};
 use crate::limits::OVERRIDES_MAX;
-use crate::occurrence::Dates;
 use crate::problem::{Findings, Pointer};
 use crate::write::{WriteOptions, write_event};
 
@@ -55,19 +54,79 @@ const CARRIED: [&str; 18] = [
     "excluded",
 ];
 
-/// Reads `recurrenceOverrides`; `None` as a value returns the occurrence to the rule.
+/// What was read of the overrides.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// `None` returns the occurrence to the rule.
+    pub(crate) by_id: BTreeMap<RecurrenceId, Option<Override>>,
+    /// Whether these are all there are.
+    pub(crate) complete: bool,
+}
+
+/// Reads `recurrenceOverrides` and excludes `omitted`, which the rule as it was sent leaves out.
 pub(crate) fn read_overrides(
     source: &Source<'_>,
     current: Current<'_>,
     series: &Series,
+    omitted: &BTreeSet<RecurrenceId>,
+    findings: &mut Findings,
+) -> Option<Changes> {
+    let at = source.at.member("recurrenceOverrides");
+    let given = source.get("recurrenceOverrides");
+    let mut changes = match given {
+        Given::Absent if omitted.is_empty() => return None,
+        Given::Absent => Changes::default(),
+        Given::Null => Changes {
+            complete: true,
+            ..Changes::default()
+        },
+        Given::Value(value) => Changes {
+            by_id: read_entries(value, source, current, series, omitted, findings)?,
+            complete: true,
+        },
+    };
+    // What stays of the current overrides: all of them, or those that a merge patch does not name.
+    let stays = match given {
+        Given::Absent => true,
+        Given::Null => false,
+        Given::Value(_) => source.is_merge(),
+    };
+    for id in omitted {
+        if is_extra_date(*id, &changes, current.event().filter(|_| stays)) {
+            continue;
+        }
+        changes.by_id.insert(*id, Some(Override::Excluded));
+    }
+    if changes.by_id.len() > OVERRIDES_MAX {
+        findings.refuse(
+            &at,
+            "has too many entries, those for days that a month lacks among them",
+            format!("stay at or below {OVERRIDES_MAX}, or end the rule earlier"),
+        );
+    }
+    Some(changes)
+}
+
+/// Whether something was put on a date that the rule as it was sent leaves out. Exchange holds it,
+/// since its own rule gives that date.
+fn is_extra_date(id: RecurrenceId, changes: &Changes, staying: Option<&Event>) -> bool {
+    match changes.by_id.get(&id) {
+        Some(change) => !matches!(change, Some(Override::Excluded)),
+        None => staying
+            .is_some_and(|event| matches!(event.overrides.get(&id), Some(Override::Changed(_)))),
+    }
+}
+
+fn read_entries(
+    value: &Value,
+    source: &Source<'_>,
+    current: Current<'_>,
+    series: &Series,
+    omitted: &BTreeSet<RecurrenceId>,
     findings: &mut Findings,
 ) -> Option<BTreeMap<RecurrenceId, Option<Override>>> {
     let at = source.at.member("recurrenceOverrides");
-    let map = match source.get("recurrenceOverrides") {
-        Given::Absent => return None,
-        Given::Null => return Some(BTreeMap::new()),
-        Given::Value(value) => expect_map(value, &at, OVERRIDES_MAX, findings)?,
-    };
+    let map = expect_map(value, &at, OVERRIDES_MAX, findings)?;
     if !map.is_empty() && matches!(series.rule, Some(None)) {
         findings.refuse(
             &at,
@@ -76,13 +135,12 @@ pub(crate) fn read_overrides(
         );
         return None;
     }
-    let rule = series.rule.as_ref().and_then(Option::as_ref);
     let reader = Reader {
         source,
         current,
         series,
-        rule,
-        dates: dates(rule, series.schedule.as_ref()),
+        rule: series.rule.as_ref().and_then(Option::as_ref),
+        omitted,
         master: master(map, source, current),
     };
     let mut changes = BTreeMap::new();
@@ -102,10 +160,6 @@ pub(crate) fn read_overrides(
         }
     }
     Some(changes)
-}
-
-fn dates<'a>(rule: Option<&'a Recurrence>, schedule: Option<&Schedule>) -> Option<Dates<'a>> {
-    Some(Dates::new(rule?, schedule?.start().date()))
 }
 
 /// The item that patches with paths into it are applied to; only made if there are any.
@@ -141,7 +195,7 @@ struct Reader<'a> {
     current: Current<'a>,
     series: &'a Series,
     rule: Option<&'a Recurrence>,
-    dates: Option<Dates<'a>>,
+    omitted: &'a BTreeSet<RecurrenceId>,
     master: Map<String, Value>,
 }
 
@@ -154,16 +208,15 @@ impl Reader<'_> {
         findings: &mut Findings,
     ) -> Option<Option<Override>> {
         if value.is_null() {
-            return Some(None);
+            let excluded = self.omitted.contains(&id);
+            return Some(excluded.then_some(Override::Excluded));
         }
         let patch = expect_map(value, at, usize::MAX, findings)?;
         let instance = self.patched(patch, at, findings)?;
         let source = Source::new(&instance, at.clone(), None);
         let excluded = state::is_excluded(&source, findings);
-        let given = self.dates.as_ref().zip(self.series.schedule.as_ref());
-        let occurs = given.is_none_or(|(dates, series)| {
-            id.start().time() == series.start().time() && dates.contains(id.start().date())
-        });
+        let given = self.rule.zip(self.series.schedule.as_ref());
+        let occurs = given.is_none_or(|(rule, series)| rule.is_occurrence(series.start(), id));
         match (excluded, occurs) {
             (true, true) => return Some(Some(Override::Excluded)),
             // Nothing is there that could be taken out.
@@ -207,10 +260,10 @@ impl Reader<'_> {
             if matches!(self.current, Current::Unknown) && !self.master.contains_key(name) {
                 continue;
             }
+            // Taken out rather than copied: many paths may lead into one big member.
             let mut whole = instance
-                .get(name)
-                .or_else(|| self.master.get(name))
-                .cloned()
+                .remove(name)
+                .or_else(|| self.master.get(name).cloned())
                 .unwrap_or(Value::Null);
             if patch_path(&mut whole, rest, value).is_none() {
                 findings.refuse(

@@ -1,16 +1,18 @@
 //! Recurrence rules: what Exchange can hold is brought into its six patterns, the rest is refused.
 
 mod pattern;
+mod range;
 mod raw;
 
-use jiff::civil::{Date, DateTime};
+use std::collections::BTreeSet;
+
+use jiff::civil::DateTime;
 use serde_json::Value;
-use tidemark_model::{Range, Recurrence};
+use tidemark_model::{Recurrence, RecurrenceError, RecurrenceId};
 
 use super::members::{Given, Source};
-use crate::occurrence::gives;
 use crate::problem::{Findings, Pointer};
-use raw::RawRange;
+use pattern::Unheld;
 pub(crate) use raw::RawRule;
 
 /// Reads the members that hold rules; the inner `None` is no rule.
@@ -73,56 +75,75 @@ fn read_one(value: &Value, at: Pointer, findings: &mut Findings) -> Option<(RawR
     raw::read_raw(value, &at, findings).map(|raw| (raw, at))
 }
 
+/// A rule as Exchange holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) rule: Recurrence,
+    /// Occurrences that `rule` gives and the rule that was sent does not: they have to be excluded.
+    pub(crate) omitted: BTreeSet<RecurrenceId>,
+}
+
 /// The rule for a series that starts at `start`.
 pub(crate) fn resolve(
     raw: &RawRule,
     start: DateTime,
     at: &Pointer,
     findings: &mut Findings,
-) -> Option<Recurrence> {
-    let pattern = pattern::normalise(raw, start.date(), at, findings)?;
-    let range = match raw.range {
-        RawRange::NoEnd => Range::NoEnd,
-        RawRange::Count(count) => Range::Count(count),
-        RawRange::Until(until) => Range::Until(last_date(until, start, at, findings)?),
-    };
-    let rule = Recurrence { pattern, range };
-    if !starts_with(&rule, start) {
-        findings.refuse(
-            at,
-            "start is not a date that the rule gives",
-            "move start to the first date of the rule, and send an odd first date as an item of its own",
-        );
-        return None;
+) -> Option<Held> {
+    let held = pattern::normalise(raw, start.date())
+        .and_then(|pattern| range::hold(raw, pattern, start))
+        .and_then(|held| match held.rule.validate_from(start) {
+            Ok(()) => Ok(held),
+            Err(error) => Err(invalid(error)),
+        });
+    match held {
+        Ok(held) if held.gives(start) => Some(held),
+        Ok(_) => {
+            findings.refuse(
+                at,
+                "start is not a date that the rule gives",
+                "move start to the first date of the rule, and send an odd first date as an item of its own",
+            );
+            None
+        }
+        Err(Unheld(member, rule, mend)) => {
+            findings.refuse(&at.member(member), rule, mend);
+            None
+        }
     }
-    Some(rule)
 }
 
-/// Whether the rule gives the date that the series starts on.
+impl Held {
+    fn gives(&self, start: DateTime) -> bool {
+        starts_with(&self.rule, start) && !self.omitted.contains(&RecurrenceId::new(start))
+    }
+}
+
+/// Whether a series with this rule can start at `start`.
 pub(crate) fn starts_with(rule: &Recurrence, start: DateTime) -> bool {
-    gives(&rule.pattern, start.date(), start.date())
+    rule.is_occurrence(start, RecurrenceId::new(start))
 }
 
-/// The last date that `until`, which is inclusive, allows: an occurrence later on that day than it
-/// no longer counts.
-fn last_date(
-    until: DateTime,
-    start: DateTime,
-    at: &Pointer,
-    findings: &mut Findings,
-) -> Option<Date> {
-    let last = if until.time() < start.time() {
-        until.date().yesterday().ok()
-    } else {
-        Some(until.date())
-    };
-    let last = last.filter(|last| *last >= start.date());
-    if last.is_none() {
-        findings.refuse(
-            &at.member("until"),
-            "lies before the start",
+/// What the model refuses, in the words of the members that were sent.
+fn invalid(error: RecurrenceError) -> Unheld {
+    match error {
+        RecurrenceError::Interval => Unheld(
+            "interval",
+            "is out of range",
+            "use a smaller interval, of 1 at least",
+        ),
+        RecurrenceError::Day => Unheld(
+            "byMonthDay",
+            "names no day of a month",
+            "use 1 to 31, or -1 for the last day",
+        ),
+        RecurrenceError::Month => Unheld("byMonth", "names no month", "use \"1\" to \"12\""),
+        RecurrenceError::NoDays => Unheld("byDay", "names no day", "give at least one day"),
+        RecurrenceError::Count => Unheld("count", "is zero", "use 1 or more"),
+        RecurrenceError::NoOccurrence => Unheld(
+            "until",
+            "lies before the first occurrence",
             "use the last occurrence's start or later",
-        );
+        ),
     }
-    last
 }

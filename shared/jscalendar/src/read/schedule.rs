@@ -1,12 +1,14 @@
 //! Times and rule: one property, whose missing parts come from the current item.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use jiff::civil::{DateTime, Time};
 use serde_json::{Map, Value};
-use tidemark_model::{Event, Recurrence, Schedule, ScheduleError, Zone};
+use tidemark_model::{Event, Recurrence, RecurrenceId, Schedule, ScheduleError, Zone};
 
 use super::members::{Given, Source};
-use super::rule::{self, RawRule};
+use super::rule::{self, Held, RawRule};
 use super::{Current, expect_text, mentions, zones};
 use crate::duration::{DAY_SECONDS, Nominal, read_duration};
 use crate::problem::{Findings, Pointer};
@@ -32,12 +34,21 @@ pub(crate) struct Parts {
     whole_days: Option<bool>,
 }
 
+/// The unit, complete.
+#[derive(Debug, Clone)]
+pub(crate) struct Times {
+    pub(crate) schedule: Schedule,
+    pub(crate) rule: Option<Recurrence>,
+    /// Occurrences of `rule` that the rule as it was sent leaves out.
+    pub(crate) omitted: BTreeSet<RecurrenceId>,
+}
+
 /// Reads the unit, if any of it is given.
 pub(crate) fn read_schedule(
     source: &Source<'_>,
     current: Current<'_>,
     findings: &mut Findings,
-) -> Option<(Schedule, Option<Recurrence>)> {
+) -> Option<Times> {
     let is_new = matches!(current, Current::New);
     if !mentions(source.item(), &UNIT) && !mentions(source.item(), &["excludedRecurrenceRules"]) {
         if is_new {
@@ -58,8 +69,14 @@ pub(crate) fn read_schedule(
     }
     let old = current.event();
     let schedule = parts.build(source, old.map(|event| &event.schedule), findings)?;
-    let rule = resolve_rule(source, rule, &schedule, old, findings)?;
-    Some((schedule, rule))
+    let held = resolve_rule(source, rule, &schedule, old, findings)?;
+    let (rule, omitted) =
+        held.map_or_else(Default::default, |held| (Some(held.rule), held.omitted));
+    Some(Times {
+        schedule,
+        rule,
+        omitted,
+    })
 }
 
 fn refuse_missing_start(source: &Source<'_>, findings: &mut Findings) {
@@ -350,7 +367,7 @@ fn resolve_rule(
     schedule: &Schedule,
     old: Option<&Event>,
     findings: &mut Findings,
-) -> Option<Option<Recurrence>> {
+) -> Option<Option<Held>> {
     let start = schedule.start();
     match given {
         Some(None) => Some(None),
@@ -371,7 +388,10 @@ fn resolve_rule(
                 );
                 return None;
             }
-            Some(event.recurrence.clone())
+            Some(event.recurrence.clone().map(|rule| Held {
+                rule,
+                omitted: BTreeSet::new(),
+            }))
         }
     }
 }

@@ -3,22 +3,20 @@
 use jiff::civil::{Date, Weekday};
 use tidemark_model::{Pattern, WeekIndex, WeekdaySet};
 
-use super::raw::{Frequency, RawRule, Skip};
-use crate::problem::{Findings, Pointer};
+use super::raw::{Frequency, RawRule};
 
-/// Why a rule has no pattern: the member at fault, the rule and the mend.
-struct Unheld(&'static str, &'static str, &'static str);
+/// Why a rule cannot be held: the member at fault, the rule and the mend.
+pub(super) struct Unheld(
+    pub(super) &'static str,
+    pub(super) &'static str,
+    pub(super) &'static str,
+);
 
 const SPLIT: &str = "leave it out, or split it into several series";
 
 /// Brings a rule that starts on `start` into a pattern, or says why there is none.
-pub(crate) fn normalise(
-    raw: &RawRule,
-    start: Date,
-    at: &Pointer,
-    findings: &mut Findings,
-) -> Option<Pattern> {
-    let pattern = match raw.frequency {
+pub(super) fn normalise(raw: &RawRule, start: Date) -> Result<Pattern, Unheld> {
+    match raw.frequency {
         Frequency::Daily => daily(raw),
         Frequency::Weekly => weekly(raw, start),
         // A month in the rule makes it a yearly one.
@@ -32,13 +30,6 @@ pub(crate) fn normalise(
             SPLIT,
         )),
         Frequency::Yearly => yearly(raw, start),
-    };
-    match pattern {
-        Ok(pattern) => refuse_omitted(raw, pattern, start, at, findings),
-        Err(Unheld(member, rule, mend)) => {
-            findings.refuse(&at.member(member), rule, mend);
-            None
-        }
     }
 }
 
@@ -143,7 +134,7 @@ impl MonthDay {
 }
 
 /// Days of a month in a leap year.
-const fn longest(month: u8) -> u8 {
+pub(super) const fn longest(month: u8) -> u8 {
     match month {
         2 => 29,
         4 | 6 | 9 | 11 => 30,
@@ -300,48 +291,4 @@ fn even_step(months: &[u8], own: u8) -> Option<u32> {
         .iter()
         .all(|month| i16::from(*month).abs_diff(i16::from(own)) % u16::from(step) == 0);
     (even && months.contains(&own)).then_some(u32::from(step))
-}
-
-/// Exchange moves a day that a month lacks to its last day. A rule that leaves such months out, as
-/// the standard does unless told otherwise, means something else.
-fn refuse_omitted(
-    raw: &RawRule,
-    pattern: Pattern,
-    start: Date,
-    at: &Pointer,
-    findings: &mut Findings,
-) -> Option<Pattern> {
-    if raw.skip == Skip::Backward || raw.by_month_day == [-1] || never_lacks(&pattern, start) {
-        return Some(pattern);
-    }
-    findings.refuse(
-        &at.member("skip"),
-        "Exchange moves a day that a month lacks to the last day of that month",
-        "add \"skip\": \"backward\" with \"rscale\": \"gregorian\", or use a day up to the 28th",
-    );
-    None
-}
-
-/// Whether every month of the pattern has its day.
-fn never_lacks(pattern: &Pattern, start: Date) -> bool {
-    match pattern {
-        Pattern::AbsoluteMonthly { day, .. } if *day <= 28 => true,
-        Pattern::AbsoluteMonthly { interval, day } => {
-            let month = u8::try_from(start.month()).unwrap_or(2);
-            interval % 12 == 0 && *day <= shortest(month)
-        }
-        Pattern::AbsoluteYearly { month, day, .. } => *day <= shortest(*month),
-        Pattern::Daily { .. }
-        | Pattern::Weekly { .. }
-        | Pattern::RelativeMonthly { .. }
-        | Pattern::RelativeYearly { .. } => true,
-    }
-}
-
-/// Days of a month in a common year.
-const fn shortest(month: u8) -> u8 {
-    match month {
-        2 => 28,
-        _ => longest(month),
-    }
 }

@@ -3,7 +3,7 @@
 use jiff::civil::{DateTime, Weekday};
 use serde_json::{Map, Value};
 
-use crate::limits::{COUNT_MAX, INTERVAL_MAX};
+use crate::limits::INTERVAL_MAX;
 use crate::problem::{Findings, Pointer};
 use crate::read::members::check_type;
 use crate::read::schedule::read_local;
@@ -235,7 +235,7 @@ impl Reader<'_> {
 
     fn range(&mut self) -> RawRange {
         let until = self.given("until").cloned();
-        match (self.number("count", COUNT_MAX), until) {
+        match (self.number("count", u32::MAX), until) {
             (None, None) => RawRange::NoEnd,
             (Some(count), None) => RawRange::Count(count),
             (None, Some(until)) => {
