@@ -202,9 +202,13 @@ impl Sides<'_> {
             && FIXED.iter().filter(|one| is_of_master(**one)).any(arrived)
     }
 
+    /// Whether something of our cut-off write is still to be written.
     fn is_cut_off(&self, property: Property) -> bool {
-        self.unfinished
-            .is_some_and(|begun| !self.holds(property, &begun.target.value(property)))
+        self.unfinished.is_some_and(|begun| {
+            let target = &begun.target;
+            (self.wrote(property) || self.was_dropped_by_us(property, target))
+                && !self.holds(property, &target.value(property))
+        })
     }
 
     /// Whether Exchange dropped an override by itself, since a person moved the series.

@@ -80,7 +80,7 @@ impl World {
             Op::BusinessEdits(edit) => {
                 if let Some(event) = self.business.clone() {
                     let (patch, after) = patched(&event, &[edit]);
-                    self.business = Some(after);
+                    self.business = Some(held(after));
                     self.accept(BusinessOperation::Upsert(patch));
                 }
             }
@@ -267,6 +267,7 @@ proptest! {
                 world.clock += 1;
                 let event = world.business.as_mut().unwrap();
                 event.apply_patch(&patch);
+                *event = held(event.clone());
                 world.accept(BusinessOperation::Upsert(patch));
                 reference.apply(change);
                 reference = held(reference);
