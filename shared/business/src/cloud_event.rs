@@ -104,7 +104,7 @@ pub struct StateChange {
 #[derive(Clone, Serialize)]
 pub struct CloudEvent {
     specversion: &'static str,
-    id: String,
+    id: Uuid,
     source: String,
     #[serde(rename = "type")]
     kind: String,
@@ -181,7 +181,7 @@ impl CloudEvent {
     ) -> Self {
         Self {
             specversion: "1.0",
-            id: id.hyphenated().to_string(),
+            id,
             source: format!("urn:tidemark:{organisation}"),
             kind,
             subject,
@@ -192,8 +192,8 @@ impl CloudEvent {
     }
 
     /// The event's id, which is also the `webhook-id` of its deliveries.
-    pub fn id(&self) -> &str {
-        &self.id
+    pub const fn id(&self) -> Uuid {
+        self.id
     }
 
     /// The event's type.
