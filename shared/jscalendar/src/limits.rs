@@ -18,7 +18,8 @@ pub const KEYWORDS_MAX: usize = 100;
 /// Most locations, virtual locations or alerts in one item, of which one is carried.
 pub const LOCATIONS_MAX: usize = 100;
 
-/// Most UTF-16 units in a title, a location, a name, a keyword or a UID; Exchange's own limit for
+/// Most UTF-16 units in a title, a location, a name, a keyword, a UID or the
+/// name of a zone; Exchange's own limit for
 /// subjects and categories is 255 characters.
 pub const TEXT_UNITS_MAX: usize = 255;
 

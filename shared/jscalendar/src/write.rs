@@ -15,11 +15,9 @@ use crate::words::{
 };
 use zones::Zones;
 
-/// The id of the one alert that Exchange has.
-pub(crate) const ALERT_ID: &str = "exchange";
-
-/// The id of the one location that Exchange has.
-const LOCATION_ID: &str = "exchange";
+/// The id of what Exchange has one of and the standard many: its alert, its location, its online
+/// meeting.
+pub(crate) const EXCHANGE_ID: &str = "exchange";
 
 /// Which notation is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -124,7 +122,7 @@ pub(crate) fn write_show_as(show_as: ShowAs) -> Value {
 }
 
 pub(crate) fn write_location(location: &str) -> Value {
-    json!({ LOCATION_ID: { "@type": "Location", "name": location } })
+    json!({ EXCHANGE_ID: { "@type": "Location", "name": location } })
 }
 
 pub(crate) fn write_keywords<'a>(words: impl IntoIterator<Item = &'a String>) -> Value {
@@ -141,7 +139,7 @@ pub(crate) fn write_alert(minutes: u32) -> Value {
         0 => "PT0S".to_owned(),
         _ => format!("-PT{minutes}M"),
     };
-    json!({ ALERT_ID: {
+    json!({ EXCHANGE_ID: {
         "@type": "Alert",
         "action": "display",
         "trigger": { "@type": "OffsetTrigger", "offset": offset },
@@ -150,7 +148,7 @@ pub(crate) fn write_alert(minutes: u32) -> Value {
 
 fn put_meeting(item: &mut Members, event: &Event, options: WriteOptions) {
     if let Some(meeting) = &event.online_meeting {
-        let place = json!({ ALERT_ID: {
+        let place = json!({ EXCHANGE_ID: {
             "@type": "VirtualLocation",
             "uri": meeting.join_url,
         } });

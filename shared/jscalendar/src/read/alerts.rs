@@ -9,7 +9,7 @@ use super::{Series, expect_map};
 use crate::duration::read_signed_duration;
 use crate::limits::{ALERT_MINUTES_MAX, LOCATIONS_MAX};
 use crate::problem::{Findings, Pointer};
-use crate::write::ALERT_ID;
+use crate::write::EXCHANGE_ID;
 
 /// Reads `alerts`: of those that are shown before the start, the one that comes last. The others
 /// are listed as ignored.
@@ -38,7 +38,13 @@ pub(crate) fn read_reminder(
     }
     let chosen = usable
         .iter()
-        .min_by_key(|(key, minutes)| (!source.prefers("alerts", key), *minutes, *key != ALERT_ID))
+        .min_by_key(|(key, minutes)| {
+            (
+                !source.prefers("alerts", key),
+                *minutes,
+                *key != EXCHANGE_ID,
+            )
+        })
         .map(|(key, _)| key.as_str());
     let mut reminder = None;
     for (key, minutes) in usable {

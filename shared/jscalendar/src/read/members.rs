@@ -213,6 +213,7 @@ pub(crate) fn without_partial_members(
             expect_map(&value, &root.member(name), most, findings);
         }
     }
+    // An object, which is merged with the rule that is there.
     whole.remove("recurrenceRule");
     // Merged as one unit with members that the patch does not show.
     whole.remove("timeZones");

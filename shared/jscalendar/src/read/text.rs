@@ -18,9 +18,8 @@ const fn fits_xml(c: char) -> bool {
 
 /// Whether a text fits a property of one line.
 pub(crate) fn fits_line(text: &str) -> bool {
-    text.encode_utf16().count() <= TEXT_UNITS_MAX && !text.chars().any(char::is_control) && {
-        text.chars().all(fits_xml)
-    }
+    text.encode_utf16().count() <= TEXT_UNITS_MAX
+        && text.chars().all(|c| fits_xml(c) && !c.is_control())
 }
 
 /// Reads a text of one line; line breaks and tabs become spaces, as Exchange stores none.

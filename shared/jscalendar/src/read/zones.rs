@@ -8,6 +8,7 @@ use tidemark_model::{Zone, ZoneRules};
 use super::expect_text;
 use super::members::{Given, Source};
 use super::schedule::read_local;
+use super::text::fits_line;
 use crate::problem::{Findings, Pointer};
 use crate::words::{WEEKDAYS, read_word};
 
@@ -60,6 +61,7 @@ pub(crate) fn read_zone_id(
 }
 
 fn read_rules(zone: &Map<String, Value>) -> Option<ZoneRules> {
+    let name = zone.get("tzId").and_then(Value::as_str)?;
     let standard = only_rule(zone, "standard")??;
     let daylight = match only_rule(zone, "daylight")? {
         None => None,
@@ -69,8 +71,9 @@ fn read_rules(zone: &Map<String, Value>) -> Option<ZoneRules> {
             ends: read_moment(standard)?,
         }),
     };
+    fits_line(name).then_some(())?;
     Some(ZoneRules {
-        name: zone.get("tzId").and_then(Value::as_str)?.to_owned(),
+        name: name.to_owned(),
         standard_offset_seconds: read_offset(standard, "offsetTo")?,
         daylight,
     })

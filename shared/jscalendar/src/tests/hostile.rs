@@ -222,6 +222,9 @@ fn check_is_no_stricter(value: &Value, current: &Event) -> Result<(), TestCaseEr
         prop_assert!(read_event_patch(value, Some(current)).is_err(), "{value}");
         prop_assert!(read_event_patch(value, None).is_err(), "{value}");
     }
+    if check_patch(value, ReadMode::Patch).is_err() {
+        prop_assert!(read_merge_patch(value, current).is_err(), "{value}");
+    }
     Ok(())
 }
 

@@ -124,3 +124,30 @@ fn every_pattern_and_range_is_written_so_and_read_back() {
         }
     }
 }
+
+#[test]
+fn days_that_a_month_never_has_are_its_last() {
+    for (month, day, written) in [
+        (2, 28, 28),
+        (2, 29, -1),
+        (2, 30, -1),
+        (4, 30, 30),
+        (4, 31, -1),
+    ] {
+        let pattern = Pattern::AbsoluteYearly {
+            interval: 1,
+            month,
+            day,
+        };
+        let range = Range::NoEnd;
+        let recurrence = Recurrence { pattern, range };
+        let any = date(2024, 1, 1).at(9, 0, 0, 0);
+        let start = recurrence.starts(any).next().unwrap().start();
+        let event = series(start, recurrence.clone());
+        let item = write_event(&event, &WriteOptions::default());
+        let days = item.pointer("/recurrenceRules/0/byMonthDay");
+        assert_eq!(days, Some(&json!([written])), "{month} {day}");
+        let read = read_new(&item).recurrence.unwrap();
+        assert!(read.same_occurrences(start, &recurrence, start));
+    }
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tidemark_model::{Pattern, Range, Recurrence, WeekIndex, WeekdaySet};
 
 use super::{Members, Version};
+use crate::month::shortest;
 use crate::words::{WEEKDAYS, write_word};
 
 /// Writes the rule, if there is one.
@@ -42,7 +43,7 @@ fn write_rule(rule: &Recurrence) -> Value {
         }
         Pattern::AbsoluteMonthly { interval, day } => {
             put(&mut members, "frequency", json!("monthly"));
-            put_day(&mut members, *day, 31, *day > 28);
+            put_day_of_any_month(&mut members, *day);
             interval
         }
         Pattern::RelativeMonthly {
@@ -61,10 +62,13 @@ fn write_rule(rule: &Recurrence) -> Value {
         } => {
             put(&mut members, "frequency", json!("yearly"));
             put(&mut members, "byMonth", json!([month.to_string()]));
-            put_day(&mut members, *day, 31, false);
-            if *month == 2 && *day == 29 {
-                put(&mut members, "byMonthDay", json!([-1]));
-            }
+            // What a month lacks in some years or in all falls to its last day.
+            let written = if *day > shortest(*month) {
+                json!([-1])
+            } else {
+                json!([day])
+            };
+            put(&mut members, "byMonthDay", written);
             interval
         }
         Pattern::RelativeYearly {
@@ -98,15 +102,15 @@ fn put(members: &mut Members, name: &str, value: Value) {
     members.insert(name.to_owned(), value);
 }
 
-/// A day of the month. The 31st is the last day of every month; others that a month may lack move
-/// to its last day, which the standard calls skipping backward.
-fn put_day(members: &mut Members, day: u8, last: u8, may_lack: bool) {
-    if may_lack && day == last {
+/// A day of the month. The 31st is the last day of every month; the 29th and 30th move to the last
+/// day of a month that lacks them, which the standard calls skipping backward.
+fn put_day_of_any_month(members: &mut Members, day: u8) {
+    if day >= 31 {
         put(members, "byMonthDay", json!([-1]));
         return;
     }
     put(members, "byMonthDay", json!([day]));
-    if may_lack {
+    if day > 28 {
         put(members, "rscale", json!("gregorian"));
         put(members, "skip", json!("backward"));
     }

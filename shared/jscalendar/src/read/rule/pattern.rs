@@ -4,6 +4,7 @@ use jiff::civil::{Date, Weekday};
 use tidemark_model::{Pattern, WeekIndex, WeekdaySet};
 
 use super::raw::{Frequency, RawRule};
+use crate::month::longest;
 
 /// Why a rule cannot be held: the member at fault, the rule and the mend.
 pub(super) struct Unheld(
@@ -130,15 +131,6 @@ impl MonthDay {
                 days,
             },
         }
-    }
-}
-
-/// Days of a month in a leap year.
-pub(super) const fn longest(month: u8) -> u8 {
-    match month {
-        2 => 29,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
     }
 }
 

@@ -12,9 +12,10 @@ use jiff::civil::{Date, DateTime};
 use tidemark_model::{Pattern, Range, Recurrence, RecurrenceId};
 
 use super::Held;
-use super::pattern::{Unheld, longest};
+use super::pattern::Unheld;
 use super::raw::{RawRange, RawRule, Skip};
 use crate::limits::{COUNT_MAX, OVERRIDES_MAX};
+use crate::month::shortest;
 
 /// Gives a pattern the range of the rule that it was made from.
 pub(super) fn hold(raw: &RawRule, pattern: Pattern, start: DateTime) -> Result<Held, Unheld> {
@@ -157,14 +158,6 @@ fn lacking_day(pattern: &Pattern, start: Date) -> Option<i8> {
         i8::try_from(day).ok()
     } else {
         None
-    }
-}
-
-/// Days of a month in a common year.
-const fn shortest(month: u8) -> u8 {
-    match month {
-        2 => 28,
-        _ => longest(month),
     }
 }
 
