@@ -4,9 +4,10 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use tidemark_model::{CopyRole, Event, EventPatch, Zone};
+use tidemark_model::{CopyRole, Event, EventPatch, Property, Zone};
 
 use crate::profile::Profile;
+use crate::sameness::holds;
 
 /// One of the two sides that are kept equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,8 +157,7 @@ pub struct Unfinished {
     pub target: Event,
     /// What was seen there when the write was decided; nothing for a create. It tells what we were
     /// about to change from what people had changed before, and what they put back afterwards.
-    /// Where an update comes without it, the last common state stands for it. A write that carries
-    /// on a cut-off one keeps what was seen before the first.
+    /// Where an update comes without it, the last common state stands for it.
     pub seen: Option<Event>,
 }
 
@@ -173,6 +173,34 @@ impl Unfinished {
             target,
             seen: Some(seen),
         }
+    }
+
+    /// The write that carries this one on, with another target, when Exchange shows `remote`. What
+    /// comes from the first attempt is no person's, so what was seen before that is kept.
+    #[must_use]
+    pub fn carried_on(self, remote: &Event, target: Event, zone: &Zone) -> Self {
+        let Some(mut seen) = self.seen else {
+            return Self::create(target);
+        };
+        let written = |property: Property, seen: &Event| {
+            let wanted = self.target.value(property);
+            !holds(&seen.value(property), &wanted, zone)
+                && holds(&remote.value(property), &wanted, zone)
+        };
+        let moved = written(Property::Schedule, &seen);
+        let properties: BTreeSet<Property> = remote
+            .properties()
+            .into_iter()
+            .chain(seen.properties())
+            .collect();
+        for property in properties {
+            let dropped = matches!(property, Property::Override(id)
+                if moved && !remote.overrides.contains_key(&id));
+            if !dropped && !written(property, &seen) {
+                seen.apply(remote.value(property));
+            }
+        }
+        Self::update(seen, target)
     }
 }
 

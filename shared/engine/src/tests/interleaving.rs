@@ -78,6 +78,11 @@ impl World {
                 }
             }
             Op::BusinessEdits(edit) => {
+                // Changes that wait are folded, and whether a series that moves away and back has
+                // lost its exceptions cannot be seen from that.
+                if matches!(edit.0, 2 | 3) {
+                    self.run(usize::MAX);
+                }
                 if let Some(event) = self.business.clone() {
                     let (patch, after) = patched(&event, &[edit]);
                     self.business = Some(held(after));
@@ -161,18 +166,19 @@ impl World {
         decision
     }
 
-    /// An intent is written before a write; one that carries on keeps what was seen at first.
+    /// An intent is written before a write; one that carries on is told apart from it.
     fn begin(&mut self, decision: &Decision) {
-        let seen = match self.unfinished.take() {
-            Some(before) => before.seen,
-            None => self.exchange.clone(),
-        };
-        self.unfinished = match &decision.exchange {
-            ExchangeAction::Create { target, .. } => Some(Unfinished::create((**target).clone())),
-            ExchangeAction::Update { target, .. } => Some(Unfinished {
-                target: (**target).clone(),
-                seen,
-            }),
+        let before = self.unfinished.take();
+        self.unfinished = match (&decision.exchange, before, &self.exchange) {
+            (ExchangeAction::Create { target, .. }, _, _) => {
+                Some(Unfinished::create((**target).clone()))
+            }
+            (ExchangeAction::Update { target, .. }, Some(before), Some(remote)) => {
+                Some(before.carried_on(remote, (**target).clone(), &Zone::utc()))
+            }
+            (ExchangeAction::Update { target, .. }, None, Some(remote)) => {
+                Some(Unfinished::update(remote.clone(), (**target).clone()))
+            }
             _ => None,
         };
     }
@@ -219,7 +225,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 256, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 512, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn both_calendars_end_equal(

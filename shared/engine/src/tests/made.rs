@@ -6,9 +6,8 @@ use jiff::SignedDuration;
 use jiff::civil::{Weekday, date};
 use proptest::prelude::*;
 use tidemark_model::{
-    Body, BodyFormat, Event, EventPatch, EventStatus, OccurrencePatch, Override, Pattern, Privacy,
-    Property, PropertyValue, Range, Recurrence, RecurrenceId, Schedule, ShowAs, WeekIndex,
-    WeekdaySet, Zone,
+    Body, BodyFormat, Event, EventPatch, OccurrencePatch, Override, Pattern, Privacy, Property,
+    PropertyValue, Range, Recurrence, RecurrenceId, Schedule, ShowAs, WeekIndex, WeekdaySet, Zone,
 };
 
 use super::{event, invite};
@@ -78,10 +77,6 @@ pub(super) fn value(of: &Event, (which, n): Edit) -> PropertyValue {
     }
 }
 
-pub(super) fn tentative() -> PropertyValue {
-    PropertyValue::Status(EventStatus::Tentative)
-}
-
 fn schedule(n: u8) -> Schedule {
     let day = date(2030, 1, 7);
     let hour = SignedDuration::from_hours(1);
@@ -146,7 +141,7 @@ fn occurrence(of: &Event, nth: u8, n: u8) -> PropertyValue {
     let change = match n {
         0 => None,
         1 => Some(Override::Excluded),
-        2 => Some(OccurrencePatch {
+        2 => Some(changed(OccurrencePatch {
             schedule: Some(
                 of.schedule
                     .moved_to(id.start() + SignedDuration::from_hours(3)),
@@ -154,8 +149,7 @@ fn occurrence(of: &Event, nth: u8, n: u8) -> PropertyValue {
             .filter(|moved| moved.start() != id.start()),
             title: Some(Some(format!("{SECRET} moved"))),
             ..OccurrencePatch::default()
-        })
-        .map(changed),
+        })),
         _ => Some(changed(OccurrencePatch {
             location: Some(Some(format!("{SECRET} room {n}"))),
             ..OccurrencePatch::default()
