@@ -140,6 +140,17 @@ impl Records {
             .map(|_| ())
     }
 
+    /// A transaction, tried again while others are at the same items.
+    pub(crate) async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        for _ in 0..marks::ATTEMPTS_MAX {
+            match self.table.transact(writes.clone()).await {
+                Err(StoreError::Conflict) => {}
+                settled => return settled,
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
     fn remembered_key(&self, scope: &MailboxScope) -> Option<DataKey> {
         self.data_keys
             .lock()

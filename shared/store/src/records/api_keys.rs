@@ -65,18 +65,17 @@ impl Records {
             item,
             condition: None,
         };
-        self.table
-            .transact(vec![
-                put(RowBuilder::new(keys::api_key(&digest))
-                    .document(row)?
-                    .build()),
-                put(
-                    RowBuilder::new(keys::api_key_listing(&row.organisation, row.id))
-                        .document(&listing)?
-                        .build(),
-                ),
-            ])
-            .await
+        self.transact(vec![
+            put(RowBuilder::new(keys::api_key(&digest))
+                .document(row)?
+                .build()),
+            put(
+                RowBuilder::new(keys::api_key_listing(&row.organisation, row.id))
+                    .document(&listing)?
+                    .build(),
+            ),
+        ])
+        .await
     }
 
     /// Whose key it is; none when it is unknown, revoked or over. The look-up is by hash, which
@@ -133,8 +132,7 @@ impl Records {
             key,
             condition: None,
         };
-        self.table
-            .transact(vec![delete(keys::api_key(&digest)), delete(listing)])
+        self.transact(vec![delete(keys::api_key(&digest)), delete(listing)])
             .await?;
         Ok(true)
     }

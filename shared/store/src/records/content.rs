@@ -27,10 +27,13 @@ const ORPHAN_SECONDS: i64 = 24 * 3600;
 /// Chunks that are looked at in one query.
 const PAGE_ITEMS: usize = 200;
 
+/// What a content says whose chunks are not there, or no longer.
+pub(crate) const CHUNK_MISSING: &str = "a chunk is missing";
+
 const DATA: &str = "data";
 const WRITTEN_AT: &str = "written_at";
 /// What the name of an attribute ends with when it refers to chunks.
-const CHUNKS_SUFFIX: &str = "_chunks";
+pub(crate) const CHUNKS_SUFFIX: &str = "_chunks";
 
 /// A content that is ready to be put into a row. Its chunks, if any, are stored already.
 #[derive(Clone)]
@@ -117,15 +120,19 @@ impl Records {
         Ok(Stored::Chunked(ChunkRef { hash, count }))
     }
 
-    /// Reads the content under `name` of a row; none when there is none.
+    /// Reads the content under `name` of a row; none when there is none, or when the key was
+    /// destroyed and nobody can read it any more.
     pub(crate) async fn load_content(
         &self,
         scope: &MailboxScope,
-        data_key: &DataKey,
+        data_key: Option<&DataKey>,
         row: Row<'_>,
         name: &str,
         context: &str,
     ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(data_key) = data_key else {
+            return Ok(None);
+        };
         if let Some(sealed) = row.optional_bytes(name)? {
             return data_key.open(sealed, context.as_bytes()).map(Some);
         }
@@ -137,7 +144,7 @@ impl Records {
         for index in 0..reference.count {
             let key = keys::chunk(scope, &reference.hash, index);
             let item = self.table.get(&key).await?;
-            let item = item.ok_or(StoreError::Corrupt("a chunk is missing"))?;
+            let item = item.ok_or(StoreError::Corrupt(CHUNK_MISSING))?;
             sealed.extend_from_slice(Row::new(&item)?.bytes(DATA)?);
         }
         if keys::digest(&sealed) != reference.hash {
@@ -282,20 +289,32 @@ impl Records {
             .await
     }
 
-    /// The data key of a mailbox, made when there is none yet.
+    /// The data key of a mailbox, made when there is none yet. A mailbox that was deleted gets none
+    /// any more: erasure is final.
     pub(crate) async fn data_key(&self, scope: &MailboxScope) -> Result<DataKey, StoreError> {
         if let Some(known) = self.existing_data_key(scope).await? {
             return Ok(known);
         }
         let context = keys::mailbox_partition(scope);
         let (made, wrapped) = self.keyring.make_data_key(context.as_bytes())?;
-        let row = RowBuilder::new(keys::data_key(scope))
-            .value(DATA, Value::Bytes(wrapped))
-            .build();
-        match self.put(row, Some(Condition::Absent)).await {
+        let row = RowBuilder::new(keys::data_key(scope)).value(DATA, Value::Bytes(wrapped));
+        let writes = vec![
+            Write::Check {
+                key: keys::mailbox(scope),
+                condition: Condition::Exists,
+            },
+            Write::Put {
+                item: row.build(),
+                condition: Some(Condition::Absent),
+            },
+        ];
+        match self.transact(writes).await {
             Ok(()) => {
                 self.remember_key(scope, &made);
                 Ok(made)
+            }
+            Err(StoreError::ConditionFailed { index: 0, .. }) => {
+                Err(StoreError::Corrupt("there is no such mailbox"))
             }
             // Somebody else was first, or our own answer got lost: what stands there counts.
             Err(StoreError::ConditionFailed { .. } | StoreError::Unavailable(_)) => self

@@ -71,11 +71,11 @@ impl Records {
         };
         let row = Row::new(&item)?;
         let document: CursorDocument = row.document()?;
-        let key = self.data_key(scope).await?;
+        let key = self.existing_data_key(scope).await?;
         let context = context(scope, collection);
         Ok(CursorRow {
             cursor: self
-                .load_content(scope, &key, row, CURSOR, &context)
+                .load_content(scope, key.as_ref(), row, CURSOR, &context)
                 .await?,
             generation: document.generation,
             comparing: document.comparing,

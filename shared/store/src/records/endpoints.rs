@@ -234,7 +234,7 @@ impl Records {
                 condition: None,
             });
         }
-        match self.table.transact(writes).await {
+        match self.transact(writes).await {
             Ok(()) => Ok(next),
             Err(StoreError::ConditionFailed { .. }) => Err(SaveError::RevisionMoved),
             Err(error) => Err(error.into()),

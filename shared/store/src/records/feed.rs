@@ -9,6 +9,7 @@
 mod cursor;
 
 use core::fmt;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 pub use cursor::FeedCursor;
 
-use super::content::Stored;
+use super::content::{CHUNKS_SUFFIX, chunks_of};
 use super::crypto::DataKey;
 use super::ids::MailboxScope;
 use super::keys::{self, SHARDS};
@@ -174,6 +175,26 @@ pub(crate) fn read_head(item: Option<&Item>) -> Result<u64, StoreError> {
     item.map_or(Ok(0), |item| Row::new(item)?.count(HEAD))
 }
 
+/// What to do about a number that is kept no more.
+#[derive(Clone, Copy)]
+enum Gaps {
+    Refuse,
+    Skip,
+}
+
+/// How much each shard has beyond the cursor. One that is equal to its head is never too old.
+fn lags(at: &FeedCursor, heads: &FeedCursor) -> Result<Vec<(u64, u8)>, FeedError> {
+    let mut lags = Vec::new();
+    for shard in 0..SHARDS {
+        match heads.get(shard).checked_sub(at.get(shard)) {
+            None => return Err(FeedError::InvalidCursor),
+            Some(0) => {}
+            Some(lag) => lags.push((lag, shard)),
+        }
+    }
+    Ok(lags)
+}
+
 impl Records {
     /// The heads as of one moment: a cursor after everything that is there.
     ///
@@ -206,20 +227,15 @@ impl Records {
         now: Timestamp,
     ) -> Result<FeedPage, FeedError> {
         let heads = self.feed_heads(organisation).await?;
-        let mut at = match cursor {
-            Some(cursor) => cursor.clone(),
-            None => self.beginning(organisation, &heads, now).await?,
+        // Retention does not end at one number for all: who begins there skips what is gone, who
+        // was there before is told.
+        let (mut at, gaps) = match cursor {
+            Some(cursor) => (cursor.clone(), Gaps::Refuse),
+            None => (self.beginning(organisation, &heads, now).await?, Gaps::Skip),
         };
+        let mut lags = lags(&at, &heads)?;
         // The shard with the least to tell goes first: what it leaves of its share goes to the
         // others, and none waits for a busy one.
-        let mut lags = Vec::new();
-        for shard in 0..SHARDS {
-            match heads.get(shard).checked_sub(at.get(shard)) {
-                None => return Err(FeedError::InvalidCursor),
-                Some(0) => {}
-                Some(lag) => lags.push((lag, shard)),
-            }
-        }
         lags.sort_unstable();
         let mut left = limit.clamp(1, PAGE_ENTRIES_MAX);
         let mut bytes = 0;
@@ -231,14 +247,20 @@ impl Records {
             }
             let share = left.div_ceil(shards.saturating_sub(index).max(1));
             let take = share.min(usize::try_from(lag).unwrap_or(usize::MAX));
-            let after = at.get(shard);
-            for item in self.entries(organisation, shard, after, take, now).await? {
-                let record = self
-                    .read_entry(organisation, shard, at.get(shard) + 1, &item)
-                    .await?;
-                bytes += record.event.as_ref().map_or(0, Vec::len);
-                at.set(shard, record.number);
-                entries.push(record);
+            for (number, item) in self
+                .entries(organisation, shard, at.get(shard), take, now)
+                .await?
+            {
+                match (item, gaps) {
+                    (Some(item), _) => {
+                        let record = self.read_entry(organisation, shard, number, &item).await?;
+                        bytes += record.event.as_ref().map_or(0, Vec::len);
+                        entries.push(record);
+                    }
+                    (None, Gaps::Skip) => {}
+                    (None, Gaps::Refuse) => return Err(FeedError::Gone),
+                }
+                at.set(shard, number);
                 left = left.saturating_sub(1);
                 if bytes >= PAGE_BYTES_MAX {
                     break;
@@ -287,14 +309,24 @@ impl Records {
         shard: u8,
         number: u64,
     ) -> Result<(), StoreError> {
+        let key = keys::feed_entry(organisation, shard, number);
+        let Some(item) = self.table.get(&key).await? else {
+            return Ok(());
+        };
+        let document: EntryDocument = Row::new(&item)?.document()?;
+        let scope = MailboxScope {
+            organisation: organisation.clone(),
+            mailbox: document.mailbox,
+        };
         let actions = vec![
             UpdateAction::Remove(EVENT.to_owned()),
-            UpdateAction::Remove(format!("{EVENT}_chunks")),
+            UpdateAction::Remove(format!("{EVENT}{CHUNKS_SUFFIX}")),
             UpdateAction::Set(ERASED.to_owned(), Value::Flag(true)),
         ];
-        let key = keys::feed_entry(organisation, shard, number);
         let written = self.update(key, actions, Some(Condition::Exists)).await;
-        super::marks::ignore_condition(written).map(|_| ())
+        super::marks::ignore_condition(written)?;
+        self.delete_chunks(&scope, &chunks_of(&item)?).await;
+        Ok(())
     }
 
     /// Encrypts an entry and stores its chunks, if it needs any.
@@ -316,7 +348,7 @@ impl Records {
         };
         let chunks_expire = later(expires, CHUNKS_OVER_SECONDS);
         let context = context(scope, entry.id);
-        let stored: Stored = self
+        let stored = self
             .store_content(scope, key, &entry.event, &context, now, Some(chunks_expire))
             .await?;
         // The number is not known yet; any key stands for it.
@@ -327,7 +359,8 @@ impl Records {
         })
     }
 
-    /// The `take` entries after a number, which all are at or below the head.
+    /// The `take` entries after a number, which all are at or below the head; none for one that is
+    /// kept no more.
     async fn entries(
         &self,
         organisation: &OrganisationId,
@@ -335,42 +368,43 @@ impl Records {
         after: u64,
         take: usize,
         now: Timestamp,
-    ) -> Result<Vec<Item>, FeedError> {
+    ) -> Result<BTreeMap<u64, Option<Item>>, StoreError> {
         let count = u64::try_from(take).unwrap_or(u64::MAX);
         let (first, last) = (after.saturating_add(1), after.saturating_add(count));
         let partition = keys::feed_partition(organisation, shard);
         let span = Span::Between(keys::feed_entry_sort(first), keys::feed_entry_sort(last));
-        let mut found: std::collections::BTreeMap<String, Item> = Default::default();
+        let mut found: BTreeMap<u64, Option<Item>> =
+            (first..=last).map(|number| (number, None)).collect();
         let mut from: Option<String> = None;
         loop {
             let page = self
                 .table
                 .query(&partition, &span, from.as_deref(), Order::Ascending, take)
                 .await?;
-            found.extend(
-                page.items
-                    .into_iter()
-                    .map(|item| (item.key.sort.clone(), item)),
-            );
+            for item in page.items {
+                found.insert(read_number(&item)?, Some(item));
+            }
             from = page.next;
             if from.is_none() {
                 break;
             }
         }
-        let missing: Vec<_> = (first..=last)
-            .filter(|number| !found.contains_key(&keys::feed_entry_sort(*number)))
-            .map(|number| keys::feed_entry(organisation, shard, number))
+        let missing: Vec<_> = found
+            .iter()
+            .filter(|(_, item)| item.is_none())
+            .map(|(number, _)| keys::feed_entry(organisation, shard, *number))
             .collect();
         for keys in missing.chunks(TOGETHER_MAX) {
-            for item in self.table.get_together(keys).await? {
-                let item = item.ok_or(FeedError::Gone)?;
-                found.insert(item.key.sort.clone(), item);
+            for item in self.table.get_together(keys).await?.into_iter().flatten() {
+                found.insert(read_number(&item)?, Some(item));
             }
         }
-        if found.values().any(|item| is_expired(item, now)) {
-            return Err(FeedError::Gone);
+        for item in found.values_mut() {
+            if item.as_ref().is_some_and(|item| is_expired(item, now)) {
+                *item = None;
+            }
         }
-        Ok(found.into_values().collect())
+        Ok(found)
     }
 
     /// Where retention begins in each shard.
@@ -441,15 +475,12 @@ impl Records {
             organisation: organisation.clone(),
             mailbox: document.mailbox,
         };
-        let event = match self.existing_data_key(&scope).await? {
-            // The mailbox was erased: its entries are blank.
-            None => None,
-            Some(key) => {
-                let context = context(&scope, document.id);
-                self.load_content(&scope, &key, row, EVENT, &context)
-                    .await?
-            }
-        };
+        // Without its key the mailbox was erased, and its entries are blank.
+        let key = self.existing_data_key(&scope).await?;
+        let context = context(&scope, document.id);
+        let event = self
+            .load_content(&scope, key.as_ref(), row, EVENT, &context)
+            .await?;
         Ok(FeedRecord {
             shard,
             number,

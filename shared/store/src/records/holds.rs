@@ -220,8 +220,8 @@ impl Records {
         let document: HoldDocument = row.document()?;
         let has_content = row.optional_bytes(WHAT)?.is_some() || !chunks_of(item)?.is_empty();
         let what = if has_content {
-            let key = self.data_key(scope).await?;
-            self.load_content(scope, &key, row, WHAT, &context(scope, id))
+            let key = self.existing_data_key(scope).await?;
+            self.load_content(scope, key.as_ref(), row, WHAT, &context(scope, id))
                 .await?
         } else {
             None

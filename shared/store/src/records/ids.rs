@@ -134,6 +134,10 @@ macro_rules! as_optional_text {
 
             type Id = $id;
 
+            #[expect(
+                clippy::ref_option,
+                reason = "serde calls it with a reference to the field"
+            )]
             pub(crate) fn serialize<S: Serializer>(
                 id: &Option<Id>,
                 s: S,

@@ -220,14 +220,14 @@ impl Records {
         let row = Row::new(item)?;
         let document: IntentDocument = row.document()?;
         let context = context(scope, document.link, document.intent);
-        let key = self.data_key(scope).await?;
+        let key = self.existing_data_key(scope).await?;
         Ok(IntentRow {
             intent: document.intent,
             link: document.link,
             kind: document.kind,
             epoch: document.epoch,
             target: self
-                .load_content(scope, &key, row, TARGET, &context)
+                .load_content(scope, key.as_ref(), row, TARGET, &context)
                 .await?,
             recorded_at: document.recorded_at,
             remote_id: document.remote_id,

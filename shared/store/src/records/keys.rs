@@ -214,8 +214,10 @@ pub(crate) fn uid(scope: &MailboxScope, uid: &str, link: LinkId) -> Key {
     in_mailbox(scope, format!("{}{link}", uid_prefix(uid)))
 }
 
+pub(crate) const PENDINGS: &str = "PENDING#";
+
 pub(crate) fn pending_sort(number: u64) -> String {
-    format!("PENDING#{number:020}")
+    format!("{PENDINGS}{number:020}")
 }
 
 pub(crate) fn pending(scope: &MailboxScope, number: u64) -> Key {
@@ -253,8 +255,10 @@ pub(crate) fn intent(scope: &MailboxScope, link: LinkId, intent: IntentId) -> Ke
     in_mailbox(scope, format!("{}{intent}", intents_of_link_prefix(link)))
 }
 
+pub(crate) const CURSORS: &str = "CURSOR#";
+
 pub(crate) fn cursor(scope: &MailboxScope, collection: &Collection) -> Key {
-    in_mailbox(scope, format!("CURSOR#{}", collection.as_str()))
+    in_mailbox(scope, format!("{CURSORS}{}", collection.as_str()))
 }
 
 pub(crate) fn history_prefix(link: LinkId) -> String {

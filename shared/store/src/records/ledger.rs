@@ -259,10 +259,10 @@ impl Records {
         for item in unexpired(page.items, now) {
             let row = Row::new(&item)?;
             let document: MailDocument = row.document()?;
-            let key = self.data_key(scope).await?;
+            let key = self.existing_data_key(scope).await?;
             let context = mail_context(scope, document.link);
             let recipients = self
-                .load_content(scope, &key, row, RECIPIENTS, &context)
+                .load_content(scope, key.as_ref(), row, RECIPIENTS, &context)
                 .await?;
             let recipients = String::from_utf8(recipients.unwrap_or_default())
                 .map_err(|_| StoreError::Corrupt("recipients are no text"))?;

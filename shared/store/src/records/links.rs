@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_model::{BusinessKey, Kind, LinkId};
 
 use super::Records;
-use super::content::{ChunkRef, chunks_of};
+use super::content::{CHUNK_MISSING, ChunkRef, chunks_of};
 use super::crypto::DataKey;
 use super::ids::MailboxScope;
 use super::row::{REVISION, Row};
@@ -22,6 +22,8 @@ pub(crate) const LINK: &str = "link";
 const PAGE_ITEMS_MAX: usize = 200;
 /// Most links with one UID that are looked at: the same meeting a few times over.
 const SAME_UID_MAX: usize = 25;
+/// How often a link is read whose chunks are moved meanwhile.
+const READS_MAX: usize = 3;
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 8;
 
@@ -210,11 +212,20 @@ impl Records {
         scope: &MailboxScope,
         link: LinkId,
     ) -> Result<Option<LinkRow>, StoreError> {
-        let Some(item) = self.table.get(&keys::link(scope, link)).await? else {
-            return Ok(None);
-        };
-        let key = self.data_key(scope).await?;
-        self.read_link(scope, &key, &item).await.map(Some)
+        let place = keys::link(scope, link);
+        let mut last = Ok(None);
+        for _ in 0..READS_MAX {
+            let Some(item) = self.table.get(&place).await? else {
+                return Ok(None);
+            };
+            let key = self.existing_data_key(scope).await?;
+            last = self.read_link(scope, key.as_ref(), &item).await.map(Some);
+            // A commit in between took the chunks away; the row says by now where they are.
+            if !matches!(last, Err(StoreError::Corrupt(CHUNK_MISSING))) {
+                break;
+            }
+        }
+        last
     }
 
     /// The link of an item in Exchange.
@@ -296,9 +307,9 @@ impl Records {
             .await?;
         let mut links = Vec::new();
         if !page.items.is_empty() {
-            let key = self.data_key(scope).await?;
+            let key = self.existing_data_key(scope).await?;
             for item in &page.items {
-                links.push(self.read_link(scope, &key, item).await?);
+                links.push(self.read_link(scope, key.as_ref(), item).await?);
             }
         }
         let next = page.next.as_deref().map(read_link_sort).transpose()?;
@@ -308,7 +319,7 @@ impl Records {
     async fn read_link(
         &self,
         scope: &MailboxScope,
-        key: &DataKey,
+        key: Option<&DataKey>,
         item: &Item,
     ) -> Result<LinkRow, StoreError> {
         let link = read_link_sort(&item.key.sort)?;

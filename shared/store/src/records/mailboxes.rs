@@ -207,14 +207,7 @@ impl Records {
             return Ok(self.save_document(key, row, revision).await?);
         }
         let writes = address_writes(&scope, row, revision, &before, &addresses)?;
-        let mut settled = Err(StoreError::Conflict);
-        for _ in 0..super::marks::ATTEMPTS_MAX {
-            settled = self.table.transact(writes.clone()).await;
-            if !matches!(settled, Err(StoreError::Conflict)) {
-                break;
-            }
-        }
-        match settled {
+        match self.transact(writes).await {
             Ok(()) => Ok(revision.unwrap_or(0).saturating_add(1)),
             Err(StoreError::ConditionFailed { index: 0, .. }) => {
                 Err(SaveError::RevisionMoved.into())
@@ -227,6 +220,37 @@ impl Records {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Changes a mailbox as it is now, whoever else changes it: for what a run has to say of it.
+    /// The addresses must stay. Returns the changed row; none when there is no such mailbox.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn change_mailbox(
+        &self,
+        scope: &MailboxScope,
+        mut change: impl FnMut(&mut MailboxRow) + Send,
+    ) -> Result<Option<MailboxRow>, StoreError> {
+        for _ in 0..super::marks::ATTEMPTS_MAX {
+            let Some(Document { value, revision }) = self.mailbox(scope).await? else {
+                return Ok(None);
+            };
+            let mut changed = value.clone();
+            change(&mut changed);
+            if changed == value {
+                return Ok(Some(value));
+            }
+            match self
+                .save_document(keys::mailbox(scope), &changed, Some(revision))
+                .await
+            {
+                Ok(_) => return Ok(Some(changed)),
+                Err(SaveError::RevisionMoved | SaveError::Store(StoreError::Conflict)) => {}
+                Err(SaveError::Store(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
     }
 
     /// Deletes a mailbox, its addresses and its data key, so that no content of it can be read any
@@ -259,7 +283,7 @@ impl Records {
                 .map(|address| owned(keys::address(&scope.organisation, address))),
         );
         self.forget_key(scope);
-        self.table.transact(writes).await?;
+        self.transact(writes).await?;
         self.forget_key(scope);
         Ok(())
     }

@@ -171,18 +171,37 @@ impl Records {
             ])
         };
         let key = keys::state(scope);
+        // A mailbox that was deleted in the meantime must not come back.
+        let waits = Condition::All(vec![Condition::Has(HINTED.to_owned()), less(SYNCED)]);
         let looks_again = set_due(scope, later(now, SENT_DUE_SECONDS));
-        if ignore_condition(
-            self.update(key.clone(), looks_again, Some(less(SYNCED)))
-                .await,
-        )?
-        .is_none()
-        {
+        if ignore_condition(self.update(key.clone(), looks_again, Some(waits)).await)?.is_none() {
             tracing::debug!("the hint was dealt with before its message was recorded");
         }
+        let behind = Condition::All(vec![Condition::Has(HINTED.to_owned()), less(ENQUEUED)]);
         let raise = vec![UpdateAction::Set(ENQUEUED.to_owned(), number(hinted))];
-        ignore_condition(self.update(key, raise, Some(less(ENQUEUED))).await)?;
+        ignore_condition(self.update(key, raise, Some(behind)).await)?;
         Ok(())
+    }
+
+    /// Forgets the marks of a mailbox that there is no more, so that nobody looks after it again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_marks(&self, scope: &MailboxScope) -> Result<(), StoreError> {
+        let writes = vec![
+            Write::Check {
+                key: keys::mailbox(scope),
+                condition: Condition::Absent,
+            },
+            Write::Delete {
+                key: keys::state(scope),
+                condition: None,
+            },
+        ];
+        match self.transact(writes).await {
+            Err(StoreError::ConditionFailed { .. }) => Ok(()),
+            settled => settled,
+        }
     }
 
     /// Takes up all hints so far: sets `started` to `hinted`, and looks again in three minutes,

@@ -284,9 +284,9 @@ impl Records {
     ) -> Result<PendingRow, StoreError> {
         let row = Row::new(item)?;
         let document: PendingDocument = row.document()?;
-        let key = self.data_key(scope).await?;
+        let key = self.existing_data_key(scope).await?;
         let body = self
-            .load_content(scope, &key, row, BODY, &context(scope, document.id))
+            .load_content(scope, key.as_ref(), row, BODY, &context(scope, document.id))
             .await?;
         Ok(PendingRow {
             number: row.count(NUMBER)?,

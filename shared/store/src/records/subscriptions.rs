@@ -90,7 +90,7 @@ impl Records {
                 condition: None,
             },
         ];
-        match self.table.transact(writes).await {
+        match self.transact(writes).await {
             Ok(()) => Ok(()),
             Err(StoreError::ConditionFailed { .. }) => Err(SaveError::RevisionMoved),
             Err(error) => Err(error.into()),
@@ -203,12 +203,11 @@ impl Records {
             condition: None,
         };
         let listing = keys::subscription_listing(&row.scope(), &row.key_digest);
-        self.table
-            .transact(vec![
-                delete(keys::subscription(&row.key_digest)),
-                delete(listing),
-            ])
-            .await
+        self.transact(vec![
+            delete(keys::subscription(&row.key_digest)),
+            delete(listing),
+        ])
+        .await
     }
 
     /// The subscriptions of a mailbox, retired ones among them.
