@@ -103,4 +103,14 @@ pub(crate) enum BatchMethod {
 
 impl CommandForm for Vec<BatchOperation> {
     const FORM: &'static str = r#"[{"method": "PUT", "PATCH" or "DELETE", "path": "/v1/mailboxes/…", "body": {…}, "ifMatch": "…", "idempotencyKey": "…"}, …]"#;
+
+    fn misshapen(value: &Value) -> Option<String> {
+        let Some(operations) = value.as_array() else {
+            return Some(String::new());
+        };
+        operations
+            .iter()
+            .position(|operation| !operation.is_object())
+            .map(|index| format!("/{index}"))
+    }
 }

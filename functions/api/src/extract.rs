@@ -5,7 +5,7 @@ mod body;
 mod guards;
 mod query;
 
-pub(crate) use body::{Command, ItemBody};
+pub(crate) use body::{Command, CommandForm, ItemBody};
 pub(crate) use guards::{ReadGuards, read_etag};
 pub(crate) use query::{FeedQuery, Page};
 

@@ -26,6 +26,8 @@ mod problem;
 mod routes;
 mod state;
 
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -39,7 +41,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use lambda::serve_lambda;
 pub use openapi::document as openapi_document;
 
-use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// What the API is handed beside its use cases.

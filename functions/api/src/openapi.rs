@@ -156,7 +156,7 @@ fn problem_response(kind: ProblemKind, text: String) -> Response {
         .content(PROBLEM_JSON, content);
     let header = |kind: Type, text: &str| {
         HeaderBuilder::new()
-            .schema(ObjectBuilder::new().schema_type(kind))
+            .schema(Some(ObjectBuilder::new().schema_type(kind)))
             .description(Some(text))
             .build()
     };

@@ -58,10 +58,7 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .merge(items::routes())
         .routes(routes!(batch::run_batch))
         .routes(routes!(changes::read_changes))
-        .routes(routes!(
-            webhooks::create_webhook,
-            webhooks::list_webhooks
-        ))
+        .routes(routes!(webhooks::create_webhook, webhooks::list_webhooks))
         .routes(routes!(webhooks::delete_webhook))
         .routes(routes!(webhooks::pause_webhook))
         .routes(routes!(webhooks::resume_webhook))

@@ -22,15 +22,15 @@ impl<S: Send + Sync> FromRequest<S> for ItemBody {
         if value.is_object() {
             Ok(Self(value))
         } else {
-            Err(Problem::new(
-                ProblemKind::Invalid,
-                "the body is not the item itself",
+            Err(
+                Problem::new(ProblemKind::Invalid, "the body is not the item itself").with_errors(
+                    vec![ProblemError::at(
+                        String::new(),
+                        "is not an object",
+                        "a JSON object",
+                    )],
+                ),
             )
-            .with_errors(vec![ProblemError::at(
-                String::new(),
-                "is not an object",
-                "a JSON object",
-            )]))
         }
     }
 }
@@ -39,6 +39,12 @@ impl<S: Send + Sync> FromRequest<S> for ItemBody {
 pub(crate) trait CommandForm: DeserializeOwned {
     /// The form that the body is to have, for people.
     const FORM: &'static str;
+
+    /// The first place where an object or array of the form is another type. Derived readers would
+    /// take an array of values for an object, too.
+    fn misshapen(value: &Value) -> Option<String> {
+        (!value.is_object()).then(String::new)
+    }
 }
 
 /// A body with a fixed form. Members that are not known are refused, so that a misspelt one is
@@ -50,21 +56,26 @@ impl<T: CommandForm, S: Send + Sync> FromRequest<S> for Command<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let value = json(request, state).await?;
+        if let Some(place) = T::misshapen(&value) {
+            return Err(not_of_the_form::<T>(place));
+        }
         // The deserializer's own text is not passed on: it quotes what was sent.
         serde_path_to_error::deserialize(value)
             .map(Self)
-            .map_err(|error| {
-                Problem::new(
-                    ProblemKind::Invalid,
-                    "the body does not have the form that this route asks for",
-                )
-                .with_errors(vec![ProblemError::at(
-                    pointer(error.path()),
-                    "is missing, not known here, or of the wrong type",
-                    T::FORM,
-                )])
-            })
+            .map_err(|error| not_of_the_form::<T>(pointer(error.path())))
     }
+}
+
+fn not_of_the_form<T: CommandForm>(place: String) -> Problem {
+    Problem::new(
+        ProblemKind::Invalid,
+        "the body does not have the form that this route asks for",
+    )
+    .with_errors(vec![ProblemError::at(
+        place,
+        "is of the wrong type, not known here, or lacks a member",
+        T::FORM,
+    )])
 }
 
 /// The JSON of a request's body.

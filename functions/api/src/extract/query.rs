@@ -51,8 +51,8 @@ impl<S: Send + Sync> FromRequestParts<S> for FeedQuery {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let raw = raw(parts, state).await?;
-        let seconds: u64 = number(raw.wait, "wait", "a whole number of seconds from 0")?
-            .unwrap_or_default();
+        let seconds: u64 =
+            number(raw.wait, "wait", "a whole number of seconds from 0")?.unwrap_or_default();
         Ok(Self {
             page: Page {
                 after: cursor(raw.after)?,

@@ -82,7 +82,14 @@ pub(crate) async fn patch_item(
     ReadGuards(guards): ReadGuards,
     ItemBody(patch): ItemBody,
 ) -> Written {
-    write(&state, &caller, path, ItemChangeRequest::Patch(patch), guards).await
+    write(
+        &state,
+        &caller,
+        path,
+        ItemChangeRequest::Patch(patch),
+        guards,
+    )
+    .await
 }
 
 /// Delete an item

@@ -1,0 +1,373 @@
+//! A border with behaviour, in memory: one organisation with two mailboxes.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tidemark_model::{OrganisationId, SystemId};
+use tidemark_service::border::{
+    Accepted, Border, Caller, FeedView, Guards, HistoryView, HoldChoice, HoldView,
+    ItemChangeRequest, ItemView, Listing, MailboxErrorView, MailboxView, Refusal, Role,
+    WebhookView,
+};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::*;
+
+pub(super) const KEY: &str = "key-of-alpha";
+pub(super) const OTHER_KEY: &str = "key-of-beta";
+pub(super) const HOLD: Uuid = Uuid::from_u128(7);
+
+#[derive(Default)]
+pub(super) struct FakeBorder {
+    items: Mutex<BTreeMap<(String, String), (Value, u64)>>,
+    accepted: Mutex<u64>,
+    keys_used: Mutex<BTreeMap<String, String>>,
+    webhooks: Mutex<Vec<WebhookView>>,
+    pub(super) decided: Mutex<Vec<HoldChoice>>,
+    pub(super) synced: Mutex<Vec<String>>,
+    pub(super) pages: Mutex<Vec<(Option<String>, usize)>>,
+    pub(super) waits: Mutex<Vec<Duration>>,
+    /// What every use case refuses with, when set.
+    pub(super) refusal: Mutex<Option<Refusal>>,
+    pub(super) unwell: Mutex<Option<String>>,
+    /// Ends the waiting of one call.
+    pub(super) change: Notify,
+}
+
+fn resolve(name: &str) -> Result<String, Refusal> {
+    match name {
+        "alex@tidemark.example" | "a.lex@tidemark.example" | "m-1" => {
+            Ok("alex@tidemark.example".to_owned())
+        }
+        "blake@tidemark.example" | "m-2" => Ok("blake@tidemark.example".to_owned()),
+        _ => Err(Refusal::NotFound { what: "mailbox" }),
+    }
+}
+
+fn mailbox_view(address: &str) -> MailboxView {
+    let first = address.starts_with("alex");
+    MailboxView {
+        id: if first { "m-1" } else { "m-2" }.to_owned(),
+        address: address.to_owned(),
+        aliases: if first {
+            vec!["a.lex@tidemark.example".to_owned()]
+        } else {
+            vec![]
+        },
+        connection: "onprem".to_owned(),
+        enabled: true,
+        state: if first { "synced" } else { "failing" },
+        first_copy_items: 12,
+        last_synced: first.then(|| "2026-03-01T08:00:00Z".to_owned()),
+        dirty: !first,
+        errors: if first {
+            vec![]
+        } else {
+            vec![MailboxErrorView {
+                code: "access-denied".to_owned(),
+                text: "the service account may not impersonate: grant the role".to_owned(),
+                since: "2026-03-01T07:00:00Z".to_owned(),
+            }]
+        },
+    }
+}
+
+fn page<T>(entries: Vec<(String, T)>, after: Option<&str>, limit: usize) -> Listing<T> {
+    let mut rest = entries
+        .into_iter()
+        .filter(|(name, _)| after.is_none_or(|after| name.as_str() > after))
+        .collect::<Vec<_>>();
+    let next = (rest.len() > limit).then(|| rest[limit - 1].0.clone());
+    rest.truncate(limit);
+    Listing {
+        entries: rest.into_iter().map(|(_, entry)| entry).collect(),
+        next,
+    }
+}
+
+impl FakeBorder {
+    fn refused(&self) -> Result<(), Refusal> {
+        self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn webhook<T>(&self, id: Uuid, act: impl FnOnce(&mut WebhookView) -> T) -> Result<T, Refusal> {
+        self.refused()?;
+        self.webhooks
+            .lock()
+            .unwrap()
+            .iter_mut()
+            .find(|webhook| webhook.id == id)
+            .map(act)
+            .ok_or(Refusal::NotFound { what: "webhook" })
+    }
+}
+
+#[async_trait]
+impl Border for FakeBorder {
+    async fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
+        let organisation = match bearer {
+            KEY => "alpha",
+            OTHER_KEY => "beta",
+            _ => return Err(Refusal::Unauthenticated),
+        };
+        Ok(Caller {
+            organisation: OrganisationId::parse(organisation).unwrap(),
+            system: SystemId::parse("crm").unwrap(),
+            role: Role::Administrator,
+            key_id: "k1".to_owned(),
+        })
+    }
+
+    async fn health(&self) -> Result<(), String> {
+        self.unwell.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    async fn mailboxes(
+        &self,
+        _: &Caller,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<MailboxView>, Refusal> {
+        self.refused()?;
+        self.pages
+            .lock()
+            .unwrap()
+            .push((after.map(str::to_owned), limit));
+        let all = ["alex@tidemark.example", "blake@tidemark.example"];
+        let all = all.map(|address| (mailbox_view(address).id, mailbox_view(address)));
+        Ok(page(all.into(), after, limit))
+    }
+
+    async fn mailbox(&self, _: &Caller, name: &str) -> Result<MailboxView, Refusal> {
+        self.refused()?;
+        resolve(name).map(|address| mailbox_view(&address))
+    }
+
+    async fn change_item(
+        &self,
+        _: &Caller,
+        mailbox: &str,
+        _: Kind,
+        id: &str,
+        change: ItemChangeRequest,
+        guards: Guards,
+    ) -> Result<Accepted, Refusal> {
+        self.refused()?;
+        assert_ne!(id, "panic", "secret content");
+        let mailbox = resolve(mailbox)?;
+        if let Some(key) = guards.idempotency_key {
+            let before = self.keys_used.lock().unwrap().insert(key, id.to_owned());
+            if before.is_some_and(|before| before != id) {
+                return Err(Refusal::IdempotencyMismatch);
+            }
+        }
+        let mut items = self.items.lock().unwrap();
+        let slot = (mailbox, id.to_owned());
+        let revision = items.get(&slot).map_or(0, |(_, revision)| *revision);
+        if guards.if_match.is_some_and(|wanted| wanted != revision) {
+            return Err(Refusal::PreconditionFailed);
+        }
+        match change {
+            ItemChangeRequest::Put(item) => {
+                items.insert(slot, (item, revision + 1));
+            }
+            ItemChangeRequest::Patch(patch) => {
+                let (item, revision) = items.get_mut(&slot).ok_or(Refusal::NotFound {
+                    what: "appointment",
+                })?;
+                for (name, value) in patch.as_object().unwrap() {
+                    item[name] = value.clone();
+                }
+                *revision += 1;
+            }
+            ItemChangeRequest::Delete => {
+                items.remove(&slot).ok_or(Refusal::NotFound {
+                    what: "appointment",
+                })?;
+            }
+        }
+        let mut accepted = self.accepted.lock().unwrap();
+        *accepted += 1;
+        Ok(Accepted {
+            number: *accepted,
+            id: id.to_owned(),
+            ignored: vec!["/color".to_owned()],
+        })
+    }
+
+    async fn item(
+        &self,
+        _: &Caller,
+        mailbox: &str,
+        _: Kind,
+        id: &str,
+    ) -> Result<ItemView, Refusal> {
+        self.refused()?;
+        let items = self.items.lock().unwrap();
+        let (item, revision) =
+            items
+                .get(&(resolve(mailbox)?, id.to_owned()))
+                .ok_or(Refusal::NotFound {
+                    what: "appointment",
+                })?;
+        Ok(ItemView {
+            id: id.to_owned(),
+            item: item.clone(),
+            revision: *revision,
+            pending: 3,
+        })
+    }
+
+    async fn items(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<ItemView>, Refusal> {
+        self.refused()?;
+        let mailbox = resolve(mailbox)?;
+        let names: Vec<(String, String)> = self.items.lock().unwrap().keys().cloned().collect();
+        let mut views = Vec::new();
+        for (_, id) in names.into_iter().filter(|(of, _)| *of == mailbox) {
+            let view = self.item(caller, &mailbox, kind, &id).await?;
+            views.push((id, view));
+        }
+        Ok(page(views, after, limit))
+    }
+
+    async fn item_history(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        id: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<HistoryView>, Refusal> {
+        let view = self.item(caller, mailbox, kind, id).await?;
+        let entries = (1..=view.revision)
+            .map(|revision| {
+                let entry = HistoryView {
+                    at: "2026-03-01T08:00:00Z".to_owned(),
+                    actor: "business".to_owned(),
+                    decision: "written".to_owned(),
+                    reason: "only the business system changed it".to_owned(),
+                    revision,
+                };
+                (revision.to_string(), entry)
+            })
+            .collect();
+        Ok(page(entries, after, limit))
+    }
+
+    async fn sync_now(&self, _: &Caller, mailbox: &str) -> Result<(), Refusal> {
+        self.refused()?;
+        self.synced.lock().unwrap().push(resolve(mailbox)?);
+        Ok(())
+    }
+
+    async fn changes(
+        &self,
+        _: &Caller,
+        after: Option<&str>,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<FeedView, Refusal> {
+        self.refused()?;
+        self.waits.lock().unwrap().push(wait);
+        self.pages
+            .lock()
+            .unwrap()
+            .push((after.map(str::to_owned), limit));
+        if !wait.is_zero() {
+            self.change.notified().await;
+        }
+        Ok(FeedView {
+            changes: vec![json!({"type": "tidemark.appointment.created"})],
+            cursor: "c-1".to_owned(),
+        })
+    }
+
+    async fn create_webhook(
+        &self,
+        _: &Caller,
+        url: &str,
+    ) -> Result<(WebhookView, String), Refusal> {
+        self.refused()?;
+        let mut webhooks = self.webhooks.lock().unwrap();
+        let view = WebhookView {
+            id: Uuid::from_u128(100 + webhooks.len() as u128),
+            url: url.to_owned(),
+            paused: false,
+            pause_reason: None,
+            failures: 0,
+            next_attempt: None,
+            created: "2026-03-01T08:00:00Z".to_owned(),
+        };
+        webhooks.push(view.clone());
+        Ok((view, "whsec_c2VjcmV0".to_owned()))
+    }
+
+    async fn webhooks(&self, _: &Caller) -> Result<Vec<WebhookView>, Refusal> {
+        self.refused()?;
+        Ok(self.webhooks.lock().unwrap().clone())
+    }
+
+    async fn delete_webhook(&self, _: &Caller, id: Uuid) -> Result<(), Refusal> {
+        self.webhook(id, |_| ())?;
+        self.webhooks.lock().unwrap().retain(|w| w.id != id);
+        Ok(())
+    }
+
+    async fn pause_webhook(
+        &self,
+        _: &Caller,
+        id: Uuid,
+        paused: bool,
+    ) -> Result<WebhookView, Refusal> {
+        self.webhook(id, |webhook| {
+            webhook.paused = paused;
+            webhook.clone()
+        })
+    }
+
+    async fn replay_webhook(
+        &self,
+        _: &Caller,
+        id: Uuid,
+        after: Option<&str>,
+    ) -> Result<WebhookView, Refusal> {
+        self.pages
+            .lock()
+            .unwrap()
+            .push((after.map(str::to_owned), 0));
+        self.webhook(id, |webhook| webhook.clone())
+    }
+
+    async fn holds(&self, _: &Caller) -> Result<Vec<HoldView>, Refusal> {
+        self.refused()?;
+        Ok(vec![HoldView {
+            id: HOLD,
+            mailbox: "alex@tidemark.example".to_owned(),
+            item: None,
+            why: "brake-deletes".to_owned(),
+            text: "more than 50 deletes in an hour".to_owned(),
+            people: 0,
+            since: "2026-03-01T08:00:00Z".to_owned(),
+        }])
+    }
+
+    async fn decide_hold(&self, _: &Caller, id: Uuid, choice: HoldChoice) -> Result<(), Refusal> {
+        self.refused()?;
+        if id != HOLD {
+            return Err(Refusal::NotFound { what: "hold" });
+        }
+        self.decided.lock().unwrap().push(choice);
+        Ok(())
+    }
+}

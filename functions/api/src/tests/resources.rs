@@ -1,0 +1,180 @@
+use tidemark_service::border::HoldChoice;
+
+use super::fake::HOLD;
+use super::*;
+
+#[tokio::test]
+async fn mailboxes_are_listed_with_their_state() {
+    let api = Api::new();
+    let list = api.get("/v1/mailboxes").await;
+    assert_eq!(list.status, StatusCode::OK);
+    let alex = json!({
+        "id": "m-1",
+        "address": "alex@tidemark.example",
+        "aliases": ["a.lex@tidemark.example"],
+        "connection": "onprem",
+        "enabled": true,
+        "state": "synced",
+        "firstCopyItems": 12,
+        "lastSynced": "2026-03-01T08:00:00Z",
+        "dirty": false,
+        "errors": []
+    });
+    assert_eq!(list.json()["mailboxes"][0], alex);
+    assert_eq!(list.json()["mailboxes"][1]["lastSynced"], Value::Null);
+    assert_eq!(
+        list.json()["mailboxes"][1]["errors"],
+        json!([{
+            "code": "access-denied",
+            "text": "the service account may not impersonate: grant the role",
+            "since": "2026-03-01T07:00:00Z"
+        }])
+    );
+    assert_eq!(list.json()["next"], Value::Null);
+    let page = api.get("/v1/mailboxes?limit=1").await.json();
+    assert_eq!(page["next"], "m-1");
+    assert_eq!(
+        api.get("/v1/mailboxes/ALEX%40tidemark.example")
+            .await
+            .json(),
+        alex
+    );
+    let nobody = api.get("/v1/mailboxes/nobody@tidemark.example").await;
+    nobody.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_mailbox_is_synced_on_demand_without_a_body() {
+    let api = Api::new();
+    let path = "/v1/mailboxes/a.lex@tidemark.example/sync";
+    let answer = api.send(request("POST", path, None)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    assert_eq!(answer.json(), json!({"status": "queued"}));
+    assert_eq!(
+        *api.border.synced.lock().unwrap(),
+        ["alex@tidemark.example"]
+    );
+}
+
+#[tokio::test]
+async fn a_webhook_is_made_paused_resumed_replayed_and_removed() {
+    let api = Api::new();
+    let url = "https://business.example/hook";
+    let made = api.post("/v1/webhooks", json!({"url": url})).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let body = made.json();
+    assert_eq!(body["secret"], "whsec_c2VjcmV0");
+    assert_eq!(body["url"], url);
+    let webhook = format!("/v1/webhooks/{}", body["id"].as_str().unwrap());
+
+    let all = api.get("/v1/webhooks").await.json();
+    assert_eq!(
+        all,
+        json!({
+            "webhooks": [{
+                "id": body["id"],
+                "url": url,
+                "paused": false,
+                "pauseReason": null,
+                "failures": 0,
+                "nextAttempt": null,
+                "created": "2026-03-01T08:00:00Z"
+            }],
+            "next": null
+        })
+    );
+    for (action, paused) in [("pause", true), ("resume", false)] {
+        let path = format!("{webhook}/{action}");
+        let answer = api.send(request("POST", &path, None)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.json()["paused"], paused);
+    }
+    let replay = format!("{webhook}/replay");
+    for (body, after) in [
+        (json!({"after": "c-9"}), Some("c-9".to_owned())),
+        (json!({"after": null}), None),
+        (json!({}), None),
+    ] {
+        assert_eq!(api.post(&replay, body).await.status, StatusCode::ACCEPTED);
+        assert_eq!(api.border.pages.lock().unwrap().pop(), Some((after, 0)));
+    }
+    let removed = api.send(request("DELETE", &webhook, None)).await;
+    assert_eq!((removed.status.as_u16(), removed.bytes.len()), (204, 0));
+    let again = api.send(request("DELETE", &webhook, None)).await;
+    again.problem(404, "not-found");
+    let no_uuid = api
+        .send(request("POST", "/v1/webhooks/x/pause", None))
+        .await;
+    no_uuid.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn commands_have_a_fixed_form_and_answers_repeat_nothing_of_them() {
+    let api = Api::new();
+    let webhook = format!("/v1/webhooks/{}/replay", uuid::Uuid::nil());
+    let hold = format!("/v1/holds/{HOLD}");
+    for (path, body, pointer) in [
+        ("/v1/webhooks", json!({}), ""),
+        ("/v1/webhooks", json!({"url": 54321}), "/url"),
+        (
+            "/v1/webhooks",
+            json!({"url": "https://x", "sekrit": "sekrit"}),
+            "/sekrit",
+        ),
+        (
+            "/v1/webhooks",
+            json!({"url": "https://x", "a@b": "sekrit"}),
+            "",
+        ),
+        ("/v1/webhooks", json!(["sekrit"]), ""),
+        ("/v1/webhooks", json!(null), ""),
+        (&webhook, json!({"after": 54321}), "/after"),
+        (&hold, json!({"choice": "sekrit"}), "/choice"),
+        (&hold, json!({"choice": ["send"]}), "/choice"),
+    ] {
+        let answer = api.post(path, body.clone()).await;
+        let problem = answer.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+        let text = problem.to_string().replace("\"/sekrit\"", "");
+        assert!(
+            !text.contains("sekrit") && !text.contains("54321"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_person_decides_about_what_waits() {
+    let api = Api::new();
+    assert_eq!(
+        api.get("/v1/holds").await.json(),
+        json!({
+            "holds": [{
+                "id": HOLD,
+                "mailbox": "alex@tidemark.example",
+                "item": null,
+                "why": "brake-deletes",
+                "text": "more than 50 deletes in an hour",
+                "people": 0,
+                "since": "2026-03-01T08:00:00Z"
+            }],
+            "next": null
+        })
+    );
+    for choice in ["send", "without-attendees", "discard"] {
+        let path = format!("/v1/holds/{HOLD}");
+        let answer = api.post(&path, json!({"choice": choice})).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+    }
+    assert_eq!(
+        *api.border.decided.lock().unwrap(),
+        [
+            HoldChoice::Send,
+            HoldChoice::WithoutAttendees,
+            HoldChoice::Discard
+        ]
+    );
+    let other = format!("/v1/holds/{}", uuid::Uuid::nil());
+    let unknown = api.post(&other, json!({"choice": "send"})).await;
+    unknown.problem(404, "not-found");
+}
