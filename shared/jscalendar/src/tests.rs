@@ -475,6 +475,7 @@ fn checks_say_what_holds_for_every_item() {
     assert!(check_patch(&json!({ "duration": "x" }), ReadMode::Put).is_err());
     let partial = json!({
         "participants": { "a@b.c": { "name": "N" } }, "recurrenceRule": { "interval": 2 },
+        "endTimeZone": "/defined/there",
         "keywords": { "k": null }, "recurrenceOverrides": { "2026-03-02T09:00:00": null },
     });
     assert!(check_patch(&partial, ReadMode::Patch).is_ok());

@@ -215,7 +215,13 @@ pub(crate) fn without_partial_members(
     }
     // An object, which is merged with the rule that is there.
     whole.remove("recurrenceRule");
-    // Merged as one unit with members that the patch does not show.
+    // Zones of the item's own may be defined by it, and are merged with those that it defines.
     whole.remove("timeZones");
+    for name in ["timeZone", "endTimeZone"] {
+        let is_own = |value: &Value| value.as_str().is_some_and(|id| id.starts_with('/'));
+        if whole.get(name).is_some_and(is_own) {
+            whole.remove(name);
+        }
+    }
     whole
 }

@@ -247,6 +247,40 @@ proptest! {
         check_everything(&item, &current)?;
         check_is_no_stricter(&item, &current)?;
     }
+
+    #[test]
+    fn no_damage_to_a_written_item_makes_reading_panic(
+        event in shapes::event(),
+        place in any::<prop::sample::Index>(),
+        value in prop_oneof![value(), rule()],
+    ) {
+        let mut item = write_event(&event, &crate::WriteOptions::default());
+        let places = places(&item);
+        let at: &String = place.get(&places);
+        *item.pointer_mut(at).unwrap() = value;
+        check_everything(&item, &event)?;
+        check_is_no_stricter(&item, &event)?;
+    }
+}
+
+/// Pointers to everything in an item, itself included.
+fn places(item: &Value) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let mut next = 0;
+    while let Some(at) = found.get(next).cloned() {
+        let token = |name: &str| name.replace('~', "~0").replace('/', "~1");
+        match item.pointer(&at).unwrap() {
+            Value::Object(members) => {
+                found.extend(members.keys().map(|name| format!("{at}/{}", token(name))));
+            }
+            Value::Array(elements) => {
+                found.extend((0..elements.len()).map(|index| format!("{at}/{index}")));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        next += 1;
+    }
+    found
 }
 
 /// These would take hours if dates were looked for one by one, or members copied once per path.
