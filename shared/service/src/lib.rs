@@ -8,10 +8,12 @@ pub mod content;
 pub mod ports;
 pub mod profile;
 pub mod service;
+pub mod sync;
 pub mod world;
 
 pub use border::Border;
 pub use ports::{Engine, Exchange, Planner};
 pub use profile::Rules;
 pub use service::{Options, Service, SyncTask};
+pub use sync::{RunEnd, RunReport};
 pub use world::World;

@@ -63,7 +63,7 @@ pub struct Service {
     pub options: Options,
 }
 
-/// The collection that appointments are read from.
+/// The collection that items of a kind are read from.
 pub(crate) fn collection_of(kind: Kind) -> Collection {
     match kind {
         Kind::Appointment => Collection::calendar(),

@@ -35,7 +35,9 @@ pub(crate) async fn carry_out(
             mailbox.update(current, target, *mail, permit).await?
         }
         (ExchangeAction::Respond { answer, mail }, Some(current)) => {
-            mailbox.respond(&current.reference, *answer, *mail, permit).await?
+            mailbox
+                .respond(&current.reference, *answer, *mail, permit)
+                .await?
         }
         (ExchangeAction::Delete { mail }, Some(current)) => {
             return match mailbox.delete(&current.reference, *mail, permit).await {
@@ -58,10 +60,7 @@ pub(crate) async fn carry_out(
 
 /// Reads the item that was just written. What Exchange made of it is the new common state, but only
 /// in exactly the version that the write returned: a later one holds somebody else's change.
-async fn read_back(
-    mailbox: &dyn Mailbox,
-    reference: RemoteRef,
-) -> Result<Written, MailboxError> {
+async fn read_back(mailbox: &dyn Mailbox, reference: RemoteRef) -> Result<Written, MailboxError> {
     match read_one(mailbox, &reference.id).await {
         Ok(item) if item.reference.change_key == reference.change_key => {
             Ok(Written::Item(Box::new(item)))

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use tidemark_engine::{
     Base, Braked, BusinessOperation, Decision, ExchangeAction, ExchangeView, LinkView, MailRule,
-    MailboxFacts, PlanInput, Profile, Side, StampView, charge, guard_loop,
+    MailboxFacts, PlanInput, Profile, Side, StampView, Unfinished, charge, guard_loop,
 };
 use tidemark_mailbox::{Disposition, MailboxError, RemoteEvent, RemoteId, Stamp};
 use tidemark_model::{Event, MailMode, Property, PropertyValue};
@@ -43,7 +43,8 @@ pub(super) struct Work {
     pub(super) link: LinkRow,
     pub(super) seen: Seen,
     pub(super) pending: Vec<PendingRow>,
-    pub(super) intent: Option<IntentRow>,
+    /// Writes of this item that were begun and not seen to end, the latest last.
+    pub(super) intents: Vec<IntentRow>,
 }
 
 /// A decision that was carried out.
@@ -77,9 +78,15 @@ impl Run<'_> {
     pub(super) async fn deal_with(&mut self, mut work: Work) -> Result<ItemCommit, Stop> {
         self.report.items += 1;
         let hold = self.holds.get(&work.link.link).cloned();
+        if let Some(hold) = hold
+            .as_ref()
+            .filter(|hold| hold.decision.as_deref() == Some("discard"))
+        {
+            return self.discard(&work, hold);
+        }
         for _ in 0..ATTEMPTS_MAX {
             let base = base_of(&work.link)?;
-            let known = base.as_ref().map(|base| &base.business);
+            let known = known_to_business(base.as_ref(), &work);
             let wishes = wish::read_wishes(&work.pending, known, work.link.revision);
             let profile = self.profile_under(hold.as_ref());
             let decision = self.decide(&work, base.as_ref(), &wishes, &profile)?;
@@ -96,6 +103,26 @@ impl Run<'_> {
         }
         // Somebody keeps changing it. The next run tries again; nothing is lost meanwhile.
         Err(Stop::OutOfTime)
+    }
+
+    /// A person decided that what waits is not to be done.
+    fn discard(&mut self, work: &Work, hold: &HoldRow) -> Result<ItemCommit, Stop> {
+        let base = base_of(&work.link)?;
+        let mut commit = ItemCommit {
+            released: vec![hold.id],
+            ..ItemCommit::default()
+        };
+        for row in work
+            .pending
+            .iter()
+            .filter(|row| hold.pending.contains(&row.number))
+        {
+            let text = "A person decided that it is not to be done.";
+            self.refuse(work, base.as_ref(), "discarded", text, &mut commit);
+            commit.pending.push(row.reference());
+        }
+        self.holds.remove(&work.link.link);
+        Ok(commit)
     }
 
     /// The rules for an item: a person's decision about a hold replaces the mail rule.
@@ -118,12 +145,25 @@ impl Run<'_> {
     ) -> Result<Decision, Stop> {
         let link = match (&work.link.state, base) {
             (LinkState::Linked, Some(base)) => LinkView::Linked(base),
-            (LinkState::Private { born_in_exchange, announced }, _) => {
-                LinkView::Private { born: side(*born_in_exchange), announced: *announced }
-            }
-            (LinkState::Deleted { in_exchange, at, .. }, _) => {
-                LinkView::Tombstone { by: side(*in_exchange), at: *at }
-            }
+            (
+                LinkState::Private {
+                    born_in_exchange,
+                    announced,
+                },
+                _,
+            ) => LinkView::Private {
+                born: side(*born_in_exchange),
+                announced: *announced,
+            },
+            (
+                LinkState::Deleted {
+                    in_exchange, at, ..
+                },
+                _,
+            ) => LinkView::Tombstone {
+                by: side(*in_exchange),
+                at: *at,
+            },
             (LinkState::New | LinkState::Linked, _) => LinkView::New,
         };
         let exchange = match &work.seen {
@@ -136,9 +176,15 @@ impl Run<'_> {
                 stamped: *stamped,
             },
         };
-        let target = work.intent.as_ref().and_then(|intent| intent.target.as_deref());
+        let target = work
+            .intent
+            .as_ref()
+            .and_then(|intent| intent.target.as_deref());
         let unfinished = target.map(decode_write).transpose()?;
-        let facts = MailboxFacts { employees: self.employees(base, wishes), ..self.facts.clone() };
+        let facts = MailboxFacts {
+            employees: self.employees(base, wishes),
+            ..self.facts.clone()
+        };
         let now = self.now();
         let decision = self.service.planner.plan(&PlanInput {
             link,
@@ -155,8 +201,10 @@ impl Run<'_> {
 
     /// The people on an item that belong to the organisation (E5), the mailbox's owner apart.
     fn employees(&self, base: Option<&Base>, wishes: &Wishes) -> BTreeSet<String> {
-        let mut people: BTreeSet<String> =
-            base.iter().flat_map(|base| base.business.attendees.keys().cloned()).collect();
+        let mut people: BTreeSet<String> = base
+            .iter()
+            .flat_map(|base| base.business.attendees.keys().cloned())
+            .collect();
         for change in &wishes.changes {
             if let BusinessOperation::Upsert(patch) = &change.change
                 && let Some(PropertyValue::Attendees(attendees)) = patch.get(Property::Attendees)
@@ -183,7 +231,13 @@ impl Run<'_> {
         let now = self.now();
         let brake = charge(self.brake, decision.cost, self.profile.budgets, now)
             .map_err(Failure::Braked)?;
-        let mut done = Done { decision, wishes, written: None, intent: None, refused: None };
+        let mut done = Done {
+            decision,
+            wishes,
+            written: None,
+            intent: None,
+            refused: None,
+        };
         if !done.decision.exchange.writes() {
             self.brake = brake;
             return Ok(done);
@@ -213,8 +267,14 @@ impl Run<'_> {
         }
         self.brake = brake;
         self.report.writes += 1;
-        let written =
-            effect::carry_out(&*self.mailbox, &done.decision, current, &stamp, &self.permit).await;
+        let written = effect::carry_out(
+            &*self.mailbox,
+            &done.decision,
+            current,
+            &stamp,
+            &self.permit,
+        )
+        .await;
         match written {
             Ok(written) => done.written = written,
             Err(error) if error.disposition == Disposition::Reject && is_of_item(&error) => {
@@ -253,14 +313,37 @@ impl Run<'_> {
             MailMode::All => Some("all".to_owned()),
             MailMode::Changed => Some("changed".to_owned()),
         };
-        // A write that carries on a cut-off one keeps what was seen before the first.
-        let before = work.intent.as_ref().and_then(|intent| intent.target.as_deref());
-        let before = before.map(decode_write).transpose().map_err(|e| Failure::Stop(e.into()))?;
-        let seen = before.and_then(|before| before.seen);
-        let seen = seen.as_ref().or(current.map(|remote| &remote.event));
-        let write = target.map(|target: &Event| encode_write(target, seen)).transpose();
-        intent.target = write.map_err(|error| Failure::Stop(error.into()))?;
+        let Some(target) = target else {
+            return Ok(intent);
+        };
+        intent.target = self
+            .target_of(work, target, current)
+            .map(Some)
+            .map_err(Failure::Stop)?;
         Ok(intent)
+    }
+
+    /// What an intent keeps of its write. One that carries on a cut-off write keeps what was seen
+    /// before the first, so that our own half is not taken for a person's change.
+    fn target_of(
+        &self,
+        work: &Work,
+        target: &Event,
+        current: Option<&RemoteEvent>,
+    ) -> Result<Vec<u8>, Stop> {
+        let before = work
+            .intent
+            .as_ref()
+            .and_then(|intent| intent.target.as_deref());
+        let before = before.map(decode_write).transpose()?;
+        let write = match (before, current) {
+            (Some(before), Some(remote)) => {
+                before.carried_on(&remote.event, target.clone(), &self.facts.zone)
+            }
+            (_, Some(remote)) => Unfinished::update(remote.event.clone(), target.clone()),
+            (_, None) => Unfinished::create(target.clone()),
+        };
+        Ok(encode_write(&write.target, write.seen.as_ref())?)
     }
 
     /// Reads an item again after somebody else was faster.
@@ -268,7 +351,9 @@ impl Run<'_> {
         let (Seen::Present(remote, stamped), now) = (&work.seen, self.now()) else {
             return Ok(Seen::Gone);
         };
-        self.look(&remote.reference.id, *stamped).await.map_err(|e| Stop::of_mailbox(e, now))
+        self.look(&remote.reference.id, *stamped)
+            .await
+            .map_err(|e| Stop::of_mailbox(e, now))
     }
 
     /// Asks for an item by its id.
@@ -288,6 +373,16 @@ impl Run<'_> {
     }
 }
 
+/// What a change of the business system is read against. Where no common state is kept, since the
+/// item is private or was never paired, it is the item itself: it is read, not shown.
+fn known_to_business<'a>(base: Option<&'a Base>, work: &'a Work) -> Option<&'a Event> {
+    match (base, &work.seen) {
+        (Some(base), _) => Some(&base.business),
+        (None, Seen::Present(remote, _)) => Some(&remote.event),
+        (None, Seen::NotLooked | Seen::Gone | Seen::Hidden) => None,
+    }
+}
+
 /// A refusal that is about this item alone, so that its neighbours go on.
 fn is_of_item(error: &MailboxError) -> bool {
     error.scope == tidemark_mailbox::Scope::Item
@@ -301,7 +396,11 @@ fn base_of(link: &LinkRow) -> Result<Option<Base>, Stop> {
 }
 
 fn side(in_exchange: bool) -> Side {
-    if in_exchange { Side::Exchange } else { Side::Business }
+    if in_exchange {
+        Side::Exchange
+    } else {
+        Side::Business
+    }
 }
 
 /// Whether a write has to be written down before: creates, writes that mail, and writes of several

@@ -21,34 +21,44 @@ pub(crate) struct Subject<'a> {
     pub(crate) role: Option<CopyRole>,
 }
 
+/// One event about an item. `shown` is the common state that may be shown now.
+pub(crate) fn event(
+    subject: &Subject<'_>,
+    verb: Verb,
+    origin: Origin,
+    reason: String,
+    shown: Option<&Base>,
+    id: Uuid,
+    now: Timestamp,
+) -> CloudEvent {
+    let options = WriteOptions {
+        copy_role: subject.role,
+        ..WriteOptions::default()
+    };
+    let change = ItemChange {
+        mailbox_address: subject.mailbox_address.to_owned(),
+        mailbox_id: subject.mailbox_id.clone(),
+        id: subject.id.clone(),
+        kind: Kind::Appointment,
+        verb,
+        origin,
+        item: shown.map(|base| write_event(&base.business, &options)),
+        reason,
+    };
+    CloudEvent::of_item(subject.organisation, id, now, &change)
+}
+
 /// The events of a decision, in the order in which they are told: what became of the business
-/// system's own changes, then what Exchange changed. `after` is the common state that is remembered
+/// system's own changes, then what Exchange changed. `shown` is the common state that is remembered
 /// now; none where nothing may be shown.
 pub(crate) fn events(
     subject: &Subject<'_>,
     decision: &Decision,
-    after: Option<&Base>,
+    shown: Option<&Base>,
     now: Timestamp,
     mut new_id: impl FnMut() -> Uuid,
 ) -> Vec<CloudEvent> {
-    let item = after.map(|base| {
-        let options = WriteOptions { copy_role: subject.role, ..WriteOptions::default() };
-        write_event(&base.business, &options)
-    });
     let reason = sentence(&decision.reasons);
-    let mut event = |verb: Verb, origin: Origin, reason: String, with_item: bool| {
-        let change = ItemChange {
-            mailbox_address: subject.mailbox_address.to_owned(),
-            mailbox_id: subject.mailbox_id.clone(),
-            id: subject.id.clone(),
-            kind: Kind::Appointment,
-            verb,
-            origin,
-            item: if with_item { item.clone() } else { None },
-            reason,
-        };
-        CloudEvent::of_item(subject.organisation, new_id(), now, &change)
-    };
     let mut told = Vec::new();
     for outcome in &decision.outcomes {
         let (verb, reason) = match &outcome.verdict {
@@ -57,15 +67,32 @@ pub(crate) fn events(
             Verdict::Held => (Verb::Held, reason.clone()),
             Verdict::Refused { text, .. } => (Verb::Refused, (*text).to_owned()),
         };
-        told.push(event(verb, Origin::Business, reason, true));
+        told.push(event(
+            subject,
+            verb,
+            Origin::Business,
+            reason,
+            shown,
+            new_id(),
+            now,
+        ));
     }
-    match &decision.business {
-        Some(News::Created) => told.push(event(Verb::Created, Origin::Exchange, reason, true)),
-        Some(News::Updated { .. }) => {
-            told.push(event(Verb::Updated, Origin::Exchange, reason, true));
-        }
-        Some(News::Deleted) => told.push(event(Verb::Deleted, Origin::Exchange, reason, false)),
-        None => {}
+    let news = match &decision.business {
+        Some(News::Created) => Some((Verb::Created, shown)),
+        Some(News::Updated { .. }) => Some((Verb::Updated, shown)),
+        Some(News::Deleted) => Some((Verb::Deleted, None)),
+        None => None,
+    };
+    if let Some((verb, shown)) = news {
+        told.push(event(
+            subject,
+            verb,
+            Origin::Exchange,
+            reason,
+            shown,
+            new_id(),
+            now,
+        ));
     }
     told
 }
@@ -91,5 +118,9 @@ fn conflict_sentence(reason: &str, losers: &[Loser]) -> String {
             format!("{side} lost {what}")
         })
         .collect();
-    if lost.is_empty() { reason.to_owned() } else { format!("{reason} ({})", lost.join(", ")) }
+    if lost.is_empty() {
+        reason.to_owned()
+    } else {
+        format!("{reason} ({})", lost.join(", "))
+    }
 }

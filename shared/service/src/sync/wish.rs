@@ -1,6 +1,5 @@
 //! The waiting changes of the business system, read against what it last knew.
 
-use jiff::Timestamp;
 use serde_json::Value;
 use tidemark_engine::{BusinessChange, BusinessOperation};
 use tidemark_jscalendar::{Problem, read_event_patch, read_merge_patch};
@@ -24,7 +23,10 @@ pub(crate) fn read_wishes(
     revision: u64,
 ) -> Wishes {
     let mut known = current.cloned();
-    let mut wishes = Wishes { changes: Vec::new(), unreadable: Vec::new() };
+    let mut wishes = Wishes {
+        changes: Vec::new(),
+        unreadable: Vec::new(),
+    };
     for row in pending {
         match read_one(row, known.as_ref()) {
             Ok(change) => {
@@ -99,9 +101,4 @@ pub(crate) fn describe(problems: &[Problem]) -> String {
         .map(|problem| format!("{}: {}; {}", problem.pointer, problem.rule, problem.mend))
         .collect();
     parts.join(". ")
-}
-
-/// When the oldest of the waiting changes was accepted.
-pub(crate) fn oldest(pending: &[PendingRow]) -> Option<Timestamp> {
-    pending.iter().map(|row| row.accepted_at).min()
 }

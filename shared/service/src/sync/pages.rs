@@ -1,0 +1,323 @@
+//! Reading what changed in Exchange, page by page, and comparing where the cursor is lost.
+
+use std::collections::BTreeSet;
+
+use tidemark_engine::StampView;
+use tidemark_mailbox::{Change, ChangePage, Cursor, Disposition, RemoteEvent, RemoteId, RemoteRef};
+use tidemark_store::records::{Commit, CursorRow, ItemCommit, LinkRow, LinkState};
+
+use super::item::{Seen, Work};
+use super::run::Run;
+use super::stop::Stop;
+
+/// Changes that are asked for at once. Each is read whole, so that a page bounds the memory.
+const PAGE_ITEMS: usize = 100;
+/// Items that are committed together.
+const COMMIT_ITEMS: usize = 10;
+/// Links that are looked at in one go when a compare ends.
+const COMPARE_ITEMS: usize = 100;
+
+impl Run<'_> {
+    /// Reads changes from the cursor until there are no more.
+    pub(super) async fn read_changes(&mut self, mut cursor: CursorRow) -> Result<(), Stop> {
+        if cursor.cursor.is_none() && !cursor.comparing {
+            // From the beginning: whatever is linked and not seen on the way may be gone.
+            cursor.comparing = true;
+            cursor.generation += 1;
+        }
+        self.generation = cursor.generation;
+        loop {
+            self.check_time()?;
+            let page = match self.next_page(&cursor).await {
+                Err(Stop::CursorLost) => return self.forget_cursor(cursor).await,
+                page => page?,
+            };
+            self.read_page(&page, cursor.comparing).await?;
+            let state = page.cursor.as_str().as_bytes().to_vec();
+            let mut next = cursor.at(Some(state));
+            if !page.more && next.comparing {
+                self.find_vanished().await?;
+                next.comparing = false;
+            }
+            let commit = Commit::new(self.scope.clone(), self.lease.clone());
+            self.carry(commit.cursor(self.collection.clone(), next))
+                .await?;
+            if !page.more {
+                return Ok(());
+            }
+            cursor = self
+                .service
+                .records
+                .cursor(&self.scope, &self.collection)
+                .await?;
+        }
+    }
+
+    async fn next_page(&self, cursor: &CursorRow) -> Result<ChangePage, Stop> {
+        let at = cursor
+            .cursor
+            .as_ref()
+            .map(|bytes| Cursor::new(String::from_utf8_lossy(bytes)));
+        let max = PAGE_ITEMS.min(self.mailbox.capabilities().page_items_max);
+        let now = self.now();
+        self.mailbox
+            .changes(at.as_ref(), max)
+            .await
+            .map_err(|error| Stop::of_mailbox(error, now))
+    }
+
+    /// The cursor is lost: begin from the start in a compare run. Nothing is wiped.
+    async fn forget_cursor(&self, cursor: CursorRow) -> Result<(), Stop> {
+        let mut next = cursor.at(None);
+        next.comparing = false;
+        let commit = Commit::new(self.scope.clone(), self.lease.clone());
+        self.carry(commit.cursor(self.collection.clone(), next))
+            .await?;
+        Err(Stop::OutOfTime)
+    }
+
+    async fn read_page(&mut self, page: &ChangePage, comparing: bool) -> Result<(), Stop> {
+        let mut seen = BTreeSet::new();
+        let (mut touched, mut removed) = (Vec::new(), Vec::new());
+        // The last word on an item counts; earlier ones on the same page are overtaken.
+        for change in page.changes.iter().rev() {
+            let id = match change {
+                Change::Touched(reference) => &reference.id,
+                Change::Removed(id) => id,
+            };
+            if seen.insert(id.clone()) {
+                match change {
+                    Change::Touched(reference) => touched.push(reference.clone()),
+                    Change::Removed(id) => removed.push(id.clone()),
+                }
+            }
+        }
+        touched.reverse();
+        removed.reverse();
+        self.read_touched(touched, comparing).await?;
+        for id in removed {
+            self.check_time()?;
+            self.read_removed(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the items of a page that are new to us or in another version than the one we know.
+    async fn read_touched(&mut self, touched: Vec<RemoteRef>, comparing: bool) -> Result<(), Stop> {
+        let mut wanted = Vec::new();
+        let mut links = Vec::new();
+        for reference in touched {
+            let link = self
+                .service
+                .records
+                .link_of_remote(&self.scope, reference.id.as_str())
+                .await?;
+            let known = link.as_ref().and_then(|link| link.change_key.as_deref());
+            if known == Some(reference.change_key.as_str()) {
+                // The version that we wrote or read last: an echo. A compare has to note it.
+                if let (true, Some(link)) = (comparing, link) {
+                    self.note_seen(link).await?;
+                }
+                continue;
+            }
+            wanted.push(reference.id);
+            links.push(link);
+        }
+        let batch = self.mailbox.capabilities().read_items_max.max(1);
+        let mut commits = Vec::new();
+        let mut links = links.into_iter();
+        for ids in wanted.chunks(batch) {
+            self.check_time()?;
+            let now = self.now();
+            let read = self
+                .mailbox
+                .read(ids)
+                .await
+                .map_err(|error| Stop::of_mailbox(error, now))?;
+            for ((id, link), item) in ids.iter().zip(links.by_ref()).zip(read) {
+                let commit = match item {
+                    Ok(remote) => self.read_present(remote, link).await?,
+                    Err(error) => match error.disposition {
+                        // Gone since the page was made: its own change says so later.
+                        Disposition::Gone => None,
+                        Disposition::Quarantine | Disposition::Reject => {
+                            self.note_unreadable(id, &error.code);
+                            None
+                        }
+                        _ => return Err(Stop::of_mailbox(error, now)),
+                    },
+                };
+                commits.extend(commit);
+                if commits.len() >= COMMIT_ITEMS {
+                    self.commit(core::mem::take(&mut commits)).await?;
+                }
+            }
+        }
+        if commits.is_empty() {
+            Ok(())
+        } else {
+            self.commit(commits).await
+        }
+    }
+
+    async fn read_present(
+        &mut self,
+        remote: RemoteEvent,
+        link: Option<LinkRow>,
+    ) -> Result<Option<ItemCommit>, Stop> {
+        let (link, seen) = match link {
+            Some(link) => (link, Seen::Present(Box::new(remote), StampView::Ours)),
+            None => self.recognise(remote).await?,
+        };
+        // Changes that were accepted since the run began are merged, not overwritten.
+        let mut pending = self.pending.remove(&link.link).unwrap_or_default();
+        if pending.is_empty() && link.revision > 0 {
+            pending = self
+                .service
+                .records
+                .pending_of_link(&self.scope, link.link)
+                .await?;
+        }
+        let commit = self
+            .deal_with(Work {
+                link,
+                seen,
+                pending,
+                intents: Vec::new(),
+            })
+            .await?;
+        Ok(matters(&commit).then_some(commit))
+    }
+
+    /// An item left the collection. That is no proof: it is asked for by its id.
+    async fn read_removed(&mut self, id: &RemoteId) -> Result<(), Stop> {
+        let link = self
+            .service
+            .records
+            .link_of_remote(&self.scope, id.as_str())
+            .await?;
+        let Some(link) = link else { return Ok(()) };
+        let now = self.now();
+        let seen = self
+            .look(id, StampView::Ours)
+            .await
+            .map_err(|error| Stop::of_mailbox(error, now))?;
+        self.deal_with_missing(link, seen).await
+    }
+
+    /// Deals with an item whose id is gone, unless the item came back under another id.
+    async fn deal_with_missing(&mut self, link: LinkRow, seen: Seen) -> Result<(), Stop> {
+        let seen = match seen {
+            Seen::Gone => self.under_another_id(&link).await?.unwrap_or(Seen::Gone),
+            seen => seen,
+        };
+        let pending = self.pending.remove(&link.link).unwrap_or_default();
+        let commit = self
+            .deal_with(Work {
+                link,
+                seen,
+                pending,
+                intents: Vec::new(),
+            })
+            .await?;
+        if matters(&commit) {
+            self.commit(vec![commit]).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A move gives an item a new id. Ours carry a stamp, and all have a UID.
+    async fn under_another_id(&self, link: &LinkRow) -> Result<Option<Seen>, Stop> {
+        let now = self.now();
+        let stop = |error| Stop::of_mailbox(error, now);
+        let mut found = self.mailbox.find_by_stamp(link.link).await.map_err(stop)?;
+        if let Some(uid) = &link.uid {
+            found.extend(self.mailbox.find_by_uid(uid).await.map_err(stop)?);
+        }
+        for reference in found {
+            if link.remote_id.as_deref() == Some(reference.id.as_str()) {
+                continue;
+            }
+            let other = self
+                .service
+                .records
+                .link_of_remote(&self.scope, reference.id.as_str())
+                .await?;
+            if other.is_none() {
+                let seen = self
+                    .look(&reference.id, StampView::Ours)
+                    .await
+                    .map_err(stop)?;
+                if matches!(seen, Seen::Present(..)) {
+                    return Ok(Some(seen));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// At the end of a compare: whatever is linked and was not seen is asked for by its id.
+    async fn find_vanished(&mut self) -> Result<(), Stop> {
+        let mut after = None;
+        loop {
+            let page = self
+                .service
+                .records
+                .links(&self.scope, after, COMPARE_ITEMS)
+                .await?;
+            for link in page.links {
+                let Some(id) = link.remote_id.clone() else {
+                    continue;
+                };
+                let dead = matches!(link.state, LinkState::Deleted { .. } | LinkState::New);
+                if dead || link.generation >= self.generation {
+                    continue;
+                }
+                self.check_time()?;
+                let now = self.now();
+                let seen = self
+                    .look(&RemoteId::new(id), StampView::Ours)
+                    .await
+                    .map_err(|error| Stop::of_mailbox(error, now))?;
+                self.deal_with_missing(link, seen).await?;
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn note_seen(&mut self, mut link: LinkRow) -> Result<(), Stop> {
+        if link.generation >= self.generation {
+            return Ok(());
+        }
+        link.generation = self.generation;
+        let write = tidemark_store::records::LinkWrite::Put(Box::new(link));
+        self.commit(vec![ItemCommit {
+            links: vec![write],
+            ..ItemCommit::default()
+        }])
+        .await
+    }
+
+    fn note_unreadable(&self, _id: &RemoteId, code: &str) {
+        tracing::warn!(
+            mailbox.id = %self.scope.mailbox, code,
+            "an item cannot be read and is left aside: {code}"
+        );
+    }
+}
+
+/// Whether a commit says more than that an item was looked at.
+fn matters(commit: &ItemCommit) -> bool {
+    !commit.links.is_empty()
+        || !commit.pending.is_empty()
+        || !commit.intents.is_empty()
+        || !commit.feed.is_empty()
+        || !commit.history.is_empty()
+        || !commit.holds.is_empty()
+        || !commit.released.is_empty()
+        || commit.brake.is_some()
+}

@@ -1,0 +1,126 @@
+//! Who is who: moves, copies, late creates, and items that both sides had already.
+
+use tidemark_engine::StampView;
+use tidemark_mailbox::{RemoteEvent, RemoteId};
+use tidemark_model::{Kind, LinkId};
+use tidemark_store::records::{IntentId, LinkRow, LinkState, PendingOperation, PendingRow};
+
+use super::item::Seen;
+use super::run::{Joined, Run};
+use super::stop::Stop;
+
+impl Run<'_> {
+    /// Which link an item in Exchange belongs to that is not linked by its id.
+    pub(super) async fn recognise(&self, remote: RemoteEvent) -> Result<(LinkRow, Seen), Stop> {
+        if let Some(stamp) = remote.stamp
+            && let Some(link) = self.service.records.link(&self.scope, stamp.link).await?
+        {
+            let same_attempt = link.attempt == Some(IntentId::new(stamp.intent));
+            let view = match &link.remote_id {
+                // Our own create, whose answer got lost, or an item that came back.
+                None => Some(StampView::Ours),
+                Some(id) if self.is_gone(id).await? => Some(StampView::Ours),
+                // Another attempt at the same item arrived late; the same attempt twice is a
+                // person's copy, which Exchange gives our stamp along with everything else.
+                Some(_) => (!same_attempt).then_some(StampView::Late),
+            };
+            if let Some(view) = view {
+                return Ok((link, Seen::Present(Box::new(remote), view)));
+            }
+        }
+        if let Some(link) = self.moved(&remote).await? {
+            return Ok((link, Seen::Present(Box::new(remote), StampView::Ours)));
+        }
+        let link = match remote.stamp {
+            // A create of ours that was begun before anything was remembered of the item.
+            Some(stamp) if self.pending.contains_key(&stamp.link) => stamp.link,
+            Some(_) => {
+                self.foreign = true;
+                LinkId::new(self.service.world.uuid())
+            }
+            None => LinkId::new(self.service.world.uuid()),
+        };
+        let link = LinkRow::new(link, Kind::Appointment, self.now());
+        Ok((link, Seen::Present(Box::new(remote), StampView::None)))
+    }
+
+    /// The link of an item that was moved away and back: the same UID, and its old id is gone.
+    async fn moved(&self, remote: &RemoteEvent) -> Result<Option<LinkRow>, Stop> {
+        let Some(uid) = &remote.event.uid else {
+            return Ok(None);
+        };
+        for link in self.service.records.links_of_uid(&self.scope, uid).await? {
+            if matches!(link.state, LinkState::Deleted { .. }) {
+                continue;
+            }
+            match &link.remote_id {
+                None => return Ok(Some(link)),
+                Some(id) if *id == *remote.reference.id.as_str() => return Ok(Some(link)),
+                Some(id) if self.is_gone(id).await? => return Ok(Some(link)),
+                Some(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    async fn is_gone(&self, id: &str) -> Result<bool, Stop> {
+        let now = self.now();
+        let seen = self
+            .look(&RemoteId::new(id), StampView::Ours)
+            .await
+            .map_err(|error| Stop::of_mailbox(error, now))?;
+        Ok(matches!(seen, Seen::Gone))
+    }
+
+    /// Whether a new item of the business system is one that the mailbox has already: the same UID
+    /// (A6, N15). It is adopted then, not created again.
+    pub(super) async fn joined(
+        &self,
+        link: &LinkRow,
+        seen: Seen,
+        pending: &[PendingRow],
+    ) -> Result<Joined, Stop> {
+        if !matches!(seen, Seen::NotLooked) || link.state != LinkState::New {
+            return Ok(Joined::Here(seen));
+        }
+        let Some(uid) = pending.iter().find_map(uid_of) else {
+            return Ok(Joined::Here(seen));
+        };
+        let now = self.now();
+        let stop = |error| Stop::of_mailbox(error, now);
+        for other in self.service.records.links_of_uid(&self.scope, &uid).await? {
+            if let (LinkState::Linked, Some(id), None) =
+                (other.state, &other.remote_id, &other.business_key)
+            {
+                let seen = self
+                    .look(&RemoteId::new(id.as_str()), StampView::Ours)
+                    .await;
+                return Ok(Joined::Other(Box::new(other), seen.map_err(stop)?));
+            }
+        }
+        let found = self.mailbox.find_by_uid(&uid).await.map_err(stop)?;
+        for reference in found {
+            let linked = self
+                .service
+                .records
+                .link_of_remote(&self.scope, reference.id.as_str());
+            if linked.await?.is_none() {
+                let seen = self
+                    .look(&reference.id, StampView::None)
+                    .await
+                    .map_err(stop)?;
+                return Ok(Joined::Here(seen));
+            }
+        }
+        Ok(Joined::Here(seen))
+    }
+}
+
+/// The UID that a change of the business system names.
+fn uid_of(row: &PendingRow) -> Option<String> {
+    if row.operation != PendingOperation::Put {
+        return None;
+    }
+    let value: serde_json::Value = serde_json::from_slice(&row.body).ok()?;
+    Some(value.get("uid")?.as_str()?.to_owned())
+}
