@@ -182,7 +182,7 @@ impl From<Listing<ItemView>> for Items {
 /// A page of an item's history, oldest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct History {
-    history: Vec<Decision>,
+    history: Vec<HistoryEntry>,
     /// Where to go on; `null` when there is no more.
     #[schema(required)]
     next: Option<String>,
@@ -190,7 +190,7 @@ pub(crate) struct History {
 
 /// A decision about an item, explained.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Decision {
+pub(crate) struct HistoryEntry {
     /// When, RFC 3339.
     at: String,
     /// Who caused it: `exchange`, `business` or `tidemark`.
@@ -209,7 +209,7 @@ impl From<Listing<HistoryView>> for History {
             history: listing
                 .entries
                 .into_iter()
-                .map(|view| Decision {
+                .map(|view| HistoryEntry {
                     at: view.at,
                     actor: view.actor,
                     decision: view.decision,

@@ -325,10 +325,6 @@ impl From<Refusal> for Problem {
 }
 
 /// The answer when a handler panicked. What it said is not logged: it may quote content.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the layer hands the panic over"
-)]
 pub(crate) fn of_panic(_panic: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
     Problem::from(Refusal::Internal).into_response()

@@ -8,6 +8,7 @@ mod feed;
 mod hostile;
 mod items;
 mod lambda_events;
+mod log;
 mod resources;
 
 use core::time::Duration;
@@ -96,6 +97,7 @@ impl Answer {
 
 impl Api {
     fn new() -> Self {
+        log::start();
         let border = Arc::new(FakeBorder::default());
         let clock = Arc::new(StepClock(AtomicI64::new(1_772_000_000_000)));
         let world = World::new(clock, Arc::new(Sevens));

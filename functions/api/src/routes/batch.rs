@@ -170,15 +170,14 @@ fn read_body(method: BatchMethod, body: Option<Value>) -> Option<(Method, Body)>
 /// What became of a change, with its problem written out.
 async fn read_answer(mut response: Response, id: &RequestId) -> BatchAnswer {
     let status = response.status().as_u16();
-    let body = match response.extensions_mut().remove::<Problem>() {
-        Some(problem) => serde_json::to_value(problem.into_body(id.as_str())).unwrap_or_default(),
-        None => {
-            // Ours, in memory, and far smaller than what a caller may send.
-            let bytes: Bytes = to_bytes(response.into_body(), INPUT_BYTES_MAX)
-                .await
-                .unwrap_or_default();
-            serde_json::from_slice(&bytes).unwrap_or_default()
-        }
+    let body = if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        serde_json::to_value(problem.into_body(id.as_str())).unwrap_or_default()
+    } else {
+        // Ours, in memory, and far smaller than what a caller may send.
+        let bytes: Bytes = to_bytes(response.into_body(), INPUT_BYTES_MAX)
+            .await
+            .unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
     };
     BatchAnswer { status, body }
 }

@@ -40,7 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     tag = "items",
     params(
         ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, description = "Kind of items", example = "appointments"),
+        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
         ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced"),
         ("If-Match" = Option<String>, Header, pattern = r#"^"[0-9]+"$"#, description = "The ETag that the caller saw"),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating safe")
@@ -67,7 +67,7 @@ pub(crate) async fn put_item(
     tag = "items",
     params(
         ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, description = "Kind of items", example = "appointments"),
+        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
         ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced"),
         ("If-Match" = Option<String>, Header, pattern = r#"^"[0-9]+"$"#, description = "The ETag that the caller saw"),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating safe")
@@ -99,7 +99,7 @@ pub(crate) async fn patch_item(
     tag = "items",
     params(
         ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, description = "Kind of items", example = "appointments"),
+        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
         ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced"),
         ("If-Match" = Option<String>, Header, pattern = r#"^"[0-9]+"$"#, description = "The ETag that the caller saw"),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating safe")
@@ -136,7 +136,7 @@ async fn write(
     tag = "items",
     params(
         ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, description = "Kind of items", example = "appointments"),
+        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
         ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced")
     ),
     responses(
@@ -175,7 +175,7 @@ pub(crate) async fn get_item(
     tag = "items",
     params(
         ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, description = "Kind of items", example = "appointments"),
+        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
         ("after" = Option<String>, Query, description = "`next` of the page before"),
         ("limit" = Option<u64>, Query, minimum = 1, description = "Most entries: 100 unless said, at most 500")
     ),
@@ -209,7 +209,7 @@ pub(crate) async fn list_items(
     tag = "items",
     params(
         ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, description = "Kind of items", example = "appointments"),
+        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
         ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced"),
         ("after" = Option<String>, Query, description = "`next` of the page before"),
         ("limit" = Option<u64>, Query, minimum = 1, description = "Most entries: 100 unless said, at most 500")

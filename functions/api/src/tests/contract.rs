@@ -73,6 +73,23 @@ fn every_operation_has_its_problems_and_needs_a_key() {
 }
 
 #[test]
+fn the_kinds_in_paths_are_those_that_are_synced() {
+    let synced = format!("^({})$", Kind::ALL.map(Kind::plural).join("|"));
+    let mut seen = 0;
+    for (path, method, operation) in operations(&document()) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let schema = &parameter["schema"];
+            assert!(schema["type"].is_string(), "{method} {path}: {parameter}");
+            if parameter["name"] == "kind" {
+                assert_eq!(schema["pattern"], synced, "{method} {path}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 6);
+}
+
+#[test]
 fn every_reference_in_the_document_leads_somewhere() {
     fn check(value: &Value, document: &Value) {
         match value {

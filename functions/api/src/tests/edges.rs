@@ -1,6 +1,3 @@
-use std::io::Write;
-use std::sync::Mutex;
-
 use tidemark_jscalendar::{INPUT_BYTES_MAX, Problem};
 use tidemark_service::border::{Refusal, Role};
 
@@ -282,40 +279,17 @@ async fn the_public_routes_need_no_key_and_show_no_data() {
     assert_eq!((head.status.as_u16(), head.bytes.len()), (503, 0));
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn one_line_per_request_names_the_route_and_no_person() {
     let api = Api::new();
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    log::take();
     let put = request("PUT", ITEM, Some(json!({"title": "sekrit"})));
     api.send(with(put, "x-request-id", "r-1")).await;
     api.get("/v1/mailboxes/nobody@tidemark.example/appointments?after=sekrit")
         .await;
     api.get("/alex@tidemark.example").await;
     api.send(request("SEKRIT", ITEM, None)).await;
-    drop(guard);
-
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = log::take();
     let lines: Vec<&str> = text.lines().collect();
     let route = "/v1/mailboxes/{mailbox}/{kind}/{id}";
     assert!(lines[0].contains(&format!("PUT {route} answered 202 in 5 ms")));

@@ -301,7 +301,7 @@ impl Border for FakeBorder {
         self.refused()?;
         let mut webhooks = self.webhooks.lock().unwrap();
         let view = WebhookView {
-            id: Uuid::from_u128(100 + webhooks.len() as u128),
+            id: Uuid::from_u128(100 + u128::try_from(webhooks.len()).unwrap()),
             url: url.to_owned(),
             paused: false,
             pause_reason: None,

@@ -23,8 +23,10 @@ fn segments() -> impl Strategy<Value = String> {
         Just("webhooks".to_owned()),
         Just("holds".to_owned()),
         "[a-zA-Z0-9@.+~!$&'()*,;=:-]{0,12}",
-        proptest::collection::vec(any::<u8>(), 0..6)
-            .prop_map(|bytes| bytes.iter().map(|byte| format!("%{byte:02X}")).collect()),
+        proptest::collection::vec(any::<u8>(), 0..6).prop_map(|bytes| {
+            let encoded = bytes.iter().map(|byte| format!("%{byte:02X}"));
+            encoded.collect::<Vec<_>>().concat()
+        }),
     ]
 }
 
