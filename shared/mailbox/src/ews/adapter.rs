@@ -23,9 +23,7 @@ pub struct EwsMailbox {
 impl EwsMailbox {
     /// A mailbox at an endpoint. Nothing is sent yet.
     pub fn new(endpoint: EwsEndpoint) -> Self {
-        Self {
-            session: Session::new(endpoint),
-        }
+        Self { session: Session::new(endpoint) }
     }
 
     /// Tries the way to the calendar: address, certificate, credential, impersonation, folder.
@@ -34,9 +32,7 @@ impl EwsMailbox {
     /// [`MailboxError`] with the mend of whatever stands in the way.
     pub async fn check(&self) -> Result<ServerFacts, MailboxError> {
         let envelope = wire::build_get_folder(&self.session.endpoint);
-        self.session
-            .call_one(envelope, Effect::Read, Affinity::Any, wire::read_folder)
-            .await
+        self.session.call_one(envelope, Effect::Read, Affinity::Any, wire::read_folder).await
     }
 }
 
@@ -116,12 +112,7 @@ impl Mailbox for EwsMailbox {
     ) -> Result<PushSubscription, MailboxError> {
         let envelope = wire::build_subscribe(&self.session.endpoint, url, status_minutes);
         self.session
-            .call_one(
-                envelope,
-                Effect::Write,
-                Affinity::Subscriptions,
-                wire::read_subscribe,
-            )
+            .call_one(envelope, Effect::Write, Affinity::Subscriptions, wire::read_subscribe)
             .await
     }
 }

@@ -53,11 +53,7 @@ impl BasicUser {
         }
         let fits = !name.is_empty() && name.chars().count() <= USER_CHARS_MAX;
         let clean = !name.chars().any(|c| c == ':' || c.is_control());
-        if fits && clean {
-            Ok(Self(name.to_owned()))
-        } else {
-            Err(EndpointError::UserName)
-        }
+        if fits && clean { Ok(Self(name.to_owned())) } else { Err(EndpointError::UserName) }
     }
 
     /// The name as it goes to the server.
@@ -141,9 +137,7 @@ impl fmt::Debug for EwsUrl {
 /// Only addresses count: a name such as `localhost` may point anywhere.
 fn is_loopback(host: &str) -> bool {
     let literal = host.trim_matches(['[', ']']);
-    literal
-        .parse()
-        .is_ok_and(|address: IpAddr| address.is_loopback())
+    literal.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The SMTP address of a mailbox, fit for a header and for impersonation.
@@ -188,21 +182,10 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_user_name_are_taken_as_they_are() {
-        for name in [
-            "CONTOSO\\alex",
-            "alex@contoso.example",
-            "jörg@contoso.example",
-            "alex",
-        ] {
-            assert_eq!(
-                BasicUser::parse(name).map(|user| user.0),
-                Ok(name.to_owned())
-            );
+        for name in ["CONTOSO\\alex", "alex@contoso.example", "jörg@contoso.example", "alex"] {
+            assert_eq!(BasicUser::parse(name).map(|user| user.0), Ok(name.to_owned()));
         }
-        assert_eq!(
-            BasicUser::parse(" alex \n").map(|user| user.0),
-            Ok("alex".to_owned())
-        );
+        assert_eq!(BasicUser::parse(" alex \n").map(|user| user.0), Ok("alex".to_owned()));
     }
 
     #[test]
@@ -215,11 +198,7 @@ mod tests {
     #[test]
     fn names_that_basic_cannot_carry_are_refused() {
         for name in ["", "  ", "a:b", "a\u{0}b", &"x".repeat(USER_CHARS_MAX + 1)] {
-            assert_eq!(
-                BasicUser::parse(name),
-                Err(EndpointError::UserName),
-                "{name:?}"
-            );
+            assert_eq!(BasicUser::parse(name), Err(EndpointError::UserName), "{name:?}");
         }
     }
 
@@ -231,18 +210,11 @@ mod tests {
         };
         let header = credential.authorization().expect("a header");
         assert!(header.is_sensitive());
-        let encoded = header
-            .to_str()
-            .expect("ASCII")
-            .strip_prefix("Basic ")
-            .expect("Basic");
+        let encoded = header.to_str().expect("ASCII").strip_prefix("Basic ").expect("Basic");
         let decoded = STANDARD.decode(encoded).expect("base64");
         assert_eq!(decoded, "CONTOSO\\jörg:pä:ss".as_bytes());
         let shown = format!("{credential:?}");
-        assert!(
-            !shown.contains("jörg") && !shown.contains("pä:ss"),
-            "{shown}"
-        );
+        assert!(!shown.contains("jörg") && !shown.contains("pä:ss"), "{shown}");
     }
 
     #[test]
@@ -284,20 +256,8 @@ mod tests {
     fn addresses_are_lowered_and_must_fit_a_header() {
         let address = MailboxAddress::parse(" Alex@Contoso.Example ").expect("an address");
         assert_eq!(address.as_str(), "alex@contoso.example");
-        for text in [
-            "",
-            "alex",
-            "@contoso.example",
-            "alex@",
-            "a b@c",
-            "a\r\nb@c",
-            "jörg@c",
-        ] {
-            assert_eq!(
-                MailboxAddress::parse(text),
-                Err(EndpointError::Address),
-                "{text:?}"
-            );
+        for text in ["", "alex", "@contoso.example", "alex@", "a b@c", "a\r\nb@c", "jörg@c"] {
+            assert_eq!(MailboxAddress::parse(text), Err(EndpointError::Address), "{text:?}");
         }
     }
 }

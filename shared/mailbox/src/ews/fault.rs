@@ -49,12 +49,7 @@ pub(super) fn error(
     code: impl Into<String>,
     text: impl Into<String>,
 ) -> MailboxError {
-    MailboxError {
-        disposition,
-        scope,
-        code: code.into(),
-        text: text.into(),
-    }
+    MailboxError { disposition, scope, code: code.into(), text: text.into() }
 }
 
 /// The error while a back-off lasts.
@@ -167,6 +162,21 @@ pub(super) fn unreadable(effect: Effect, what: &dyn core::fmt::Display) -> Mailb
     )
 }
 
+/// The error of an item that makes no sense. `what` is our own text.
+pub(super) fn unreadable_item(what: &str) -> MailboxError {
+    error(
+        Disposition::Quarantine,
+        Scope::Item,
+        "item-unreadable",
+        format!("the item cannot be understood ({what}); it is left aside"),
+    )
+}
+
+/// The error of times that Exchange cannot hold.
+pub(super) fn unfit_times(why: &str) -> MailboxError {
+    error(Disposition::Reject, Scope::Item, "times-unfit", why)
+}
+
 /// The error of an exchange without an answer.
 pub(super) fn of_transport(fault: &TransportError, effect: Effect) -> MailboxError {
     let retry = Disposition::RetryAfter;
@@ -212,12 +222,9 @@ pub(super) fn of_transport(fault: &TransportError, effect: Effect) -> MailboxErr
             "target-forbidden",
             "the EWS URL leads into a network that is not allowed; have an administrator allow it",
         ),
-        TransportFault::TimedOut => (
-            unknown,
-            Scope::Mailbox,
-            "timed-out",
-            "Exchange gave no answer in time",
-        ),
+        TransportFault::TimedOut => {
+            (unknown, Scope::Mailbox, "timed-out", "Exchange gave no answer in time")
+        }
         TransportFault::Cut => (
             unknown,
             Scope::Mailbox,
@@ -250,11 +257,7 @@ pub(super) fn of_status(
     let named = retry_after(headers, now);
     let wait = named.unwrap_or(BUSY_WAIT);
     let (disposition, scope, text) = match status {
-        401 => (
-            Disposition::Authorize,
-            Scope::Connection,
-            challenge_text(headers),
-        ),
+        401 => (Disposition::Authorize, Scope::Connection, challenge_text(headers)),
         403 => (
             Disposition::Reject,
             Scope::Mailbox,
@@ -282,11 +285,9 @@ pub(super) fn of_status(
             Scope::Connection,
             "the server sends us elsewhere; enter the EWS URL that Autodiscover gives for the mailbox",
         ),
-        500..=599 => (
-            effect.unknown_outcome(wait),
-            Scope::Mailbox,
-            "the server failed without saying why",
-        ),
+        500..=599 => {
+            (effect.unknown_outcome(wait), Scope::Mailbox, "the server failed without saying why")
+        }
         _ => (
             Disposition::Reject,
             Scope::Connection,
@@ -297,15 +298,11 @@ pub(super) fn of_status(
 }
 
 fn challenge_text(headers: &HeaderMap) -> &'static str {
-    let mut challenges = headers
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let mut challenges =
+        headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let any = headers.contains_key(WWW_AUTHENTICATE);
     let basic = challenges.any(|challenge| {
-        challenge
-            .split(',')
-            .any(|part| part.trim_start().to_ascii_lowercase().starts_with("basic"))
+        challenge.split(',').any(|part| part.trim_start().to_ascii_lowercase().starts_with("basic"))
     });
     if any && !basic {
         "the server does not offer Basic authentication; switch it on for the EWS virtual directory \

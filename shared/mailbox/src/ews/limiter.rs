@@ -30,9 +30,7 @@ impl BackOff {
     /// How long it still lasts.
     fn remaining(&self, now: Timestamp) -> Option<Duration> {
         let until = (*self.lock())?;
-        Duration::try_from(until.duration_since(now))
-            .ok()
-            .filter(|left| !left.is_zero())
+        Duration::try_from(until.duration_since(now)).ok().filter(|left| !left.is_zero())
     }
 
     /// Lasts at least `wait` from `now`; a longer one that stands is kept.
@@ -76,10 +74,7 @@ impl ConnectionLimiter {
     pub fn mailbox(&self, key: &str, now: Timestamp) -> Arc<RequestLimiter> {
         /// Below this, forgetting is not worth the walk.
         const TIDY_MIN: usize = 64;
-        let mut mailboxes = self
-            .mailboxes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if mailboxes.by_key.len() >= mailboxes.tidy_at.max(TIDY_MIN) {
             mailboxes.by_key.retain(|_, limiter| {
                 Arc::strong_count(limiter) > 1 || limiter.back_off.remaining(now).is_some()
@@ -117,10 +112,7 @@ impl RequestLimiter {
         self.check(clock.now())?;
         let Ok(slot) = self.slots.acquire().await else {
             // Nobody closes the semaphore; were it closed, waiting is the harmless answer.
-            return Err(Waiting {
-                scope: Scope::Mailbox,
-                remaining: Duration::from_secs(1),
-            });
+            return Err(Waiting { scope: Scope::Mailbox, remaining: Duration::from_secs(1) });
         };
         // One of those that were under way may have been told to wait.
         self.check(clock.now())?;
@@ -129,9 +121,7 @@ impl RequestLimiter {
 
     fn check(&self, now: Timestamp) -> Result<(), Waiting> {
         let of = |scope, back_off: &BackOff| {
-            back_off
-                .remaining(now)
-                .map(|remaining| Waiting { scope, remaining })
+            back_off.remaining(now).map(|remaining| Waiting { scope, remaining })
         };
         let connection = of(Scope::Connection, &self.connection);
         match connection.or_else(|| of(Scope::Mailbox, &self.back_off)) {

@@ -23,11 +23,8 @@ impl EwsMailbox {
         cursor: Option<&Cursor>,
         items_max: usize,
     ) -> Result<ChangePage, MailboxError> {
-        let envelope = wire::build_sync(
-            &self.session.endpoint,
-            cursor,
-            items_max.clamp(1, PAGE_ITEMS_MAX),
-        );
+        let envelope =
+            wire::build_sync(&self.session.endpoint, cursor, items_max.clamp(1, PAGE_ITEMS_MAX));
         self.fetch(envelope, wire::read_sync).await
     }
 
@@ -119,9 +116,7 @@ impl EwsMailbox {
     /// The current version of an item.
     pub(super) async fn fetch_reference(&self, id: &RemoteId) -> Result<RemoteRef, MailboxError> {
         let envelope = wire::build_get_reference(&self.session.endpoint, id);
-        self.session
-            .call_one(envelope, Effect::Read, Affinity::Any, wire::read_reference)
-            .await
+        self.session.call_one(envelope, Effect::Read, Affinity::Any, wire::read_reference).await
     }
 
     pub(super) async fn search_stamp(&self, link: LinkId) -> Result<Vec<RemoteRef>, MailboxError> {
@@ -139,9 +134,7 @@ impl EwsMailbox {
         envelope: Vec<u8>,
         read: impl FnOnce(&[u8]) -> Result<T, wire::WireError> + Send,
     ) -> Result<T, MailboxError> {
-        self.session
-            .call(envelope, Effect::Read, Affinity::Any, read)
-            .await
+        self.session.call(envelope, Effect::Read, Affinity::Any, read).await
     }
 }
 

@@ -56,10 +56,7 @@ pub(super) fn plan_overrides(current: &Event, target: &Event) -> OverridePlan {
 
 /// Every override of an event whose occurrences all follow the rule so far.
 pub(super) fn plan_all(target: &Event, rewrite_rule: bool) -> OverridePlan {
-    let mut plan = OverridePlan {
-        rewrite_rule,
-        ..OverridePlan::default()
-    };
+    let mut plan = OverridePlan { rewrite_rule, ..OverridePlan::default() };
     for (id, change) in &target.overrides {
         match change {
             Override::Excluded => plan.exclude.push(*id),

@@ -20,11 +20,7 @@ pub struct ServerVersion {
 /// Shows `15.2.2562.17`, as administrators know it.
 impl fmt::Display for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}.{}.{}.{}",
-            self.major, self.minor, self.build, self.revision
-        )
+        write!(f, "{}.{}.{}.{}", self.major, self.minor, self.build, self.revision)
     }
 }
 
@@ -140,12 +136,7 @@ mod tests {
     use super::*;
 
     fn version(major: u16, minor: u16, build: u32, revision: u32) -> ServerVersion {
-        ServerVersion {
-            major,
-            minor,
-            build,
-            revision,
-        }
+        ServerVersion { major, minor, build, revision }
     }
 
     #[test]
@@ -156,10 +147,7 @@ mod tests {
             (version(15, 0, 1497, 48), ExchangeProduct::Exchange2013),
             (version(15, 1, 2507, 61), ExchangeProduct::Exchange2016),
             (version(15, 2, 1748, 36), ExchangeProduct::Exchange2019),
-            (
-                version(15, 2, 2562, 17),
-                ExchangeProduct::SubscriptionEdition,
-            ),
+            (version(15, 2, 2562, 17), ExchangeProduct::SubscriptionEdition),
             (version(15, 20, 9115, 15), ExchangeProduct::Online),
             (version(16, 0, 1, 0), ExchangeProduct::Unknown),
         ] {
@@ -172,11 +160,7 @@ mod tests {
         let statement = ExchangeProduct::Exchange2019.statement();
         assert!(statement.contains("supported"), "{statement}");
         assert!(statement.contains("2025-10-14"), "{statement}");
-        assert!(
-            !ExchangeProduct::SubscriptionEdition
-                .statement()
-                .contains("ended")
-        );
+        assert!(!ExchangeProduct::SubscriptionEdition.statement().contains("ended"));
         assert_eq!(ExchangeProduct::Older.support(), Support::Refused);
         assert_eq!(ExchangeProduct::Exchange2013.support(), Support::BestEffort);
     }

@@ -70,9 +70,7 @@ pub struct EwsEndpoint {
 
 impl fmt::Debug for EwsEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EwsEndpoint")
-            .field("access", &self.access)
-            .finish_non_exhaustive()
+        f.debug_struct("EwsEndpoint").field("access", &self.access).finish_non_exhaustive()
     }
 }
 
@@ -93,10 +91,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(endpoint: EwsEndpoint) -> Self {
-        Self {
-            endpoint,
-            back_end: Mutex::new(None),
-        }
+        Self { endpoint, back_end: Mutex::new(None) }
     }
 
     /// Sends one envelope. `read` makes sense of the answer, be it a result or a SOAP fault: EWS
@@ -111,10 +106,7 @@ impl Session {
         let end = &self.endpoint;
         let slot = end.limiter.enter(&*end.clock).await;
         let slot = slot.map_err(fault::of_waiting)?;
-        let sent = end
-            .http
-            .send(self.request(envelope, effect, affinity)?)
-            .await;
+        let sent = end.http.send(self.request(envelope, effect, affinity)?).await;
         drop(slot);
         let response = sent.map_err(|error| fault::of_transport(&error, effect))?;
         if affinity == Affinity::Subscriptions {
@@ -197,10 +189,7 @@ impl Session {
         // The constructors of credential and address admit nothing that no header can hold.
         let unfit = |_| fault::unfit_header();
         let mut headers = HeaderMap::new();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/xml; charset=utf-8"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
         headers.insert(ACCEPT, HeaderValue::from_static("text/xml"));
         headers.insert(USER_AGENT, HeaderValue::from_static(PRODUCT));
         headers.insert(CLIENT_REQUEST_ID, HeaderValue::try_from(id).map_err(unfit)?);
@@ -208,10 +197,7 @@ impl Session {
         let anchor = HeaderValue::try_from(end.mailbox.as_str()).map_err(unfit)?;
         headers.insert(X_ANCHOR_MAILBOX, anchor);
         let authorization = end.credential.authorization();
-        headers.insert(
-            AUTHORIZATION,
-            authorization.ok_or_else(fault::unfit_header)?,
-        );
+        headers.insert(AUTHORIZATION, authorization.ok_or_else(fault::unfit_header)?);
         if affinity == Affinity::Subscriptions {
             headers.insert(X_PREFER_SERVER_AFFINITY, HeaderValue::from_static("true"));
             let back_end = self.back_end.lock().unwrap_or_else(PoisonError::into_inner);
@@ -233,8 +219,7 @@ impl Session {
             .filter_map(|cookie| cookie.split(';').next())
             .map(str::trim)
             .find(|pair| {
-                pair.split_once('=')
-                    .is_some_and(|(name, _)| name == BACK_END_COOKIE)
+                pair.split_once('=').is_some_and(|(name, _)| name == BACK_END_COOKIE)
                     && pair.len() <= COOKIE_BYTES_MAX
             });
         if let Some(mut value) = pair.and_then(|pair| HeaderValue::try_from(pair).ok()) {

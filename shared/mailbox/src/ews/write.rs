@@ -33,9 +33,7 @@ impl EwsMailbox {
         // An override without an occurrence is found before anything is made.
         check_occurrences(event, &Existing::none(), &plan)?;
         let envelope = wire::build_create(&self.session.endpoint, event, stamp, mail)?;
-        let made = self
-            .push_one(envelope, Effect::Once, terms, wire::read_reference)
-            .await?;
+        let made = self.push_one(envelope, Effect::Once, terms, wire::read_reference).await?;
         if !plan.touches_occurrences() {
             return Ok(made);
         }
@@ -64,13 +62,8 @@ impl EwsMailbox {
         }
         let rule_written =
             known.schedule != target.schedule || known.recurrence != target.recurrence;
-        let changes = wire::build_update(
-            &self.session.endpoint,
-            &current.reference,
-            &known,
-            target,
-            mail,
-        )?;
+        let changes =
+            wire::build_update(&self.session.endpoint, &current.reference, &known, target, mail)?;
         let written = match changes {
             Some(envelope) => {
                 // A rule that may have been written may have dropped exceptions.
@@ -79,8 +72,7 @@ impl EwsMailbox {
                 } else {
                     Effect::Write
                 };
-                self.push_one(envelope, effect, terms, wire::read_reference)
-                    .await?
+                self.push_one(envelope, effect, terms, wire::read_reference).await?
             }
             None => current.reference.clone(),
         };
@@ -95,16 +87,8 @@ impl EwsMailbox {
             before.overrides.clone_from(&current.event.overrides);
             existing
         };
-        let pushed = self
-            .push_overrides(written, &before, target, &existing, &plan, terms)
-            .await;
-        pushed.map_err(|error| {
-            if rule_written {
-                fault::half_written(&error)
-            } else {
-                error
-            }
-        })
+        let pushed = self.push_overrides(written, &before, target, &existing, &plan, terms).await;
+        pushed.map_err(|error| if rule_written { fault::half_written(&error) } else { error })
     }
 
     /// Takes out and changes occurrences of a series that is in the state `before`.
@@ -146,9 +130,8 @@ impl EwsMailbox {
                 terms.mail,
             )?;
             let Some(envelope) = envelope else { continue };
-            let written = self
-                .push_one(envelope, Effect::Write, terms, wire::read_reference)
-                .await?;
+            let written =
+                self.push_one(envelope, Effect::Write, terms, wire::read_reference).await?;
             // Series and occurrences share one ChangeKey (exchange-ews.md 6).
             series.change_key = written.change_key;
             changed = true;
@@ -171,10 +154,7 @@ impl EwsMailbox {
         }
         let envelope = wire::build_delete(&self.session.endpoint, target, mail);
         let terms = Terms { mail, permit };
-        self.push_deletes(envelope, terms)
-            .await?
-            .into_iter()
-            .collect()
+        self.push_deletes(envelope, terms).await?.into_iter().collect()
     }
 
     pub(super) async fn push_answer(
@@ -187,8 +167,7 @@ impl EwsMailbox {
         let envelope = wire::build_response(&self.session.endpoint, target, answer, mail)
             .ok_or_else(fault::no_answer)?;
         let terms = Terms { mail, permit };
-        self.push_one(envelope, Effect::Once, terms, wire::read_response)
-            .await?;
+        self.push_one(envelope, Effect::Once, terms, wire::read_response).await?;
         match self.fetch_reference(&target.id).await {
             // A declined meeting leaves the calendar.
             Err(error) if error.disposition == Disposition::Gone => Ok(target.clone()),
@@ -203,15 +182,9 @@ impl EwsMailbox {
     ) -> Result<Vec<Result<(), MailboxError>>, MailboxError> {
         terms.permit.may_write().map_err(|_| fault::out_of_time())?;
         let effect = Effect::Write;
-        let results = self
-            .session
-            .call(envelope, effect, Affinity::Any, wire::read_delete)
-            .await?;
+        let results = self.session.call(envelope, effect, Affinity::Any, wire::read_delete).await?;
         let of_one = |error| self.session.remember(fault::code::of_ews(&error, effect));
-        Ok(results
-            .into_iter()
-            .map(|result| result.map_err(of_one))
-            .collect())
+        Ok(results.into_iter().map(|result| result.map_err(of_one)).collect())
     }
 
     /// Sends one request that writes one thing, if the lease outlives it.
@@ -223,9 +196,7 @@ impl EwsMailbox {
         read: impl FnOnce(&[u8]) -> Result<Result<T, wire::WireError>, wire::WireError> + Send,
     ) -> Result<T, MailboxError> {
         terms.permit.may_write().map_err(|_| fault::out_of_time())?;
-        self.session
-            .call_one(envelope, effect, Affinity::Any, read)
-            .await
+        self.session.call_one(envelope, effect, Affinity::Any, read).await
     }
 }
 
@@ -250,9 +221,7 @@ fn addresses(
     target: &Event,
     existing: &Existing<'_>,
 ) -> Result<Vec<OccurrenceId>, MailboxError> {
-    ids.iter()
-        .map(|id| address(*id, series, target, existing))
-        .collect()
+    ids.iter().map(|id| address(*id, series, target, existing)).collect()
 }
 
 /// An exception by its own id, any other occurrence by its number in the series.
@@ -278,11 +247,7 @@ fn check_occurrences(
     existing: &Existing<'_>,
     plan: &OverridePlan,
 ) -> Result<(), MailboxError> {
-    let stands = |id| {
-        existing
-            .of
-            .is_some_and(|event| event.exceptions.contains_key(id))
-    };
+    let stands = |id| existing.of.is_some_and(|event| event.exceptions.contains_key(id));
     let mut all = plan.exclude.iter().chain(&plan.change);
     if all.all(|id| stands(id) || index_of(target, *id).is_some()) {
         Ok(())

@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::{BUSY_WAIT, Effect, SLIP_WAIT};
 use crate::error::{Disposition, MailboxError, Scope};
 use crate::ews::limiter::BACK_OFF_MAX;
+use crate::ews::wire::WireError;
 
 /// What a code means in words, and how it is mended. Codes without an entry speak for themselves.
 fn advice(code: &str) -> &'static str {
@@ -84,6 +85,17 @@ pub(in crate::ews) fn of_code(
     super::error(disposition, scope, code, advice(code))
 }
 
+/// The error of an answer, or of one part of it.
+pub(in crate::ews) fn of_ews(error: &WireError, effect: Effect) -> MailboxError {
+    match error {
+        WireError::Fault(response) | WireError::Response(response) => {
+            of_code(&response.code, response.back_off, effect)
+        }
+        WireError::Unreadable(what) => super::unreadable(effect, what),
+        WireError::Item(what) => super::unreadable_item(what),
+    }
+}
+
 /// What to do about a code, and what it is about (exchange-ews.md 4.4 and 12).
 fn disposition(code: &str, back_off: Option<Duration>, effect: Effect) -> (Disposition, Scope) {
     let busy = Disposition::RetryAfter(back_off.unwrap_or(BUSY_WAIT).min(BACK_OFF_MAX));
@@ -159,12 +171,7 @@ mod tests {
     #[test]
     fn a_named_wait_is_obeyed_up_to_a_bound() {
         let of = |wait: Option<u64>| {
-            of_code(
-                "ErrorServerBusy",
-                wait.map(Duration::from_secs),
-                Effect::Once,
-            )
-            .disposition
+            of_code("ErrorServerBusy", wait.map(Duration::from_secs), Effect::Once).disposition
         };
         assert_eq!(of(Some(297)), seconds(297));
         assert_eq!(of(Some(1_000_000)), seconds(3600));
@@ -173,15 +180,8 @@ mod tests {
 
     #[test]
     fn a_slip_in_the_middle_of_a_create_is_unclear_and_of_anything_else_is_not() {
-        for code in [
-            "ErrorTimeoutExpired",
-            "ErrorInternalServerError",
-            "ErrorMailboxFailover",
-        ] {
-            assert_eq!(
-                of_code(code, None, Effect::Once).disposition,
-                Disposition::Unclear
-            );
+        for code in ["ErrorTimeoutExpired", "ErrorInternalServerError", "ErrorMailboxFailover"] {
+            assert_eq!(of_code(code, None, Effect::Once).disposition, Disposition::Unclear);
             let retry = Disposition::RetryAfter(SLIP_WAIT);
             assert_eq!(of_code(code, None, Effect::Read).disposition, retry);
             assert_eq!(of_code(code, None, Effect::Write).disposition, retry);
@@ -191,38 +191,18 @@ mod tests {
     #[test]
     fn each_disposition_has_its_codes() {
         for (code, disposition, scope) in [
-            (
-                "ErrorIrresolvableConflict",
-                Disposition::Conflict,
-                Scope::Item,
-            ),
+            ("ErrorIrresolvableConflict", Disposition::Conflict, Scope::Item),
             ("ErrorStaleObject", Disposition::Conflict, Scope::Item),
-            (
-                "ErrorInvalidSyncStateData",
-                Disposition::Resync,
-                Scope::Mailbox,
-            ),
+            ("ErrorInvalidSyncStateData", Disposition::Resync, Scope::Mailbox),
             ("ErrorItemNotFound", Disposition::Gone, Scope::Item),
             ("ErrorCorruptData", Disposition::Quarantine, Scope::Item),
             ("ErrorQuotaExceeded", Disposition::Reject, Scope::Mailbox),
-            (
-                "ErrorInvalidServerVersion",
-                Disposition::Reject,
-                Scope::Connection,
-            ),
-            (
-                "ErrorOccurrenceCrossingBoundary",
-                Disposition::Reject,
-                Scope::Item,
-            ),
+            ("ErrorInvalidServerVersion", Disposition::Reject, Scope::Connection),
+            ("ErrorOccurrenceCrossingBoundary", Disposition::Reject, Scope::Item),
             ("ErrorSomethingOfNextYear", Disposition::Reject, Scope::Item),
         ] {
             let error = of_code(code, None, Effect::Write);
-            assert_eq!(
-                (error.disposition, error.scope),
-                (disposition, scope),
-                "{code}"
-            );
+            assert_eq!((error.disposition, error.scope), (disposition, scope), "{code}");
             assert_eq!(error.code, code);
             assert!(!error.text.is_empty());
         }

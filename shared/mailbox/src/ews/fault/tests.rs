@@ -25,11 +25,8 @@ fn only_a_create_that_may_have_arrived_is_unclear() {
             for delivery in [Delivery::NotSent, Delivery::Unclear] {
                 let error = transport(fault.clone(), delivery, effect);
                 let unclear = effect == Effect::Once && delivery == Delivery::Unclear;
-                let expected = if unclear {
-                    Disposition::Unclear
-                } else {
-                    Disposition::RetryAfter(SLIP_WAIT)
-                };
+                let expected =
+                    if unclear { Disposition::Unclear } else { Disposition::RetryAfter(SLIP_WAIT) };
                 assert_eq!(error.disposition, expected, "{effect:?} {delivery:?}");
             }
         }
@@ -59,10 +56,7 @@ fn an_answer_without_bound_sets_one_item_aside_but_never_hides_a_write() {
     let of = |effect| transport(TransportFault::AnswerTooLarge, Delivery::Unclear, effect);
     assert_eq!(of(Effect::Read).disposition, Disposition::Quarantine);
     assert_eq!(of(Effect::Once).disposition, Disposition::Unclear);
-    assert_eq!(
-        of(Effect::Write).disposition,
-        Disposition::RetryAfter(SLIP_WAIT)
-    );
+    assert_eq!(of(Effect::Write).disposition, Disposition::RetryAfter(SLIP_WAIT));
 }
 
 #[test]
@@ -82,11 +76,7 @@ fn statuses_say_what_to_do() {
     ] {
         for effect in [Effect::Read, Effect::Once] {
             let error = of(status, effect);
-            assert_eq!(
-                (error.disposition, error.scope),
-                (disposition, scope),
-                "{status}"
-            );
+            assert_eq!((error.disposition, error.scope), (disposition, scope), "{status}");
             assert_eq!(error.code, format!("http-{status}"));
         }
     }
@@ -118,10 +108,7 @@ fn a_wait_is_read_as_seconds_and_as_a_date_and_is_bounded() {
 #[test]
 fn a_server_without_basic_is_told_from_a_wrong_password() {
     let text = |challenges: &[&'static str]| {
-        let pairs: Vec<_> = challenges
-            .iter()
-            .map(|&value| (WWW_AUTHENTICATE, value))
-            .collect();
+        let pairs: Vec<_> = challenges.iter().map(|&value| (WWW_AUTHENTICATE, value)).collect();
         of_status(401, &headers(&pairs), now(), Effect::Read).text
     };
     assert!(text(&["Negotiate", "NTLM"]).contains("does not offer Basic"));

@@ -68,10 +68,7 @@ fn a_back_off_refuses_at_once_and_ends_by_itself() {
     let limiter = ConnectionLimiter::new().mailbox("a", clock.now());
     limiter.back_off(Scope::Mailbox, clock.now(), seconds(30));
     clock.pass(10);
-    let expected = Waiting {
-        scope: Scope::Mailbox,
-        remaining: seconds(20),
-    };
+    let expected = Waiting { scope: Scope::Mailbox, remaining: seconds(20) };
     assert_eq!(waiting(&clock, &limiter), Some(expected));
     clock.pass(20);
     assert_eq!(waiting(&clock, &limiter), None);
@@ -83,15 +80,9 @@ fn a_shorter_back_off_does_not_replace_a_longer_one() {
     let limiter = ConnectionLimiter::new().mailbox("a", clock.now());
     limiter.back_off(Scope::Mailbox, clock.now(), seconds(300));
     limiter.back_off(Scope::Mailbox, clock.now(), seconds(5));
-    assert_eq!(
-        waiting(&clock, &limiter).map(|w| w.remaining),
-        Some(seconds(300))
-    );
+    assert_eq!(waiting(&clock, &limiter).map(|w| w.remaining), Some(seconds(300)));
     limiter.back_off(Scope::Mailbox, clock.now(), Duration::MAX);
-    assert_eq!(
-        waiting(&clock, &limiter).map(|w| w.remaining),
-        Some(BACK_OFF_MAX)
-    );
+    assert_eq!(waiting(&clock, &limiter).map(|w| w.remaining), Some(BACK_OFF_MAX));
 }
 
 #[test]
@@ -111,17 +102,11 @@ fn a_request_that_waited_for_its_slot_is_refused_when_the_back_off_began_meanwhi
 fn what_a_mailbox_is_told_does_not_concern_others_what_the_connection_is_told_does() {
     let clock = StoppedClock::new();
     let connection = ConnectionLimiter::new();
-    let (a, b) = (
-        connection.mailbox("a", clock.now()),
-        connection.mailbox("b", clock.now()),
-    );
+    let (a, b) = (connection.mailbox("a", clock.now()), connection.mailbox("b", clock.now()));
     a.back_off(Scope::Mailbox, clock.now(), seconds(30));
     assert_eq!(waiting(&clock, &b), None);
     a.back_off(Scope::Connection, clock.now(), seconds(40));
-    let expected = Waiting {
-        scope: Scope::Connection,
-        remaining: seconds(40),
-    };
+    let expected = Waiting { scope: Scope::Connection, remaining: seconds(40) };
     assert_eq!(waiting(&clock, &b), Some(expected));
 }
 
@@ -130,9 +115,7 @@ fn idle_mailboxes_are_forgotten_but_not_what_they_were_told() {
     let clock = StoppedClock::new();
     let connection = ConnectionLimiter::new();
     let held = connection.mailbox("held", clock.now());
-    connection
-        .mailbox("told", clock.now())
-        .back_off(Scope::Mailbox, clock.now(), seconds(60));
+    connection.mailbox("told", clock.now()).back_off(Scope::Mailbox, clock.now(), seconds(60));
     for number in 0..10_000 {
         connection.mailbox(&number.to_string(), clock.now());
     }

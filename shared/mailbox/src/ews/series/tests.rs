@@ -19,14 +19,9 @@ fn timed(at: DateTime) -> Schedule {
 fn series(overrides: &[(i8, Override)]) -> Event {
     let mut event = Event::new(timed(start(2)));
     event.title = Some("series".to_owned());
-    event.recurrence = Some(Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range: Range::Count(10),
-    });
-    event.overrides = overrides
-        .iter()
-        .map(|(day, change)| (id(*day), change.clone()))
-        .collect();
+    event.recurrence =
+        Some(Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(10) });
+    event.overrides = overrides.iter().map(|(day, change)| (id(*day), change.clone())).collect();
     event
 }
 
@@ -45,16 +40,8 @@ fn equal_overrides_need_nothing() {
 
 #[test]
 fn only_what_differs_is_written() {
-    let current = series(&[
-        (3, titled("three")),
-        (4, titled("four")),
-        (5, titled("five")),
-    ]);
-    let target = series(&[
-        (3, Override::Excluded),
-        (4, titled("four")),
-        (6, titled("six")),
-    ]);
+    let current = series(&[(3, titled("three")), (4, titled("four")), (5, titled("five"))]);
+    let target = series(&[(3, Override::Excluded), (4, titled("four")), (6, titled("six"))]);
     let expected = OverridePlan {
         rewrite_rule: false,
         exclude: vec![id(3)],
@@ -67,10 +54,9 @@ fn only_what_differs_is_written() {
 #[test]
 fn a_deleted_occurrence_comes_back_only_with_the_whole_rule() {
     let current = series(&[(3, Override::Excluded), (4, titled("four"))]);
-    for target in [
-        series(&[(4, titled("four"))]),
-        series(&[(3, titled("back")), (4, titled("four"))]),
-    ] {
+    for target in
+        [series(&[(4, titled("four"))]), series(&[(3, titled("back")), (4, titled("four"))])]
+    {
         let plan = plan_overrides(&current, &target);
         assert!(plan.rewrite_rule);
         assert!(plan.change.contains(&id(4)), "the rule took it away");
@@ -85,10 +71,8 @@ fn another_time_or_rule_makes_every_override_written_again() {
     let mut moved = series(&overrides);
     moved.schedule = timed(datetime(2026, 3, 2, 10, 0, 0, 0));
     let mut longer = series(&overrides);
-    longer.recurrence = Some(Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range: Range::NoEnd,
-    });
+    longer.recurrence =
+        Some(Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::NoEnd });
     let mut single = current.clone();
     single.recurrence = None;
     single.overrides.clear();

@@ -35,10 +35,7 @@ fn series_item(exception: &str) -> String {
 }
 
 fn in_calendar_order(further: &str, kind: &str) -> String {
-    message(
-        "GetItem",
-        &format!("<m:Items>{}</m:Items>", item("series", "1", kind, further)),
-    )
+    message("GetItem", &format!("<m:Items>{}</m:Items>", item("series", "1", kind, further)))
 }
 
 fn exception_item(id: &str) -> String {
@@ -47,10 +44,7 @@ fn exception_item(id: &str) -> String {
                    <t:OriginalStart>2026-03-09T08:00:00Z</t:OriginalStart>\
                    <t:StartTimeZone Id=\"W. Europe Standard Time\"/>\
                    <t:EndTimeZone Id=\"W. Europe Standard Time\"/>";
-    message(
-        "GetItem",
-        &format!("<m:Items>{}</m:Items>", item(id, "1", "Exception", further)),
-    )
+    message("GetItem", &format!("<m:Items>{}</m:Items>", item(id, "1", "Exception", further)))
 }
 
 #[tokio::test]
@@ -62,10 +56,8 @@ async fn changes_come_page_by_page_in_the_order_of_the_server() {
                    <t:Delete><t:ItemId Id=\"c\" ChangeKey=\"3\"/></t:Delete>\
                    <t:ReadFlagChange><t:ItemId Id=\"d\" ChangeKey=\"4\"/>\
                    <t:IsRead>true</t:IsRead></t:ReadFlagChange>";
-    let script = Script::new([
-        answer(&sync(changes, "state-1", false)),
-        answer(&sync("", "state-2", true)),
-    ]);
+    let script =
+        Script::new([answer(&sync(changes, "state-1", false)), answer(&sync("", "state-2", true))]);
     let mailbox = mailbox(&script, Access::Impersonation);
     let page = mailbox.changes(None, 100_000).await.expect("a page");
     let touched = |id: &str, key: &str| {
@@ -77,10 +69,7 @@ async fn changes_come_page_by_page_in_the_order_of_the_server() {
     assert_eq!(page.changes[..2], [touched("a", "1"), touched("b", "2")]);
     assert!(page.changes.contains(&Change::Removed(RemoteId::new("c"))));
     assert!(page.more);
-    let page = mailbox
-        .changes(Some(&page.cursor), 100)
-        .await
-        .expect("a page");
+    let page = mailbox.changes(Some(&page.cursor), 100).await.expect("a page");
     assert!(page.changes.is_empty() && !page.more);
     assert_eq!(page.cursor, Cursor::new("state-2"));
     assert!(script.texts(0, "SyncState").is_empty());
@@ -95,10 +84,7 @@ async fn a_lost_cursor_asks_for_a_comparison() {
     let lost = error_message("SyncFolderItems", "ErrorInvalidSyncStateData");
     let script = Script::new([answer(&soap("SyncFolderItems", &[lost]))]);
     let mailbox = mailbox(&script, Access::Impersonation);
-    let error = mailbox
-        .changes(Some(&Cursor::new("old")), 10)
-        .await
-        .expect_err("lost");
+    let error = mailbox.changes(Some(&Cursor::new("old")), 10).await.expect_err("lost");
     assert_eq!(error.disposition, Disposition::Resync);
 }
 
@@ -106,17 +92,12 @@ async fn a_lost_cursor_asks_for_a_comparison() {
 async fn items_come_in_the_order_of_their_ids_ten_at_a_time() {
     let names: Vec<String> = (0..12).map(|number| format!("item-{number}")).collect();
     let items: Vec<String> = names.iter().map(|name| plain_item(name, "1")).collect();
-    let script = Script::new([
-        answer(&get_item(&items[..10])),
-        answer(&get_item(&items[10..])),
-    ]);
+    let script = Script::new([answer(&get_item(&items[..10])), answer(&get_item(&items[10..]))]);
     let mailbox = mailbox(&script, Access::Impersonation);
     let wanted: Vec<RemoteId> = names.iter().map(RemoteId::new).collect();
     let read = mailbox.read(&wanted).await.expect("items");
-    let found: Vec<_> = read
-        .iter()
-        .map(|item| item.as_ref().expect("readable").reference.id.clone())
-        .collect();
+    let found: Vec<_> =
+        read.iter().map(|item| item.as_ref().expect("readable").reference.id.clone()).collect();
     assert_eq!(found, wanted);
     assert_eq!(script.attributes(1, "ItemId", "Id"), ["item-10", "item-11"]);
 }
@@ -130,23 +111,12 @@ async fn an_item_that_cannot_be_read_does_not_concern_its_neighbours() {
         plain_item("d", "1"),
     ]))]);
     let mailbox = mailbox(&script, Access::Impersonation);
-    let read = mailbox
-        .read(&ids(&["a", "b", "c", "d"]))
-        .await
-        .expect("items");
+    let read = mailbox.read(&ids(&["a", "b", "c", "d"])).await.expect("items");
     let outcome: Vec<_> = read
         .iter()
         .map(|item| item.as_ref().map(|_| ()).map_err(|error| error.disposition))
         .collect();
-    assert_eq!(
-        outcome,
-        [
-            Ok(()),
-            Err(Disposition::Gone),
-            Err(Disposition::Quarantine),
-            Ok(())
-        ]
-    );
+    assert_eq!(outcome, [Ok(()), Err(Disposition::Gone), Err(Disposition::Quarantine), Ok(())]);
 }
 
 #[tokio::test]
@@ -193,10 +163,7 @@ async fn too_large_an_answer_is_asked_for_in_smaller_parts_until_one_item_is_lef
     let read = mailbox.read(&ids(&["a", "b", "c"])).await.expect("items");
     assert!(read[0].is_ok() && read[2].is_ok());
     let error = read[1].as_ref().expect_err("too large");
-    assert_eq!(
-        (error.disposition, error.scope),
-        (Disposition::Quarantine, Scope::Item)
-    );
+    assert_eq!((error.disposition, error.scope), (Disposition::Quarantine, Scope::Item));
 }
 
 #[tokio::test]

@@ -48,21 +48,14 @@ pub(super) struct Step(Result<HttpResponse, TransportError>);
 impl Step {
     pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         let response = self.0.as_mut().expect("an answer");
-        response.headers.append(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        response.headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         self
     }
 }
 
 impl From<(u16, String)> for Step {
     fn from((status, body): (u16, String)) -> Self {
-        Self(Ok(HttpResponse {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::from(body),
-        }))
+        Self(Ok(HttpResponse { status, headers: HeaderMap::new(), body: Bytes::from(body) }))
     }
 }
 
@@ -102,20 +95,12 @@ impl Script {
         (0..count)
             .map(|index| {
                 self.inspect(index, |document| {
-                    let body = document
-                        .descendants()
-                        .find(|node| node.has_tag_name("Body"));
+                    let body = document.descendants().find(|node| node.has_tag_name("Body"));
                     let body = body.or_else(|| {
-                        document
-                            .descendants()
-                            .find(|node| node.tag_name().name() == "Body")
+                        document.descendants().find(|node| node.tag_name().name() == "Body")
                     });
                     let operation = body.expect("a body").first_element_child();
-                    operation
-                        .expect("an operation")
-                        .tag_name()
-                        .name()
-                        .to_owned()
+                    operation.expect("an operation").tag_name().name().to_owned()
                 })
             })
             .collect()
@@ -154,10 +139,7 @@ impl Script {
 impl Drop for Script {
     fn drop(&mut self) {
         let left = self.steps.get_mut().expect("lock").len();
-        assert!(
-            std::thread::panicking() || left == 0,
-            "{left} answers were not asked for"
-        );
+        assert!(std::thread::panicking() || left == 0, "{left} answers were not asked for");
     }
 }
 
@@ -234,10 +216,7 @@ pub(super) fn item(id: &str, key: &str, kind: &str, further: &str) -> String {
 
 pub(super) fn plain_item(id: &str, key: &str) -> String {
     let times = "<t:Start>2026-03-02T08:00:00Z</t:Start><t:End>2026-03-02T09:00:00Z</t:End>";
-    message(
-        "GetItem",
-        &format!("<m:Items>{}</m:Items>", item(id, key, "Single", times)),
-    )
+    message("GetItem", &format!("<m:Items>{}</m:Items>", item(id, key, "Single", times)))
 }
 
 pub(super) fn get_item(messages: &[String]) -> String {
@@ -254,10 +233,7 @@ pub(super) fn reference(operation: &str, id: &str, key: &str) -> String {
         "UpdateItem" => "<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>",
         _ => "",
     };
-    soap(
-        operation,
-        &[message(operation, &format!("{items}{conflicts}"))],
-    )
+    soap(operation, &[message(operation, &format!("{items}{conflicts}"))])
 }
 
 pub(super) fn fault(code: &str, xml: &str) -> String {

@@ -25,10 +25,7 @@ impl Writes {
 impl Permit for Writes {
     fn may_write(&self) -> Result<(), PermitDenied> {
         let left = |left: usize| left.checked_sub(1);
-        match self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left)
-        {
+        match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
             Ok(_) => Ok(()),
             Err(_) => Err(PermitDenied),
         }
@@ -58,10 +55,8 @@ fn single() -> Event {
 /// Ten days, of which the third is taken out and the fourth renamed.
 fn series() -> Event {
     let mut event = single();
-    event.recurrence = Some(Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range: Range::Count(10),
-    });
+    event.recurrence =
+        Some(Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(10) });
     event.overrides = BTreeMap::from([
         (RecurrenceId::new(start(4)), Override::Excluded),
         (RecurrenceId::new(start(5)), titled("Fourth")),
@@ -77,10 +72,7 @@ fn titled(title: &str) -> Override {
 }
 
 fn at(id: &str, key: &str) -> RemoteRef {
-    RemoteRef {
-        id: RemoteId::new(id),
-        change_key: ChangeKey::new(key),
-    }
+    RemoteRef { id: RemoteId::new(id), change_key: ChangeKey::new(key) }
 }
 
 fn remote(event: Event) -> RemoteEvent {
@@ -105,14 +97,9 @@ fn got(id: &str, key: &str) -> String {
 async fn an_item_is_created_with_its_stamp_and_without_mail() {
     let script = Script::new([answer(&reference("CreateItem", "a", "1"))]);
     let mailbox = mailbox(&script, Access::Impersonation);
-    let made = mailbox
-        .create(&single(), &stamp(), MailMode::Silent, &Writes::of(1))
-        .await;
+    let made = mailbox.create(&single(), &stamp(), MailMode::Silent, &Writes::of(1)).await;
     assert_eq!(made, Ok(at("a", "1")));
-    assert_eq!(
-        script.attributes(0, "CreateItem", "SendMeetingInvitations"),
-        ["SendToNone"]
-    );
+    assert_eq!(script.attributes(0, "CreateItem", "SendMeetingInvitations"), ["SendToNone"]);
     let sets = script.attributes(0, "ExtendedFieldURI", "PropertySetId");
     assert!(sets.contains(&"8f71513c-b755-447a-8a2b-3d2ace1b53b9".to_owned()));
     assert_eq!(script.texts(0, "Subject"), ["Visit"]);
@@ -123,22 +110,12 @@ async fn nothing_is_sent_without_leave() {
     let script = Script::new([]);
     let mailbox = mailbox(&script, Access::Impersonation);
     let none = Writes::of(0);
-    let error = mailbox
-        .create(&single(), &stamp(), MailMode::Silent, &none)
-        .await;
-    assert_eq!(
-        error.expect_err("no leave").disposition,
-        Disposition::OutOfTime
-    );
+    let error = mailbox.create(&single(), &stamp(), MailMode::Silent, &none).await;
+    assert_eq!(error.expect_err("no leave").disposition, Disposition::OutOfTime);
     let mut target = single();
     target.title = Some("Other".to_owned());
-    let error = mailbox
-        .update(&remote(single()), &target, MailMode::Silent, &none)
-        .await;
-    assert_eq!(
-        error.expect_err("no leave").disposition,
-        Disposition::OutOfTime
-    );
+    let error = mailbox.update(&remote(single()), &target, MailMode::Silent, &none).await;
+    assert_eq!(error.expect_err("no leave").disposition, Disposition::OutOfTime);
 }
 
 #[tokio::test]
@@ -150,26 +127,14 @@ async fn only_a_create_that_may_have_arrived_is_unclear() {
     ]);
     let mailbox = mailbox(&script, Access::Impersonation);
     let writes = Writes::of(3);
-    let cut = mailbox
-        .create(&single(), &stamp(), MailMode::Silent, &writes)
-        .await;
+    let cut = mailbox.create(&single(), &stamp(), MailMode::Silent, &writes).await;
     assert_eq!(cut.expect_err("cut").disposition, Disposition::Unclear);
-    let unsent = mailbox
-        .create(&single(), &stamp(), MailMode::Silent, &writes)
-        .await;
-    assert!(matches!(
-        unsent.expect_err("unsent").disposition,
-        Disposition::RetryAfter(_)
-    ));
+    let unsent = mailbox.create(&single(), &stamp(), MailMode::Silent, &writes).await;
+    assert!(matches!(unsent.expect_err("unsent").disposition, Disposition::RetryAfter(_)));
     let mut target = single();
     target.title = Some("Other".to_owned());
-    let cut = mailbox
-        .update(&remote(single()), &target, MailMode::Silent, &writes)
-        .await;
-    assert!(matches!(
-        cut.expect_err("cut").disposition,
-        Disposition::RetryAfter(_)
-    ));
+    let cut = mailbox.update(&remote(single()), &target, MailMode::Silent, &writes).await;
+    assert!(matches!(cut.expect_err("cut").disposition, Disposition::RetryAfter(_)));
 }
 
 #[tokio::test]
@@ -182,61 +147,32 @@ async fn a_series_is_created_first_then_thinned_then_changed() {
         answer(&got("a", "4")),
     ]);
     let mailbox = mailbox(&script, Access::Impersonation);
-    let made = mailbox
-        .create(&series(), &stamp(), MailMode::Silent, &Writes::of(3))
-        .await;
+    let made = mailbox.create(&series(), &stamp(), MailMode::Silent, &Writes::of(3)).await;
     assert_eq!(made, Ok(at("a", "4")));
     assert_eq!(
         script.operations(),
-        [
-            "CreateItem",
-            "DeleteItem",
-            "GetItem",
-            "UpdateItem",
-            "GetItem"
-        ]
+        ["CreateItem", "DeleteItem", "GetItem", "UpdateItem", "GetItem"]
     );
-    assert_eq!(
-        script.attributes(1, "OccurrenceItemId", "InstanceIndex"),
-        ["3"]
-    );
-    assert_eq!(
-        script.attributes(3, "OccurrenceItemId", "InstanceIndex"),
-        ["4"]
-    );
-    assert_eq!(
-        script.attributes(3, "OccurrenceItemId", "RecurringMasterId"),
-        ["a"]
-    );
+    assert_eq!(script.attributes(1, "OccurrenceItemId", "InstanceIndex"), ["3"]);
+    assert_eq!(script.attributes(3, "OccurrenceItemId", "InstanceIndex"), ["4"]);
+    assert_eq!(script.attributes(3, "OccurrenceItemId", "RecurringMasterId"), ["a"]);
     assert_eq!(script.attributes(3, "OccurrenceItemId", "ChangeKey"), ["2"]);
-    assert_eq!(
-        script.attributes(3, "UpdateItem", "ConflictResolution"),
-        ["NeverOverwrite"]
-    );
+    assert_eq!(script.attributes(3, "UpdateItem", "ConflictResolution"), ["NeverOverwrite"]);
     assert_eq!(script.texts(3, "Subject"), ["Fourth"]);
-    assert_eq!(
-        script.attributes(3, "FieldURI", "FieldURI"),
-        ["item:Subject"]
-    );
+    assert_eq!(script.attributes(3, "FieldURI", "FieldURI"), ["item:Subject"]);
 }
 
 #[tokio::test]
 async fn a_series_that_was_made_only_in_part_has_to_be_looked_up() {
     let script = Script::new([
         answer(&reference("CreateItem", "a", "1")),
-        answer(&soap(
-            "DeleteItem",
-            &[error_message("DeleteItem", "ErrorAccessDenied")],
-        )),
+        answer(&soap("DeleteItem", &[error_message("DeleteItem", "ErrorAccessDenied")])),
     ]);
     let made = mailbox(&script, Access::Impersonation)
         .create(&series(), &stamp(), MailMode::Silent, &Writes::of(2))
         .await;
     let error = made.expect_err("in part");
-    assert_eq!(
-        (error.disposition, error.code.as_str()),
-        (Disposition::Unclear, HALF_WRITTEN)
-    );
+    assert_eq!((error.disposition, error.code.as_str()), (Disposition::Unclear, HALF_WRITTEN));
     assert!(error.text.contains("ErrorAccessDenied"), "{}", error.text);
 }
 
@@ -247,10 +183,7 @@ async fn a_series_that_runs_out_of_time_is_in_part_there_too() {
         .create(&series(), &stamp(), MailMode::Silent, &Writes::of(1))
         .await;
     let error = made.expect_err("out of time");
-    assert_eq!(
-        (error.disposition, error.code.as_str()),
-        (Disposition::Unclear, HALF_WRITTEN)
-    );
+    assert_eq!((error.disposition, error.code.as_str()), (Disposition::Unclear, HALF_WRITTEN));
     assert!(error.text.contains("out-of-time"), "{}", error.text);
 }
 
@@ -277,14 +210,8 @@ async fn an_update_writes_what_differs_and_only_over_the_known_version() {
         .update(&remote(single()), &target, MailMode::Silent, &Writes::of(1))
         .await;
     assert_eq!(written, Ok(at("a", "2")));
-    assert_eq!(
-        script.attributes(0, "FieldURI", "FieldURI"),
-        ["item:Subject"]
-    );
-    assert_eq!(
-        script.attributes(0, "UpdateItem", "ConflictResolution"),
-        ["NeverOverwrite"]
-    );
+    assert_eq!(script.attributes(0, "FieldURI", "FieldURI"), ["item:Subject"]);
+    assert_eq!(script.attributes(0, "UpdateItem", "ConflictResolution"), ["NeverOverwrite"]);
     assert_eq!(script.attributes(0, "ItemId", "ChangeKey"), ["1"]);
     let mail = "SendMeetingInvitationsOrCancellations";
     assert_eq!(script.attributes(0, "UpdateItem", mail), ["SendToNone"]);
@@ -294,12 +221,7 @@ async fn an_update_writes_what_differs_and_only_over_the_known_version() {
 async fn an_update_that_changes_nothing_sends_nothing() {
     let script = Script::new([]);
     let written = mailbox(&script, Access::Impersonation)
-        .update(
-            &remote(series()),
-            &series(),
-            MailMode::Silent,
-            &Writes::of(0),
-        )
+        .update(&remote(series()), &series(), MailMode::Silent, &Writes::of(0))
         .await;
     assert_eq!(written, Ok(at("a", "1")));
 }
@@ -313,18 +235,13 @@ async fn a_version_that_is_no_longer_current_is_a_conflict() {
     let written = mailbox(&script, Access::Impersonation)
         .update(&remote(single()), &target, MailMode::Silent, &Writes::of(1))
         .await;
-    assert_eq!(
-        written.expect_err("stale").disposition,
-        Disposition::Conflict
-    );
+    assert_eq!(written.expect_err("stale").disposition, Disposition::Conflict);
 }
 
 #[tokio::test]
 async fn an_exception_is_changed_by_its_own_id() {
-    let script = Script::new([
-        answer(&reference("UpdateItem", "exception", "2")),
-        answer(&got("a", "2")),
-    ]);
+    let script =
+        Script::new([answer(&reference("UpdateItem", "exception", "2")), answer(&got("a", "2"))]);
     let mut current = remote(series());
     let fourth = RecurrenceId::new(start(5));
     current.exceptions.insert(fourth, at("exception", "1"));
@@ -352,14 +269,8 @@ async fn a_deleted_occurrence_comes_back_by_writing_the_rule_and_all_that_it_dro
         .await;
     assert_eq!(written, Ok(at("a", "3")));
     let fields = script.attributes(0, "FieldURI", "FieldURI");
-    assert!(
-        fields.contains(&"calendar:Recurrence".to_owned()),
-        "{fields:?}"
-    );
-    assert_eq!(
-        script.attributes(1, "OccurrenceItemId", "InstanceIndex"),
-        ["4"]
-    );
+    assert!(fields.contains(&"calendar:Recurrence".to_owned()), "{fields:?}");
+    assert_eq!(script.attributes(1, "OccurrenceItemId", "InstanceIndex"), ["4"]);
     assert_eq!(script.texts(1, "Subject"), ["Fourth"]);
 }
 
@@ -375,10 +286,7 @@ async fn a_rule_that_was_written_without_its_exceptions_is_never_taken_for_someb
         .update(&remote(series()), &target, MailMode::Silent, &Writes::of(2))
         .await;
     let error = written.expect_err("cut");
-    assert_eq!(
-        (error.disposition, error.code.as_str()),
-        (Disposition::Unclear, HALF_WRITTEN)
-    );
+    assert_eq!((error.disposition, error.code.as_str()), (Disposition::Unclear, HALF_WRITTEN));
 }
 
 #[tokio::test]
@@ -387,31 +295,16 @@ async fn a_delete_goes_to_deleted_items_and_not_over_an_edit() {
         answer(&got("a", "1")),
         answer(&deleted()),
         answer(&got("a", "2")),
-        answer(&soap(
-            "GetItem",
-            &[error_message("GetItem", "ErrorItemNotFound")],
-        )),
+        answer(&soap("GetItem", &[error_message("GetItem", "ErrorItemNotFound")])),
     ]);
     let mailbox = mailbox(&script, Access::Impersonation);
     let writes = Writes::of(1);
     let target = at("a", "1");
-    assert_eq!(
-        mailbox.delete(&target, MailMode::Silent, &writes).await,
-        Ok(())
-    );
-    assert_eq!(
-        script.attributes(1, "DeleteItem", "DeleteType"),
-        ["MoveToDeletedItems"]
-    );
-    assert_eq!(
-        script.attributes(1, "DeleteItem", "SendMeetingCancellations"),
-        ["SendToNone"]
-    );
+    assert_eq!(mailbox.delete(&target, MailMode::Silent, &writes).await, Ok(()));
+    assert_eq!(script.attributes(1, "DeleteItem", "DeleteType"), ["MoveToDeletedItems"]);
+    assert_eq!(script.attributes(1, "DeleteItem", "SendMeetingCancellations"), ["SendToNone"]);
     let edited = mailbox.delete(&target, MailMode::Silent, &writes).await;
-    assert_eq!(
-        edited.expect_err("edited").disposition,
-        Disposition::Conflict
-    );
+    assert_eq!(edited.expect_err("edited").disposition, Disposition::Conflict);
     let gone = mailbox.delete(&target, MailMode::Silent, &writes).await;
     assert_eq!(gone.expect_err("gone").disposition, Disposition::Gone);
 }
@@ -423,28 +316,16 @@ async fn an_invitation_is_answered_and_a_declined_one_may_be_gone() {
         answer(&answered),
         answer(&got("a", "2")),
         answer(&answered),
-        answer(&soap(
-            "GetItem",
-            &[error_message("GetItem", "ErrorItemNotFound")],
-        )),
+        answer(&soap("GetItem", &[error_message("GetItem", "ErrorItemNotFound")])),
     ]);
     let mailbox = mailbox(&script, Access::Impersonation);
     let writes = Writes::of(2);
     let target = at("a", "1");
-    let accepted = mailbox
-        .respond(&target, Participation::Accepted, MailMode::All, &writes)
-        .await;
+    let accepted = mailbox.respond(&target, Participation::Accepted, MailMode::All, &writes).await;
     assert_eq!(accepted, Ok(at("a", "2")));
     assert_eq!(script.attributes(0, "ReferenceItemId", "Id"), ["a"]);
-    let declined = mailbox
-        .respond(&target, Participation::Declined, MailMode::All, &writes)
-        .await;
+    let declined = mailbox.respond(&target, Participation::Declined, MailMode::All, &writes).await;
     assert_eq!(declined, Ok(target.clone()));
-    let none = mailbox
-        .respond(&target, Participation::NeedsAction, MailMode::All, &writes)
-        .await;
-    assert_eq!(
-        none.expect_err("no answer").disposition,
-        Disposition::Reject
-    );
+    let none = mailbox.respond(&target, Participation::NeedsAction, MailMode::All, &writes).await;
+    assert_eq!(none.expect_err("no answer").disposition, Disposition::Reject);
 }
