@@ -137,11 +137,7 @@ pub(crate) struct MailboxError {
 
 impl From<MailboxErrorView> for MailboxError {
     fn from(view: MailboxErrorView) -> Self {
-        Self {
-            code: view.code,
-            text: view.text,
-            since: view.since,
-        }
+        Self { code: view.code, text: view.text, since: view.since }
     }
 }
 
@@ -169,10 +165,7 @@ impl From<Listing<ItemView>> for Items {
             items: listing
                 .entries
                 .into_iter()
-                .map(|view| ItemEntry {
-                    id: view.id,
-                    item: Item(view.item),
-                })
+                .map(|view| ItemEntry { id: view.id, item: Item(view.item) })
                 .collect(),
             next: listing.next,
         }
@@ -239,10 +232,7 @@ pub(crate) struct Changes {
 
 impl From<FeedView> for Changes {
     fn from(view: FeedView) -> Self {
-        Self {
-            changes: view.changes.into_iter().map(Change).collect(),
-            cursor: view.cursor,
-        }
+        Self { changes: view.changes.into_iter().map(Change).collect(), cursor: view.cursor }
     }
 }
 

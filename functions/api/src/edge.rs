@@ -121,17 +121,12 @@ fn write_problem(response: &mut Response, id: &RequestId, method: &Method) {
     if method != Method::HEAD {
         *response.body_mut() = Body::from(body);
     }
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
 }
 
 /// One line per request. Paths are never filled in: they name people.
 fn log(response: &Response, id: &RequestId, method: &Method, route: &str, duration_ms: i128) {
-    let key = response
-        .extensions()
-        .get::<KeyId>()
-        .map_or("-", |key| key.0.as_str());
+    let key = response.extensions().get::<KeyId>().map_or("-", |key| key.0.as_str());
     let method = shown(method);
     let status = response.status().as_u16();
     let duration_ms = i64::try_from(duration_ms).unwrap_or(i64::MAX);
@@ -162,10 +157,7 @@ fn shown(method: &Method) -> &'static str {
 
 /// The answer where no route matches.
 pub(crate) async fn no_such_route() -> Problem {
-    Problem::new(
-        ProblemKind::UnknownRoute,
-        "there is no such route: /openapi.json lists them",
-    )
+    Problem::new(ProblemKind::UnknownRoute, "there is no such route: /openapi.json lists them")
 }
 
 /// The answer where a route does not know the method; `Allow` lists those that it knows.

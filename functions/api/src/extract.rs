@@ -58,10 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CollectionPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let (mailbox, kind): (String, String) = path(parts, state).await?;
-        Ok(Self {
-            kind: read_kind(&kind)?,
-            mailbox: read_mailbox(&mailbox)?,
-        })
+        Ok(Self { kind: read_kind(&kind)?, mailbox: read_mailbox(&mailbox)? })
     }
 }
 
@@ -113,15 +110,13 @@ where
     T: DeserializeOwned + Send,
     S: Send + Sync,
 {
-    let Path(segments) = Path::<T>::from_request_parts(parts, state)
-        .await
-        .map_err(|_| {
-            Problem::malformed(ProblemError::parameter(
-                "path",
-                "is not UTF-8 in percent-encoding",
-                "percent-encode the UTF-8 bytes of each segment",
-            ))
-        })?;
+    let Path(segments) = Path::<T>::from_request_parts(parts, state).await.map_err(|_| {
+        Problem::malformed(ProblemError::parameter(
+            "path",
+            "is not UTF-8 in percent-encoding",
+            "percent-encode the UTF-8 bytes of each segment",
+        ))
+    })?;
     Ok(segments)
 }
 
@@ -145,16 +140,13 @@ fn read_mailbox(text: &str) -> Result<String, Problem> {
 
 /// Paths have the plural only.
 fn read_kind(text: &str) -> Result<Kind, Problem> {
-    Kind::parse(text)
-        .ok()
-        .filter(|kind| kind.plural() == text)
-        .ok_or_else(|| {
-            let synced = Kind::ALL.map(Kind::plural).join(", ");
-            Problem::new(
-                ProblemKind::UnknownKind,
-                format!("this version syncs these kinds of items: {synced}"),
-            )
-        })
+    Kind::parse(text).ok().filter(|kind| kind.plural() == text).ok_or_else(|| {
+        let synced = Kind::ALL.map(Kind::plural).join(", ");
+        Problem::new(
+            ProblemKind::UnknownKind,
+            format!("this version syncs these kinds of items: {synced}"),
+        )
+    })
 }
 
 fn read_item_id(text: String) -> Result<String, Problem> {

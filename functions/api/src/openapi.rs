@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::Parameter;
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -62,28 +62,27 @@ pub fn document() -> OpenApi {
     let (_, document) = routes::public().split_for_parts();
     let (_, guarded) = routes::guarded().split_for_parts();
     let mut document = document.merge_from(guarded);
-    for item in document.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.delete,
-            &mut item.patch,
-        ];
-        for operation in operations.into_iter().flatten() {
-            for parameter in operation.parameters.iter_mut().flatten() {
-                if let RefOr::T(parameter) = parameter {
-                    never_null(parameter);
-                }
-            }
-        }
-    }
+    document
+        .paths
+        .paths
+        .values_mut()
+        .flat_map(operations)
+        .flat_map(|operation| operation.parameters.iter_mut().flatten())
+        .for_each(never_null);
     document
 }
 
+/// The operations of a path with the methods that routes have.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch]
+        .into_iter()
+        .flatten()
+}
+
 /// A parameter that is left out is absent; there is no way to send null in a query or a header.
-fn never_null(parameter: &mut Parameter) {
-    if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+fn never_null(parameter: &mut RefOr<Parameter>) {
+    if let RefOr::T(parameter) = parameter
+        && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
         && let SchemaType::Array(types) = &mut schema.schema_type
     {
         types.retain(|kind| *kind != Type::Null);
@@ -166,11 +165,8 @@ fn problems(kinds: &[ProblemKind]) -> BTreeMap<String, RefOr<Response>> {
                 .filter(|other| other.status() == status)
                 .map(|other| other.urn())
                 .collect();
-            let text = format!(
-                "{}: {}",
-                status.canonical_reason().unwrap_or_default(),
-                types.join(", ")
-            );
+            let text =
+                format!("{}: {}", status.canonical_reason().unwrap_or_default(), types.join(", "));
             let response = problem_response(*kind, text);
             (status.as_str().to_owned(), RefOr::T(response))
         })
@@ -178,12 +174,8 @@ fn problems(kinds: &[ProblemKind]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 fn problem_response(kind: ProblemKind, text: String) -> Response {
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Problem")))
-        .build();
-    let builder = ResponseBuilder::new()
-        .description(text)
-        .content(PROBLEM_JSON, content);
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let builder = ResponseBuilder::new().description(text).content(PROBLEM_JSON, content);
     let header = |kind: Type, text: &str| {
         HeaderBuilder::new()
             .schema(Some(ObjectBuilder::new().schema_type(kind)))
@@ -191,14 +183,11 @@ fn problem_response(kind: ProblemKind, text: String) -> Response {
             .build()
     };
     match kind {
-        ProblemKind::Unauthenticated => builder.header(
-            "WWW-Authenticate",
-            header(Type::String, "Bearer: send an API key."),
-        ),
-        ProblemKind::TooManyRequests | ProblemKind::Unavailable => builder.header(
-            "Retry-After",
-            header(Type::Integer, "Seconds to wait before trying again."),
-        ),
+        ProblemKind::Unauthenticated => {
+            builder.header("WWW-Authenticate", header(Type::String, "Bearer: send an API key."))
+        }
+        ProblemKind::TooManyRequests | ProblemKind::Unavailable => builder
+            .header("Retry-After", header(Type::Integer, "Seconds to wait before trying again.")),
         _ => builder,
     }
     .build()

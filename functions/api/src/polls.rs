@@ -34,10 +34,7 @@ impl Polls {
             return None;
         }
         *count += 1;
-        Some(OpenPoll {
-            polls: self.clone(),
-            key,
-        })
+        Some(OpenPoll { polls: self.clone(), key })
     }
 }
 

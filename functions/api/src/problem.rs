@@ -204,12 +204,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem; `detail` is for people and names the mend.
     pub(crate) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-            errors: Vec::new(),
-            retry_after: None,
-        }
+        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
 
     /// A request that breaks the protocol in one place.
@@ -277,19 +272,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
         if self.kind == ProblemKind::Unauthenticated {
-            response
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(after) = self.retry_after {
             // Rounded up, and never "now": who comes too early is refused again.
-            let seconds = after
-                .as_secs()
-                .saturating_add(u64::from(after.subsec_nanos() > 0))
-                .max(1);
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+            let seconds =
+                after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(self);
         response

@@ -36,10 +36,9 @@ pub(crate) fn all(state: &ApiState) -> Router<ApiState> {
         .layer(Extension(ItemRoutes(items)))
         .route_layer(from_fn_with_state(state.clone(), edge::authenticate));
     let document = openapi::document().to_pretty_json().unwrap_or_default();
-    public.merge(guarded).route(
-        "/openapi.json",
-        get(async || ([(CONTENT_TYPE, "application/json")], document)),
-    )
+    public
+        .merge(guarded)
+        .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], document)))
 }
 
 /// The routes that need no key, and so tell nothing of an organisation.

@@ -20,10 +20,6 @@ pub(crate) struct ApiState {
 impl ApiState {
     /// With no poll open.
     pub(crate) fn new(border: Arc<dyn Border>, world: World) -> Self {
-        Self {
-            border,
-            world,
-            polls: Polls::default(),
-        }
+        Self { border, world, polls: Polls::default() }
     }
 }

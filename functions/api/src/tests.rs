@@ -80,10 +80,7 @@ impl Answer {
     fn problem(&self, status: u16, kind: &str) -> Value {
         let body = self.json();
         assert_eq!(self.status.as_u16(), status, "{body}");
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/problem+json")
-        );
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
         assert_eq!(body["type"], format!("urn:tidemark:problem:{kind}"));
         assert_eq!(body["status"], status);
         assert!(!body["title"].as_str().unwrap().is_empty());
@@ -136,9 +133,9 @@ fn request(method: &str, path: &str, body: Option<Value>) -> Request<Body> {
         .header("authorization", format!("Bearer {KEY}"));
     match body {
         None => builder.body(Body::empty()),
-        Some(body) => builder
-            .header("content-type", "application/json")
-            .body(Body::from(body.to_string())),
+        Some(body) => {
+            builder.header("content-type", "application/json").body(Body::from(body.to_string()))
+        }
     }
     .unwrap()
 }

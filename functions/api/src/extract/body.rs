@@ -22,15 +22,9 @@ impl<S: Send + Sync> FromRequest<S> for ItemBody {
         if value.is_object() {
             Ok(Self(value))
         } else {
-            Err(
-                Problem::new(ProblemKind::Invalid, "the body is not the item itself").with_errors(
-                    vec![ProblemError::at(
-                        String::new(),
-                        "is not an object",
-                        "a JSON object",
-                    )],
-                ),
-            )
+            Err(Problem::new(ProblemKind::Invalid, "the body is not the item itself").with_errors(
+                vec![ProblemError::at(String::new(), "is not an object", "a JSON object")],
+            ))
         }
     }
 }
@@ -67,15 +61,12 @@ impl<T: CommandForm, S: Send + Sync> FromRequest<S> for Command<T> {
 }
 
 fn not_of_the_form<T: CommandForm>(place: String) -> Problem {
-    Problem::new(
-        ProblemKind::Invalid,
-        "the body does not have the form that this route asks for",
-    )
-    .with_errors(vec![ProblemError::at(
-        place,
-        "is of the wrong type, not known here, or lacks a member",
-        T::FORM,
-    )])
+    Problem::new(ProblemKind::Invalid, "the body does not have the form that this route asks for")
+        .with_errors(vec![ProblemError::at(
+            place,
+            "is of the wrong type, not known here, or lacks a member",
+            T::FORM,
+        )])
 }
 
 /// The JSON of a request's body.
@@ -87,21 +78,16 @@ async fn json<S: Send + Sync>(request: Request, state: &S) -> Result<Value, Prob
              application/jscalendar+json or another +json",
         ));
     }
-    let bytes = Bytes::from_request(request, state)
-        .await
-        .map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new(
-                    ProblemKind::PayloadTooLarge,
-                    format!("a body has at most {INPUT_BYTES_MAX} bytes"),
-                )
-            } else {
-                Problem::new(
-                    ProblemKind::MalformedRequest,
-                    "the body could not be read to its end",
-                )
-            }
-        })?;
+    let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::new(
+                ProblemKind::PayloadTooLarge,
+                format!("a body has at most {INPUT_BYTES_MAX} bytes"),
+            )
+        } else {
+            Problem::new(ProblemKind::MalformedRequest, "the body could not be read to its end")
+        }
+    })?;
     // serde_json stops at 128 levels, so that no input can exhaust the stack.
     serde_json::from_slice(&bytes).map_err(|error| {
         Problem::new(
@@ -120,12 +106,7 @@ fn says_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()) else {
         return false;
     };
-    let essence = value
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }

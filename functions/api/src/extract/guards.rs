@@ -82,11 +82,9 @@ fn only<'a>(
     };
     match value.to_str() {
         Ok(text) if values.next().is_none() => Ok(Some(text)),
-        Ok(_) | Err(_) => Err(malformed(
-            shown,
-            "stands more than once or is not visible ASCII",
-            "send it once",
-        )),
+        Ok(_) | Err(_) => {
+            Err(malformed(shown, "stands more than once or is not visible ASCII", "send it once"))
+        }
     }
 }
 

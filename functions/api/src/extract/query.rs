@@ -31,10 +31,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let raw = raw(parts, state).await?;
-        Ok(Self {
-            after: cursor(raw.after)?,
-            limit: limit(raw.limit)?,
-        })
+        Ok(Self { after: cursor(raw.after)?, limit: limit(raw.limit)? })
     }
 }
 
@@ -54,25 +51,20 @@ impl<S: Send + Sync> FromRequestParts<S> for FeedQuery {
         let seconds: u64 =
             number(raw.wait, "wait", "a whole number of seconds from 0")?.unwrap_or_default();
         Ok(Self {
-            page: Page {
-                after: cursor(raw.after)?,
-                limit: limit(raw.limit)?,
-            },
+            page: Page { after: cursor(raw.after)?, limit: limit(raw.limit)? },
             wait: Duration::from_secs(seconds.min(WAIT_SECONDS_MAX)),
         })
     }
 }
 
 async fn raw<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawQuery, Problem> {
-    let Query(raw) = Query::<RawQuery>::from_request_parts(parts, state)
-        .await
-        .map_err(|_| {
-            Problem::malformed(ProblemError::parameter(
-                "query",
-                "cannot be read, or names a parameter twice",
-                "name=value pairs, percent-encoded, each name once",
-            ))
-        })?;
+    let Query(raw) = Query::<RawQuery>::from_request_parts(parts, state).await.map_err(|_| {
+        Problem::malformed(ProblemError::parameter(
+            "query",
+            "cannot be read, or names a parameter twice",
+            "name=value pairs, percent-encoded, each name once",
+        ))
+    })?;
     Ok(raw)
 }
 
@@ -90,9 +82,9 @@ fn limit(text: Option<String>) -> Result<usize, Problem> {
     match number(text, "limit", form)? {
         None => Ok(PAGE_ENTRIES_DEFAULT),
         Some(0) => Err(not_a_number("limit", form)),
-        Some(entries) => Ok(usize::try_from(entries)
-            .unwrap_or(PAGE_ENTRIES_MAX)
-            .min(PAGE_ENTRIES_MAX)),
+        Some(entries) => {
+            Ok(usize::try_from(entries).unwrap_or(PAGE_ENTRIES_MAX).min(PAGE_ENTRIES_MAX))
+        }
     }
 }
 
@@ -103,9 +95,5 @@ fn number(text: Option<String>, name: &'static str, form: &str) -> Result<Option
 }
 
 fn not_a_number(name: &'static str, form: &str) -> Problem {
-    Problem::malformed(ProblemError::parameter(
-        name,
-        "is not a number in range",
-        form,
-    ))
+    Problem::malformed(ProblemError::parameter(name, "is not a number in range", form))
 }

@@ -77,19 +77,12 @@ fn build_requests(
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        Ok(requests)
-    } else {
-        Err(invalid(errors))
-    }
+    if errors.is_empty() { Ok(requests) } else { Err(invalid(errors)) }
 }
 
 fn invalid(errors: Vec<ProblemError>) -> Problem {
-    Problem::new(
-        ProblemKind::Invalid,
-        "the batch is not valid; nothing of it was carried out",
-    )
-    .with_errors(errors)
+    Problem::new(ProblemKind::Invalid, "the batch is not valid; nothing of it was carried out")
+        .with_errors(errors)
 }
 
 fn build_request(
@@ -174,9 +167,8 @@ async fn read_answer(mut response: Response, id: &RequestId) -> BatchAnswer {
         serde_json::to_value(problem.into_body(id.as_str())).unwrap_or_default()
     } else {
         // Ours, in memory, and far smaller than what a caller may send.
-        let bytes: Bytes = to_bytes(response.into_body(), INPUT_BYTES_MAX)
-            .await
-            .unwrap_or_default();
+        let bytes: Bytes =
+            to_bytes(response.into_body(), INPUT_BYTES_MAX).await.unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     };
     BatchAnswer { status, body }

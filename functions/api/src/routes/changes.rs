@@ -36,10 +36,7 @@ pub(crate) async fn read_changes(
     } else {
         Some(state.polls.open(&caller).ok_or_else(too_many_polls)?)
     };
-    let feed = state
-        .border
-        .changes(&caller, page.after.as_deref(), page.limit, wait)
-        .await?;
+    let feed = state.border.changes(&caller, page.after.as_deref(), page.limit, wait).await?;
     Ok(Json(feed.into()))
 }
 

@@ -23,10 +23,7 @@ pub(crate) async fn list_holds(
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Holds>, Problem> {
     let views = state.border.holds(&caller).await?;
-    Ok(Json(Holds {
-        holds: views.into_iter().map(Hold::from).collect(),
-        next: None,
-    }))
+    Ok(Json(Holds { holds: views.into_iter().map(Hold::from).collect(), next: None }))
 }
 
 /// Decide about something that waits
@@ -44,9 +41,6 @@ pub(crate) async fn decide_hold(
     HoldPath(id): HoldPath,
     Command(command): Command<DecideHold>,
 ) -> Result<(StatusCode, Json<Queued>), Problem> {
-    state
-        .border
-        .decide_hold(&caller, id, command.choice.into())
-        .await?;
+    state.border.decide_hold(&caller, id, command.choice.into()).await?;
     Ok((StatusCode::ACCEPTED, Json(Queued::NOW)))
 }

@@ -82,14 +82,7 @@ pub(crate) async fn patch_item(
     ReadGuards(guards): ReadGuards,
     ItemBody(patch): ItemBody,
 ) -> Written {
-    write(
-        &state,
-        &caller,
-        path,
-        ItemChangeRequest::Patch(patch),
-        guards,
-    )
-    .await
+    write(&state, &caller, path, ItemChangeRequest::Patch(patch), guards).await
 }
 
 /// Delete an item
@@ -157,14 +150,8 @@ pub(crate) async fn get_item(
     Authenticated(caller): Authenticated,
     path: ItemPath,
 ) -> Result<impl IntoResponse, Problem> {
-    let view = state
-        .border
-        .item(&caller, &path.mailbox, path.kind, &path.id)
-        .await?;
-    let headers = [
-        (ETAG, format!("\"{}\"", view.revision)),
-        (PENDING, view.pending.to_string()),
-    ];
+    let view = state.border.item(&caller, &path.mailbox, path.kind, &path.id).await?;
+    let headers = [(ETAG, format!("\"{}\"", view.revision)), (PENDING, view.pending.to_string())];
     Ok((headers, Json(Item(view.item))))
 }
 
@@ -189,13 +176,7 @@ pub(crate) async fn list_items(
 ) -> Result<Json<Items>, Problem> {
     let listing = state
         .border
-        .items(
-            &caller,
-            &path.mailbox,
-            path.kind,
-            page.after.as_deref(),
-            page.limit,
-        )
+        .items(&caller, &path.mailbox, path.kind, page.after.as_deref(), page.limit)
         .await?;
     Ok(Json(listing.into()))
 }

@@ -26,10 +26,7 @@ pub(crate) async fn list_mailboxes(
     Authenticated(caller): Authenticated,
     page: Page,
 ) -> Result<Json<Mailboxes>, Problem> {
-    let listing = state
-        .border
-        .mailboxes(&caller, page.after.as_deref(), page.limit)
-        .await?;
+    let listing = state.border.mailboxes(&caller, page.after.as_deref(), page.limit).await?;
     Ok(Json(listing.into()))
 }
 

@@ -57,6 +57,8 @@ pub(crate) async fn status_page() -> impl IntoResponse {
 }
 
 /// Whether everything that this process serves works
+///
+/// Needs no key: what it says names parts of the system, never people.
 #[utoipa::path(
     get,
     path = "/health",

@@ -27,10 +27,7 @@ pub(crate) async fn create_webhook(
     Command(command): Command<CreateWebhook>,
 ) -> Result<(StatusCode, Json<NewWebhook>), Problem> {
     let (view, secret) = state.border.create_webhook(&caller, &command.url).await?;
-    let answer = NewWebhook {
-        webhook: view.into(),
-        secret,
-    };
+    let answer = NewWebhook { webhook: view.into(), secret };
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
@@ -46,10 +43,7 @@ pub(crate) async fn list_webhooks(
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Webhooks>, Problem> {
     let views = state.border.webhooks(&caller).await?;
-    Ok(Json(Webhooks {
-        webhooks: views.into_iter().map(Webhook::from).collect(),
-        next: None,
-    }))
+    Ok(Json(Webhooks { webhooks: views.into_iter().map(Webhook::from).collect(), next: None }))
 }
 
 /// Remove a webhook endpoint
@@ -122,9 +116,6 @@ pub(crate) async fn replay_webhook(
     WebhookPath(id): WebhookPath,
     Command(command): Command<ReplayWebhook>,
 ) -> Result<(StatusCode, Json<Webhook>), Problem> {
-    let view = state
-        .border
-        .replay_webhook(&caller, id, command.after.as_deref())
-        .await?;
+    let view = state.border.replay_webhook(&caller, id, command.after.as_deref()).await?;
     Ok((StatusCode::ACCEPTED, Json(view.into())))
 }

@@ -17,11 +17,7 @@ async fn a_batch_runs_in_order_and_goes_on_after_a_refusal() {
         {"method": "DELETE", "path": path("gone")},
         {"method": "PUT", "path": path("last"), "body": {}, "ifMatch": null}
     ]);
-    let answer = with(
-        request("POST", "/v1/batch", Some(batch)),
-        "x-request-id",
-        "batch-1",
-    );
+    let answer = with(request("POST", "/v1/batch", Some(batch)), "x-request-id", "batch-1");
     let answer = api.send(answer).await;
     assert_eq!(answer.status, StatusCode::OK);
     let answers = answer.json();
@@ -60,44 +56,20 @@ async fn nothing_of_a_batch_is_carried_out_when_the_form_of_one_is_wrong() {
     for (wrong, pointer) in [
         (json!({"method": "GET", "path": path("1")}), "/1/method"),
         (json!({"method": "PUT", "path": path("1")}), "/1/body"),
-        (
-            json!({"method": "DELETE", "path": path("1"), "body": {}}),
-            "/1/body",
-        ),
-        (
-            json!({"method": "DELETE", "path": path("1"), "extra": 1}),
-            "/1/extra",
-        ),
+        (json!({"method": "DELETE", "path": path("1"), "body": {}}), "/1/body"),
+        (json!({"method": "DELETE", "path": path("1"), "extra": 1}), "/1/extra"),
         (json!({"method": "DELETE"}), "/1"),
         (json!(["DELETE", path("1")]), "/1"),
-        (
-            json!({"method": "DELETE", "path": path("1"), "ifMatch": "*"}),
-            "/1/ifMatch",
-        ),
+        (json!({"method": "DELETE", "path": path("1"), "ifMatch": "*"}), "/1/ifMatch"),
         (
             json!({"method": "DELETE", "path": path("1"), "idempotencyKey": "\n"}),
             "/1/idempotencyKey",
         ),
-        (
-            json!({"method": "DELETE", "path": "/v1/webhooks/1"}),
-            "/1/path",
-        ),
-        (
-            json!({"method": "DELETE", "path": path("1/history")}),
-            "/1/path",
-        ),
-        (
-            json!({"method": "DELETE", "path": path("1?x=1")}),
-            "/1/path",
-        ),
-        (
-            json!({"method": "DELETE", "path": format!("https://x{}", path("1"))}),
-            "/1/path",
-        ),
-        (
-            json!({"method": "DELETE", "path": "no path at all"}),
-            "/1/path",
-        ),
+        (json!({"method": "DELETE", "path": "/v1/webhooks/1"}), "/1/path"),
+        (json!({"method": "DELETE", "path": path("1/history")}), "/1/path"),
+        (json!({"method": "DELETE", "path": path("1?x=1")}), "/1/path"),
+        (json!({"method": "DELETE", "path": format!("https://x{}", path("1"))}), "/1/path"),
+        (json!({"method": "DELETE", "path": "no path at all"}), "/1/path"),
     ] {
         let batch = json!([{"method": "PUT", "path": path("0"), "body": {}}, wrong]);
         let problem = api.post("/v1/batch", batch).await.problem(422, "invalid");
@@ -113,11 +85,7 @@ async fn a_batch_has_1_to_100_changes() {
     let most: Vec<Value> = (0..100).map(put).collect();
     let answer = api.post("/v1/batch", json!(most)).await;
     assert_eq!(answer.json().as_array().unwrap().len(), 100);
-    for wrong in [
-        json!([]),
-        json!((0..101).map(put).collect::<Vec<_>>()),
-        json!({}),
-    ] {
+    for wrong in [json!([]), json!((0..101).map(put).collect::<Vec<_>>()), json!({})] {
         let problem = api.post("/v1/batch", wrong).await.problem(422, "invalid");
         assert_eq!(problem["errors"][0]["pointer"], "");
     }

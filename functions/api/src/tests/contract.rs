@@ -112,13 +112,9 @@ fn every_reference_in_the_document_leads_somewhere() {
 async fn every_documented_operation_is_served() {
     let api = Api::new();
     for (path, method, _) in operations(&document()) {
-        let filled = path
-            .replace("{mailbox}", "m-1")
-            .replace("{kind}", "appointments")
-            .replace("{id}", "1");
-        let answer = api
-            .send(request(&method.to_uppercase(), &filled, None))
-            .await;
+        let filled =
+            path.replace("{mailbox}", "m-1").replace("{kind}", "appointments").replace("{id}", "1");
+        let answer = api.send(request(&method.to_uppercase(), &filled, None)).await;
         assert_ne!(answer.status.as_u16(), 405, "{method} {path}");
         if answer.status == StatusCode::NOT_FOUND {
             answer.problem(404, "not-found");
@@ -128,9 +124,7 @@ async fn every_documented_operation_is_served() {
 
 #[test]
 fn no_two_kinds_of_problems_share_a_type() {
-    let types: std::collections::BTreeSet<&str> = crate::problem::ProblemKind::ALL
-        .iter()
-        .map(|kind| kind.urn())
-        .collect();
+    let types: std::collections::BTreeSet<&str> =
+        crate::problem::ProblemKind::ALL.iter().map(|kind| kind.urn()).collect();
     assert_eq!(types.len(), crate::problem::ProblemKind::ALL.len());
 }

@@ -41,9 +41,7 @@ async fn every_route_but_the_public_ones_needs_a_key() {
     }
     // Who has no key learns nothing of kinds or forms either.
     let tasks = Request::get("/v1/mailboxes/m-1/tasks/1").body(Body::empty());
-    api.send(tasks.unwrap())
-        .await
-        .problem(401, "unauthenticated");
+    api.send(tasks.unwrap()).await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]
@@ -77,38 +75,13 @@ async fn every_refusal_is_a_problem_on_every_route() {
     let refusals = [
         (Refusal::Unauthenticated, 401, "unauthenticated", None),
         (Refusal::Forbidden(Role::Integrator), 403, "forbidden", None),
-        (
-            Refusal::NotFound { what: "webhook" },
-            404,
-            "not-found",
-            None,
-        ),
-        (
-            Refusal::PreconditionFailed,
-            412,
-            "precondition-failed",
-            None,
-        ),
-        (
-            Refusal::IdempotencyMismatch,
-            422,
-            "idempotency-mismatch",
-            None,
-        ),
+        (Refusal::NotFound { what: "webhook" }, 404, "not-found", None),
+        (Refusal::PreconditionFailed, 412, "precondition-failed", None),
+        (Refusal::IdempotencyMismatch, 422, "idempotency-mismatch", None),
         (Refusal::CursorExpired, 410, "cursor-expired", None),
-        (
-            Refusal::Conflict("it is paused: resume it".to_owned()),
-            409,
-            "conflict",
-            None,
-        ),
+        (Refusal::Conflict("it is paused: resume it".to_owned()), 409, "conflict", None),
         (Refusal::TooMany(retry), 429, "too-many-requests", Some("2")),
-        (
-            Refusal::TooMany(Duration::ZERO),
-            429,
-            "too-many-requests",
-            Some("1"),
-        ),
+        (Refusal::TooMany(Duration::ZERO), 429, "too-many-requests", Some("1")),
         (Refusal::Unavailable, 503, "unavailable", Some("2")),
         (Refusal::Internal, 500, "internal", None),
     ];
@@ -131,10 +104,7 @@ async fn what_is_wrong_with_an_item_is_named_with_its_mend() {
         rule: "is not a local date-time".to_owned(),
         mend: "a date-time as 2026-03-02T09:00:00".to_owned(),
     }]));
-    let problem = api
-        .put(ITEM, json!({"start": 1}))
-        .await
-        .problem(422, "invalid");
+    let problem = api.put(ITEM, json!({"start": 1})).await.problem(422, "invalid");
     assert_eq!(
         problem["errors"],
         json!([{
@@ -170,9 +140,7 @@ async fn bodies_are_json_and_say_so() {
         let answer = api.send(put(bad, b"{}".to_vec())).await;
         answer.problem(415, "unsupported-media-type");
     }
-    let malformed = api
-        .send(put(Some("application/json"), b"{\n \"sekrit\": }".to_vec()))
-        .await;
+    let malformed = api.send(put(Some("application/json"), b"{\n \"sekrit\": }".to_vec())).await;
     let problem = malformed.problem(400, "malformed-json");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.ends_with("line 2, column 12"), "{detail}");
@@ -184,9 +152,7 @@ async fn bodies_are_json_and_say_so() {
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
     let answer = api.send(put(Some("application/json"), deep)).await;
     answer.problem(400, "malformed-json");
-    let list = api
-        .send(put(Some("application/json"), b"[]".to_vec()))
-        .await;
+    let list = api.send(put(Some("application/json"), b"[]".to_vec())).await;
     list.problem(422, "invalid");
 }
 
@@ -208,12 +174,7 @@ async fn bodies_are_bounded_to_the_byte() {
 #[tokio::test]
 async fn unknown_routes_and_methods_are_problems() {
     let api = Api::new();
-    for path in [
-        "/v1",
-        "/v2/mailboxes",
-        "/v1/mailboxes/m-1/appointments/1/2",
-        "//",
-    ] {
+    for path in ["/v1", "/v2/mailboxes", "/v1/mailboxes/m-1/appointments/1/2", "//"] {
         api.get(path).await.problem(404, "unknown-route");
     }
     let post = api.send(request("POST", ITEM, Some(json!({})))).await;
@@ -227,9 +188,7 @@ async fn unknown_routes_and_methods_are_problems() {
 #[tokio::test]
 async fn a_panic_is_a_problem_and_tells_nothing() {
     let api = Api::new();
-    let answer = api
-        .put("/v1/mailboxes/m-1/appointments/panic", json!({}))
-        .await;
+    let answer = api.put("/v1/mailboxes/m-1/appointments/panic", json!({})).await;
     let problem = answer.problem(500, "internal");
     assert!(!problem.to_string().contains("secret content"));
 }
@@ -256,10 +215,7 @@ async fn the_public_routes_need_no_key_and_show_no_data() {
     let open = |path: &str| Request::get(path).body(Body::empty()).unwrap();
     let page = api.send(open("/")).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert_eq!(
-        page.header("content-type"),
-        Some("text/html; charset=utf-8")
-    );
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none';"));
     assert_eq!(page.header("x-frame-options"), Some("DENY"));
@@ -285,8 +241,7 @@ async fn one_line_per_request_names_the_route_and_no_person() {
     log::take();
     let put = request("PUT", ITEM, Some(json!({"title": "sekrit"})));
     api.send(with(put, "x-request-id", "r-1")).await;
-    api.get("/v1/mailboxes/nobody@tidemark.example/appointments?after=sekrit")
-        .await;
+    api.get("/v1/mailboxes/nobody@tidemark.example/appointments?after=sekrit").await;
     api.get("/alex@tidemark.example").await;
     api.send(request("SEKRIT", ITEM, None)).await;
     let text = log::take();

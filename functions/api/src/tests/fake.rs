@@ -52,11 +52,7 @@ fn mailbox_view(address: &str) -> MailboxView {
     MailboxView {
         id: if first { "m-1" } else { "m-2" }.to_owned(),
         address: address.to_owned(),
-        aliases: if first {
-            vec!["a.lex@tidemark.example".to_owned()]
-        } else {
-            vec![]
-        },
+        aliases: if first { vec!["a.lex@tidemark.example".to_owned()] } else { vec![] },
         connection: "onprem".to_owned(),
         enabled: true,
         state: if first { "synced" } else { "failing" },
@@ -82,10 +78,7 @@ fn page<T>(entries: Vec<(String, T)>, after: Option<&str>, limit: usize) -> List
         .collect::<Vec<_>>();
     let next = (rest.len() > limit).then(|| rest[limit - 1].0.clone());
     rest.truncate(limit);
-    Listing {
-        entries: rest.into_iter().map(|(_, entry)| entry).collect(),
-        next,
-    }
+    Listing { entries: rest.into_iter().map(|(_, entry)| entry).collect(), next }
 }
 
 impl FakeBorder {
@@ -132,10 +125,7 @@ impl Border for FakeBorder {
         limit: usize,
     ) -> Result<Listing<MailboxView>, Refusal> {
         self.refused()?;
-        self.pages
-            .lock()
-            .unwrap()
-            .push((after.map(str::to_owned), limit));
+        self.pages.lock().unwrap().push((after.map(str::to_owned), limit));
         let all = ["alex@tidemark.example", "blake@tidemark.example"];
         let all = all.map(|address| (mailbox_view(address).id, mailbox_view(address)));
         Ok(page(all.into(), after, limit))
@@ -175,27 +165,20 @@ impl Border for FakeBorder {
                 items.insert(slot, (item, revision + 1));
             }
             ItemChangeRequest::Patch(patch) => {
-                let (item, revision) = items.get_mut(&slot).ok_or(Refusal::NotFound {
-                    what: "appointment",
-                })?;
+                let (item, revision) =
+                    items.get_mut(&slot).ok_or(Refusal::NotFound { what: "appointment" })?;
                 for (name, value) in patch.as_object().unwrap() {
                     item[name] = value.clone();
                 }
                 *revision += 1;
             }
             ItemChangeRequest::Delete => {
-                items.remove(&slot).ok_or(Refusal::NotFound {
-                    what: "appointment",
-                })?;
+                items.remove(&slot).ok_or(Refusal::NotFound { what: "appointment" })?;
             }
         }
         let mut accepted = self.accepted.lock().unwrap();
         *accepted += 1;
-        Ok(Accepted {
-            number: *accepted,
-            id: id.to_owned(),
-            ignored: vec!["/color".to_owned()],
-        })
+        Ok(Accepted { number: *accepted, id: id.to_owned(), ignored: vec!["/color".to_owned()] })
     }
 
     async fn item(
@@ -207,18 +190,10 @@ impl Border for FakeBorder {
     ) -> Result<ItemView, Refusal> {
         self.refused()?;
         let items = self.items.lock().unwrap();
-        let (item, revision) =
-            items
-                .get(&(resolve(mailbox)?, id.to_owned()))
-                .ok_or(Refusal::NotFound {
-                    what: "appointment",
-                })?;
-        Ok(ItemView {
-            id: id.to_owned(),
-            item: item.clone(),
-            revision: *revision,
-            pending: 3,
-        })
+        let (item, revision) = items
+            .get(&(resolve(mailbox)?, id.to_owned()))
+            .ok_or(Refusal::NotFound { what: "appointment" })?;
+        Ok(ItemView { id: id.to_owned(), item: item.clone(), revision: *revision, pending: 3 })
     }
 
     async fn items(
@@ -280,10 +255,7 @@ impl Border for FakeBorder {
     ) -> Result<FeedView, Refusal> {
         self.refused()?;
         self.waits.lock().unwrap().push(wait);
-        self.pages
-            .lock()
-            .unwrap()
-            .push((after.map(str::to_owned), limit));
+        self.pages.lock().unwrap().push((after.map(str::to_owned), limit));
         if !wait.is_zero() {
             self.change.notified().await;
         }
@@ -342,10 +314,7 @@ impl Border for FakeBorder {
         id: Uuid,
         after: Option<&str>,
     ) -> Result<WebhookView, Refusal> {
-        self.pages
-            .lock()
-            .unwrap()
-            .push((after.map(str::to_owned), 0));
+        self.pages.lock().unwrap().push((after.map(str::to_owned), 0));
         self.webhook(id, |webhook| webhook.clone())
     }
 

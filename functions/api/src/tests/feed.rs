@@ -35,11 +35,7 @@ async fn waiting_is_clamped_and_paging_bounded() {
         ("?wait=3&limit=1", 3, 1),
         ("?wait=20", 20, 100),
         ("?wait=21&limit=501", 20, 500),
-        (
-            "?wait=18446744073709551615&limit=18446744073709551615",
-            20,
-            500,
-        ),
+        ("?wait=18446744073709551615&limit=18446744073709551615", 20, 500),
     ] {
         api.border.change.notify_one();
         assert_eq!(api.get(&format!("/v1/changes{query}")).await.status, 200);
@@ -59,9 +55,7 @@ async fn waiting_is_clamped_and_paging_bounded() {
         let problem = refused.problem(400, "malformed-request");
         assert_eq!(problem["errors"][0]["parameter"], name, "{query}");
     }
-    let long = api
-        .get(&format!("/v1/changes?after={}", "c".repeat(4097)))
-        .await;
+    let long = api.get(&format!("/v1/changes?after={}", "c".repeat(4097))).await;
     long.problem(400, "malformed-request");
 }
 

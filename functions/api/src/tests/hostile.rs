@@ -38,10 +38,7 @@ fn paths() -> impl Strategy<Value = String> {
         Just("/v1/webhooks".to_owned()),
         "[a-z0-9=&%]{0,20}".prop_map(|query| format!("/v1/changes?{query}")),
     ];
-    prop_oneof![
-        free.prop_map(|parts| format!("/{}", parts.join("/"))),
-        known
-    ]
+    prop_oneof![free.prop_map(|parts| format!("/{}", parts.join("/"))), known]
 }
 
 fn bodies() -> impl Strategy<Value = Vec<u8>> {

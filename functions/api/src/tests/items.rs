@@ -39,9 +39,7 @@ async fn mailboxes_are_named_in_any_case_by_address_alias_and_id() {
         "m-1",
         "M-1",
     ] {
-        let got = api
-            .get(&format!("/v1/mailboxes/{name}/appointments/42"))
-            .await;
+        let got = api.get(&format!("/v1/mailboxes/{name}/appointments/42")).await;
         assert_eq!(got.status, StatusCode::OK, "{name}");
     }
     let other = "/v1/mailboxes/casey@tidemark.example/appointments/42";
@@ -82,21 +80,13 @@ async fn ids_have_1_to_255_bytes_and_no_control_characters() {
     }
     let bytes = api.put(&path("%FF"), json!({})).await;
     bytes.problem(400, "malformed-request");
-    api.put(&path(""), json!({}))
-        .await
-        .problem(404, "unknown-route");
+    api.put(&path(""), json!({})).await.problem(404, "unknown-route");
 }
 
 #[tokio::test]
 async fn other_kinds_are_refused_with_those_that_are_synced() {
     let api = Api::new();
-    for kind in [
-        "tasks",
-        "contacts",
-        "messages",
-        "appointment",
-        "Appointments",
-    ] {
+    for kind in ["tasks", "contacts", "messages", "appointment", "Appointments"] {
         for path in [
             format!("/v1/mailboxes/m-1/{kind}"),
             format!("/v1/mailboxes/m-1/{kind}/1"),
@@ -143,13 +133,8 @@ async fn if_match_takes_our_etags_and_nothing_else() {
 #[tokio::test]
 async fn idempotency_keys_are_1_to_255_visible_characters() {
     let api = Api::new();
-    let put = |path: &str, key: &str| {
-        with(
-            request("PUT", path, Some(json!({}))),
-            "idempotency-key",
-            key,
-        )
-    };
+    let put =
+        |path: &str, key: &str| with(request("PUT", path, Some(json!({}))), "idempotency-key", key);
     let longest = "k".repeat(255);
     assert_eq!(api.send(put(ITEM, &longest)).await.status.as_u16(), 202);
     assert_eq!(api.send(put(ITEM, &longest)).await.status.as_u16(), 202);
@@ -167,11 +152,7 @@ async fn idempotency_keys_are_1_to_255_visible_characters() {
 async fn items_and_history_come_in_pages() {
     let api = Api::new();
     for id in ["1", "2", "3"] {
-        api.put(
-            &format!("/v1/mailboxes/m-1/appointments/{id}"),
-            json!({"n": id}),
-        )
-        .await;
+        api.put(&format!("/v1/mailboxes/m-1/appointments/{id}"), json!({"n": id})).await;
     }
     let list = "/v1/mailboxes/m-1/appointments";
     assert_eq!(

@@ -32,10 +32,7 @@ async fn a_function_url_puts_an_item_with_an_encoded_id_and_body() {
 async fn a_function_url_without_a_key_is_refused() {
     let api = Api::new();
     let mut event: Value = serde_json::from_str(FUNCTION_URL).unwrap();
-    event["headers"]
-        .as_object_mut()
-        .unwrap()
-        .remove("authorization");
+    event["headers"].as_object_mut().unwrap().remove("authorization");
     let answer = send(&api, &event.to_string()).await;
     answer.problem(401, "unauthenticated");
 }
@@ -45,9 +42,6 @@ async fn an_http_api_reads_changes_with_a_query() {
     let api = Api::new();
     let answer = send(&api, HTTP_API).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(
-        *api.border.pages.lock().unwrap(),
-        [(Some("c 1+2".to_owned()), 10)]
-    );
+    assert_eq!(*api.border.pages.lock().unwrap(), [(Some("c 1+2".to_owned()), 10)]);
     assert_eq!(answer.header("x-request-id"), Some("from-the-caller"));
 }

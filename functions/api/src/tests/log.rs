@@ -26,10 +26,7 @@ impl Write for Thread {
 pub(super) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(|| Thread)
-            .init();
+        tracing_subscriber::fmt().with_ansi(false).with_writer(|| Thread).init();
     });
 }
 

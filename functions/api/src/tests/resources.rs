@@ -33,12 +33,7 @@ async fn mailboxes_are_listed_with_their_state() {
     assert_eq!(list.json()["next"], Value::Null);
     let page = api.get("/v1/mailboxes?limit=1").await.json();
     assert_eq!(page["next"], "m-1");
-    assert_eq!(
-        api.get("/v1/mailboxes/ALEX%40tidemark.example")
-            .await
-            .json(),
-        alex
-    );
+    assert_eq!(api.get("/v1/mailboxes/ALEX%40tidemark.example").await.json(), alex);
     let nobody = api.get("/v1/mailboxes/nobody@tidemark.example").await;
     nobody.problem(404, "not-found");
 }
@@ -50,10 +45,7 @@ async fn a_mailbox_is_synced_on_demand_without_a_body() {
     let answer = api.send(request("POST", path, None)).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     assert_eq!(answer.json(), json!({"status": "queued"}));
-    assert_eq!(
-        *api.border.synced.lock().unwrap(),
-        ["alex@tidemark.example"]
-    );
+    assert_eq!(*api.border.synced.lock().unwrap(), ["alex@tidemark.example"]);
 }
 
 #[tokio::test]
@@ -102,9 +94,7 @@ async fn a_webhook_is_made_paused_resumed_replayed_and_removed() {
     assert_eq!((removed.status.as_u16(), removed.bytes.len()), (204, 0));
     let again = api.send(request("DELETE", &webhook, None)).await;
     again.problem(404, "not-found");
-    let no_uuid = api
-        .send(request("POST", "/v1/webhooks/x/pause", None))
-        .await;
+    let no_uuid = api.send(request("POST", "/v1/webhooks/x/pause", None)).await;
     no_uuid.problem(404, "not-found");
 }
 
@@ -116,16 +106,8 @@ async fn commands_have_a_fixed_form_and_answers_repeat_nothing_of_them() {
     for (path, body, pointer) in [
         ("/v1/webhooks", json!({}), ""),
         ("/v1/webhooks", json!({"url": 54321}), "/url"),
-        (
-            "/v1/webhooks",
-            json!({"url": "https://x", "sekrit": "sekrit"}),
-            "/sekrit",
-        ),
-        (
-            "/v1/webhooks",
-            json!({"url": "https://x", "a@b": "sekrit"}),
-            "",
-        ),
+        ("/v1/webhooks", json!({"url": "https://x", "sekrit": "sekrit"}), "/sekrit"),
+        ("/v1/webhooks", json!({"url": "https://x", "a@b": "sekrit"}), ""),
         ("/v1/webhooks", json!(["sekrit"]), ""),
         ("/v1/webhooks", json!(null), ""),
         (&webhook, json!({"after": 54321}), "/after"),
@@ -136,10 +118,7 @@ async fn commands_have_a_fixed_form_and_answers_repeat_nothing_of_them() {
         let problem = answer.problem(422, "invalid");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
         let text = problem.to_string().replace("\"/sekrit\"", "");
-        assert!(
-            !text.contains("sekrit") && !text.contains("54321"),
-            "{text}"
-        );
+        assert!(!text.contains("sekrit") && !text.contains("54321"), "{text}");
     }
 }
 
@@ -168,11 +147,7 @@ async fn a_person_decides_about_what_waits() {
     }
     assert_eq!(
         *api.border.decided.lock().unwrap(),
-        [
-            HoldChoice::Send,
-            HoldChoice::WithoutAttendees,
-            HoldChoice::Discard
-        ]
+        [HoldChoice::Send, HoldChoice::WithoutAttendees, HoldChoice::Discard]
     );
     let other = format!("/v1/holds/{}", uuid::Uuid::nil());
     let unknown = api.post(&other, json!({"choice": "send"})).await;
