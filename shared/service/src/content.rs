@@ -60,11 +60,8 @@ impl From<StoredSide> for Side {
 /// # Errors
 /// When an event has no storage form, which does not happen for events that were read or built.
 pub fn encode_base(base: &Base) -> Result<Vec<u8>, ContentError> {
-    let business = if base.business == base.exchange {
-        None
-    } else {
-        Some(value_of(&base.business)?)
-    };
+    let business =
+        if base.business == base.exchange { None } else { Some(value_of(&base.business)?) };
     let stored = Stored {
         v: VERSION,
         born: base.born.into(),
@@ -108,12 +105,8 @@ struct StoredWrite {
 /// As [`encode_base`].
 pub fn encode_write(target: &Event, seen: Option<&Event>) -> Result<Vec<u8>, ContentError> {
     let seen = seen.map(value_of).transpose()?;
-    serde_json::to_vec(&StoredWrite {
-        v: VERSION,
-        target: value_of(target)?,
-        seen,
-    })
-    .map_err(|_| ContentError)
+    serde_json::to_vec(&StoredWrite { v: VERSION, target: value_of(target)?, seen })
+        .map_err(|_| ContentError)
 }
 
 /// The write of such bytes.
@@ -165,18 +158,13 @@ pub fn encode_flips(flips: &FlipCounter) -> Option<String> {
             side: side.into(),
         })
         .collect();
-    if stored.is_empty() {
-        None
-    } else {
-        serde_json::to_string(&stored).ok()
-    }
+    if stored.is_empty() { None } else { serde_json::to_string(&stored).ok() }
 }
 
 /// The counts of such a text. What cannot be read is forgotten: the counting starts again.
 pub fn decode_flips(text: Option<&str>) -> FlipCounter {
-    let stored: Vec<StoredFlip> = text
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
+    let stored: Vec<StoredFlip> =
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     stored
         .into_iter()
         .filter_map(|flip| {
@@ -243,27 +231,19 @@ mod tests {
     #[test]
     fn a_write_comes_back_as_it_was() {
         let bytes = encode_write(&event("a"), Some(&event("b"))).unwrap();
-        assert_eq!(
-            decode_write(&bytes).unwrap(),
-            Unfinished::update(event("b"), event("a"))
-        );
+        assert_eq!(decode_write(&bytes).unwrap(), Unfinished::update(event("b"), event("a")));
         let bytes = encode_write(&event("a"), None).unwrap();
-        assert_eq!(
-            decode_write(&bytes).unwrap(),
-            Unfinished::create(event("a"))
-        );
+        assert_eq!(decode_write(&bytes).unwrap(), Unfinished::create(event("a")));
     }
 
     #[test]
     fn flips_come_back_and_nonsense_is_forgotten() {
         let at = Timestamp::from_second(1_800_000_000).unwrap();
         let id = RecurrenceId::new("2027-03-02T09:00:00".parse().unwrap());
-        let flips: FlipCounter = [
-            (Property::Title, at, Side::Exchange),
-            (Property::Override(id), at, Side::Business),
-        ]
-        .into_iter()
-        .collect();
+        let flips: FlipCounter =
+            [(Property::Title, at, Side::Exchange), (Property::Override(id), at, Side::Business)]
+                .into_iter()
+                .collect();
         let text = encode_flips(&flips).unwrap();
         assert_eq!(decode_flips(Some(&text)), flips);
         assert_eq!(decode_flips(Some("nonsense")), FlipCounter::new());

@@ -79,38 +79,26 @@ impl Rules {
         Profile {
             to_exchange: self.to_exchange.unwrap_or(default.to_exchange),
             to_business: self.to_business.unwrap_or(default.to_business),
-            deletes_in_exchange: self
-                .deletes_in_exchange
-                .unwrap_or(default.deletes_in_exchange),
-            deletes_in_business: self
-                .deletes_in_business
-                .unwrap_or(default.deletes_in_business),
+            deletes_in_exchange: self.deletes_in_exchange.unwrap_or(default.deletes_in_exchange),
+            deletes_in_business: self.deletes_in_business.unwrap_or(default.deletes_in_business),
             no_private: self.no_private.unwrap_or(default.no_private),
-            conflicts: self
-                .conflicts
-                .map_or(default.conflicts, |policy| match policy {
-                    Conflicts::ExchangeWins => ConflictPolicy::ExchangeWins,
-                    Conflicts::BusinessWins => ConflictPolicy::BusinessWins,
-                    Conflicts::LatestWins => ConflictPolicy::LatestWins,
-                }),
+            conflicts: self.conflicts.map_or(default.conflicts, |policy| match policy {
+                Conflicts::ExchangeWins => ConflictPolicy::ExchangeWins,
+                Conflicts::BusinessWins => ConflictPolicy::BusinessWins,
+                Conflicts::LatestWins => ConflictPolicy::LatestWins,
+            }),
             mail: self.mail.map_or(default.mail, |rule| match rule {
                 Mail::Hold => MailRule::Hold,
                 Mail::Send => MailRule::Send,
                 Mail::WithoutAttendees => MailRule::WithoutAttendees,
             }),
-            start: self.start.map_or(default.start, |start| {
-                StartOfSync::From(clamp_start(start, now))
-            }),
-            protect_conferences: self
-                .protect_conferences
-                .unwrap_or(default.protect_conferences),
+            start: self
+                .start
+                .map_or(default.start, |start| StartOfSync::From(clamp_start(start, now))),
+            protect_conferences: self.protect_conferences.unwrap_or(default.protect_conferences),
             budgets: Budgets {
-                deletes_per_hour: self
-                    .deletes_per_hour
-                    .unwrap_or(default.budgets.deletes_per_hour),
-                mails_per_hour: self
-                    .mails_per_hour
-                    .unwrap_or(default.budgets.mails_per_hour),
+                deletes_per_hour: self.deletes_per_hour.unwrap_or(default.budgets.deletes_per_hour),
+                mails_per_hour: self.mails_per_hour.unwrap_or(default.budgets.mails_per_hour),
             },
             ..default
         }
@@ -119,11 +107,7 @@ impl Rules {
 
 fn clamp_start(start: Timestamp, now: Timestamp) -> Timestamp {
     let earliest = now - jiff::SignedDuration::from_hours(24 * START_DAYS_MAX);
-    if start > now || start < earliest {
-        earliest
-    } else {
-        start
-    }
+    if start > now || start < earliest { earliest } else { start }
 }
 
 #[cfg(test)]

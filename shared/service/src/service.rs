@@ -81,10 +81,7 @@ impl Service {
         scope: &MailboxScope,
         collection: &Collection,
     ) -> Result<(), StoreError> {
-        let marks = self
-            .records
-            .raise(scope, collection, self.world.now())
-            .await?;
+        let marks = self.records.raise(scope, collection, self.world.now()).await?;
         self.send_if_needed(scope, &marks).await
     }
 
@@ -98,9 +95,7 @@ impl Service {
             return Ok(());
         }
         self.send(scope, message_id(scope, marks.hinted)).await?;
-        self.records
-            .record_enqueued(scope, marks.hinted, self.world.now())
-            .await
+        self.records.record_enqueued(scope, marks.hinted, self.world.now()).await
     }
 
     /// Sends the message that starts a run.
@@ -109,15 +104,8 @@ impl Service {
         scope: &MailboxScope,
         deduplication_id: String,
     ) -> Result<(), StoreError> {
-        let task = SyncTask {
-            organisation: scope.organisation.as_str(),
-            mailbox: scope.mailbox,
-        };
-        let message = Message {
-            group: task.group(),
-            deduplication_id,
-            body: task.to_json(),
-        };
+        let task = SyncTask { organisation: scope.organisation.as_str(), mailbox: scope.mailbox };
+        let message = Message { group: task.group(), deduplication_id, body: task.to_json() };
         self.queue.send(message).await
     }
 }

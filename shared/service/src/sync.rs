@@ -5,6 +5,7 @@
 //! rather than late. Each item is decided by the engine, carried out, and committed as one.
 
 mod effect;
+mod ending;
 mod item;
 mod lease;
 mod news;

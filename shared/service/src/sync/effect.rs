@@ -35,9 +35,7 @@ pub(crate) async fn carry_out(
             mailbox.update(current, target, *mail, permit).await?
         }
         (ExchangeAction::Respond { answer, mail }, Some(current)) => {
-            mailbox
-                .respond(&current.reference, *answer, *mail, permit)
-                .await?
+            mailbox.respond(&current.reference, *answer, *mail, permit).await?
         }
         (ExchangeAction::Delete { mail }, Some(current)) => {
             return match mailbox.delete(&current.reference, *mail, permit).await {

@@ -78,9 +78,7 @@ impl Run<'_> {
     pub(super) async fn deal_with(&mut self, mut work: Work) -> Result<ItemCommit, Stop> {
         self.report.items += 1;
         let hold = self.holds.get(&work.link.link).cloned();
-        if let Some(hold) = hold
-            .as_ref()
-            .filter(|hold| hold.decision.as_deref() == Some("discard"))
+        if let Some(hold) = hold.as_ref().filter(|hold| hold.decision.as_deref() == Some("discard"))
         {
             return self.discard(&work, hold);
         }
@@ -108,15 +106,8 @@ impl Run<'_> {
     /// A person decided that what waits is not to be done.
     fn discard(&mut self, work: &Work, hold: &HoldRow) -> Result<ItemCommit, Stop> {
         let base = base_of(&work.link)?;
-        let mut commit = ItemCommit {
-            released: vec![hold.id],
-            ..ItemCommit::default()
-        };
-        for row in work
-            .pending
-            .iter()
-            .filter(|row| hold.pending.contains(&row.number))
-        {
+        let mut commit = ItemCommit { released: vec![hold.id], ..ItemCommit::default() };
+        for row in work.pending.iter().filter(|row| hold.pending.contains(&row.number)) {
             let text = "A person decided that it is not to be done.";
             self.refuse(work, base.as_ref(), "discarded", text, &mut commit);
             commit.pending.push(row.reference());
@@ -145,46 +136,25 @@ impl Run<'_> {
     ) -> Result<Decision, Stop> {
         let link = match (&work.link.state, base) {
             (LinkState::Linked, Some(base)) => LinkView::Linked(base),
-            (
-                LinkState::Private {
-                    born_in_exchange,
-                    announced,
-                },
-                _,
-            ) => LinkView::Private {
-                born: side(*born_in_exchange),
-                announced: *announced,
-            },
-            (
-                LinkState::Deleted {
-                    in_exchange, at, ..
-                },
-                _,
-            ) => LinkView::Tombstone {
-                by: side(*in_exchange),
-                at: *at,
-            },
+            (LinkState::Private { born_in_exchange, announced }, _) => {
+                LinkView::Private { born: side(*born_in_exchange), announced: *announced }
+            }
+            (LinkState::Deleted { in_exchange, at, .. }, _) => {
+                LinkView::Tombstone { by: side(*in_exchange), at: *at }
+            }
             (LinkState::New | LinkState::Linked, _) => LinkView::New,
         };
         let exchange = match &work.seen {
             Seen::NotLooked => ExchangeView::NotLooked,
             Seen::Gone => ExchangeView::Gone,
             Seen::Hidden => ExchangeView::Hidden,
-            Seen::Present(remote, stamped) => ExchangeView::Present {
-                event: &remote.event,
-                role: remote.role,
-                stamped: *stamped,
-            },
+            Seen::Present(remote, stamped) => {
+                ExchangeView::Present { event: &remote.event, role: remote.role, stamped: *stamped }
+            }
         };
-        let target = work
-            .intent
-            .as_ref()
-            .and_then(|intent| intent.target.as_deref());
+        let target = work.intents.last().and_then(|intent| intent.target.as_deref());
         let unfinished = target.map(decode_write).transpose()?;
-        let facts = MailboxFacts {
-            employees: self.employees(base, wishes),
-            ..self.facts.clone()
-        };
+        let facts = MailboxFacts { employees: self.employees(base, wishes), ..self.facts.clone() };
         let now = self.now();
         let decision = self.service.planner.plan(&PlanInput {
             link,
@@ -201,10 +171,8 @@ impl Run<'_> {
 
     /// The people on an item that belong to the organisation (E5), the mailbox's owner apart.
     fn employees(&self, base: Option<&Base>, wishes: &Wishes) -> BTreeSet<String> {
-        let mut people: BTreeSet<String> = base
-            .iter()
-            .flat_map(|base| base.business.attendees.keys().cloned())
-            .collect();
+        let mut people: BTreeSet<String> =
+            base.iter().flat_map(|base| base.business.attendees.keys().cloned()).collect();
         for change in &wishes.changes {
             if let BusinessOperation::Upsert(patch) = &change.change
                 && let Some(PropertyValue::Attendees(attendees)) = patch.get(Property::Attendees)
@@ -231,13 +199,7 @@ impl Run<'_> {
         let now = self.now();
         let brake = charge(self.brake, decision.cost, self.profile.budgets, now)
             .map_err(Failure::Braked)?;
-        let mut done = Done {
-            decision,
-            wishes,
-            written: None,
-            intent: None,
-            refused: None,
-        };
+        let mut done = Done { decision, wishes, written: None, intent: None, refused: None };
         if !done.decision.exchange.writes() {
             self.brake = brake;
             return Ok(done);
@@ -267,14 +229,8 @@ impl Run<'_> {
         }
         self.brake = brake;
         self.report.writes += 1;
-        let written = effect::carry_out(
-            &*self.mailbox,
-            &done.decision,
-            current,
-            &stamp,
-            &self.permit,
-        )
-        .await;
+        let written =
+            effect::carry_out(&*self.mailbox, &done.decision, current, &stamp, &self.permit).await;
         match written {
             Ok(written) => done.written = written,
             Err(error) if error.disposition == Disposition::Reject && is_of_item(&error) => {
@@ -316,10 +272,7 @@ impl Run<'_> {
         let Some(target) = target else {
             return Ok(intent);
         };
-        intent.target = self
-            .target_of(work, target, current)
-            .map(Some)
-            .map_err(Failure::Stop)?;
+        intent.target = self.target_of(work, target, current).map(Some).map_err(Failure::Stop)?;
         Ok(intent)
     }
 
@@ -331,10 +284,7 @@ impl Run<'_> {
         target: &Event,
         current: Option<&RemoteEvent>,
     ) -> Result<Vec<u8>, Stop> {
-        let before = work
-            .intent
-            .as_ref()
-            .and_then(|intent| intent.target.as_deref());
+        let before = work.intents.last().and_then(|intent| intent.target.as_deref());
         let before = before.map(decode_write).transpose()?;
         let write = match (before, current) {
             (Some(before), Some(remote)) => {
@@ -351,9 +301,7 @@ impl Run<'_> {
         let (Seen::Present(remote, stamped), now) = (&work.seen, self.now()) else {
             return Ok(Seen::Gone);
         };
-        self.look(&remote.reference.id, *stamped)
-            .await
-            .map_err(|e| Stop::of_mailbox(e, now))
+        self.look(&remote.reference.id, *stamped).await.map_err(|e| Stop::of_mailbox(e, now))
     }
 
     /// Asks for an item by its id.
@@ -396,11 +344,7 @@ fn base_of(link: &LinkRow) -> Result<Option<Base>, Stop> {
 }
 
 fn side(in_exchange: bool) -> Side {
-    if in_exchange {
-        Side::Exchange
-    } else {
-        Side::Business
-    }
+    if in_exchange { Side::Exchange } else { Side::Business }
 }
 
 /// Whether a write has to be written down before: creates, writes that mail, and writes of several

@@ -28,11 +28,7 @@ impl LeasePermit {
 impl Permit for LeasePermit {
     fn may_write(&self) -> Result<(), PermitDenied> {
         let needed = self.clock.now() + REQUEST_TIMEOUT + WRITE_MARGIN;
-        if needed <= self.until {
-            Ok(())
-        } else {
-            Err(PermitDenied)
-        }
+        if needed <= self.until { Ok(()) } else { Err(PermitDenied) }
     }
 }
 

@@ -31,10 +31,7 @@ pub(crate) fn event(
     id: Uuid,
     now: Timestamp,
 ) -> CloudEvent {
-    let options = WriteOptions {
-        copy_role: subject.role,
-        ..WriteOptions::default()
-    };
+    let options = WriteOptions { copy_role: subject.role, ..WriteOptions::default() };
     let change = ItemChange {
         mailbox_address: subject.mailbox_address.to_owned(),
         mailbox_id: subject.mailbox_id.clone(),
@@ -67,15 +64,7 @@ pub(crate) fn events(
             Verdict::Held => (Verb::Held, reason.clone()),
             Verdict::Refused { text, .. } => (Verb::Refused, (*text).to_owned()),
         };
-        told.push(event(
-            subject,
-            verb,
-            Origin::Business,
-            reason,
-            shown,
-            new_id(),
-            now,
-        ));
+        told.push(event(subject, verb, Origin::Business, reason, shown, new_id(), now));
     }
     let news = match &decision.business {
         Some(News::Created) => Some((Verb::Created, shown)),
@@ -84,15 +73,7 @@ pub(crate) fn events(
         None => None,
     };
     if let Some((verb, shown)) = news {
-        told.push(event(
-            subject,
-            verb,
-            Origin::Exchange,
-            reason,
-            shown,
-            new_id(),
-            now,
-        ));
+        told.push(event(subject, verb, Origin::Exchange, reason, shown, new_id(), now));
     }
     told
 }
@@ -118,9 +99,5 @@ fn conflict_sentence(reason: &str, losers: &[Loser]) -> String {
             format!("{side} lost {what}")
         })
         .collect();
-    if lost.is_empty() {
-        reason.to_owned()
-    } else {
-        format!("{reason} ({})", lost.join(", "))
-    }
+    if lost.is_empty() { reason.to_owned() } else { format!("{reason} ({})", lost.join(", ")) }
 }

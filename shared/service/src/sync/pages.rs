@@ -40,30 +40,19 @@ impl Run<'_> {
                 next.comparing = false;
             }
             let commit = Commit::new(self.scope.clone(), self.lease.clone());
-            self.carry(commit.cursor(self.collection.clone(), next))
-                .await?;
+            self.carry(commit.cursor(self.collection.clone(), next)).await?;
             if !page.more {
                 return Ok(());
             }
-            cursor = self
-                .service
-                .records
-                .cursor(&self.scope, &self.collection)
-                .await?;
+            cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         }
     }
 
     async fn next_page(&self, cursor: &CursorRow) -> Result<ChangePage, Stop> {
-        let at = cursor
-            .cursor
-            .as_ref()
-            .map(|bytes| Cursor::new(String::from_utf8_lossy(bytes)));
+        let at = cursor.cursor.as_ref().map(|bytes| Cursor::new(String::from_utf8_lossy(bytes)));
         let max = PAGE_ITEMS.min(self.mailbox.capabilities().page_items_max);
         let now = self.now();
-        self.mailbox
-            .changes(at.as_ref(), max)
-            .await
-            .map_err(|error| Stop::of_mailbox(error, now))
+        self.mailbox.changes(at.as_ref(), max).await.map_err(|error| Stop::of_mailbox(error, now))
     }
 
     /// The cursor is lost: begin from the start in a compare run. Nothing is wiped.
@@ -71,8 +60,7 @@ impl Run<'_> {
         let mut next = cursor.at(None);
         next.comparing = false;
         let commit = Commit::new(self.scope.clone(), self.lease.clone());
-        self.carry(commit.cursor(self.collection.clone(), next))
-            .await?;
+        self.carry(commit.cursor(self.collection.clone(), next)).await?;
         Err(Stop::OutOfTime)
     }
 
@@ -107,11 +95,8 @@ impl Run<'_> {
         let mut wanted = Vec::new();
         let mut links = Vec::new();
         for reference in touched {
-            let link = self
-                .service
-                .records
-                .link_of_remote(&self.scope, reference.id.as_str())
-                .await?;
+            let link =
+                self.service.records.link_of_remote(&self.scope, reference.id.as_str()).await?;
             let known = link.as_ref().and_then(|link| link.change_key.as_deref());
             if known == Some(reference.change_key.as_str()) {
                 // The version that we wrote or read last: an echo. A compare has to note it.
@@ -129,11 +114,8 @@ impl Run<'_> {
         for ids in wanted.chunks(batch) {
             self.check_time()?;
             let now = self.now();
-            let read = self
-                .mailbox
-                .read(ids)
-                .await
-                .map_err(|error| Stop::of_mailbox(error, now))?;
+            let read =
+                self.mailbox.read(ids).await.map_err(|error| Stop::of_mailbox(error, now))?;
             for ((id, link), item) in ids.iter().zip(links.by_ref()).zip(read) {
                 let commit = match item {
                     Ok(remote) => self.read_present(remote, link).await?,
@@ -153,11 +135,7 @@ impl Run<'_> {
                 }
             }
         }
-        if commits.is_empty() {
-            Ok(())
-        } else {
-            self.commit(commits).await
-        }
+        if commits.is_empty() { Ok(()) } else { self.commit(commits).await }
     }
 
     async fn read_present(
@@ -172,36 +150,19 @@ impl Run<'_> {
         // Changes that were accepted since the run began are merged, not overwritten.
         let mut pending = self.pending.remove(&link.link).unwrap_or_default();
         if pending.is_empty() && link.revision > 0 {
-            pending = self
-                .service
-                .records
-                .pending_of_link(&self.scope, link.link)
-                .await?;
+            pending = self.service.records.pending_of_link(&self.scope, link.link).await?;
         }
-        let commit = self
-            .deal_with(Work {
-                link,
-                seen,
-                pending,
-                intents: Vec::new(),
-            })
-            .await?;
+        let commit = self.deal_with(Work { link, seen, pending, intents: Vec::new() }).await?;
         Ok(matters(&commit).then_some(commit))
     }
 
     /// An item left the collection. That is no proof: it is asked for by its id.
     async fn read_removed(&mut self, id: &RemoteId) -> Result<(), Stop> {
-        let link = self
-            .service
-            .records
-            .link_of_remote(&self.scope, id.as_str())
-            .await?;
+        let link = self.service.records.link_of_remote(&self.scope, id.as_str()).await?;
         let Some(link) = link else { return Ok(()) };
         let now = self.now();
-        let seen = self
-            .look(id, StampView::Ours)
-            .await
-            .map_err(|error| Stop::of_mailbox(error, now))?;
+        let seen =
+            self.look(id, StampView::Ours).await.map_err(|error| Stop::of_mailbox(error, now))?;
         self.deal_with_missing(link, seen).await
     }
 
@@ -212,19 +173,8 @@ impl Run<'_> {
             seen => seen,
         };
         let pending = self.pending.remove(&link.link).unwrap_or_default();
-        let commit = self
-            .deal_with(Work {
-                link,
-                seen,
-                pending,
-                intents: Vec::new(),
-            })
-            .await?;
-        if matters(&commit) {
-            self.commit(vec![commit]).await
-        } else {
-            Ok(())
-        }
+        let commit = self.deal_with(Work { link, seen, pending, intents: Vec::new() }).await?;
+        if matters(&commit) { self.commit(vec![commit]).await } else { Ok(()) }
     }
 
     /// A move gives an item a new id. Ours carry a stamp, and all have a UID.
@@ -239,16 +189,10 @@ impl Run<'_> {
             if link.remote_id.as_deref() == Some(reference.id.as_str()) {
                 continue;
             }
-            let other = self
-                .service
-                .records
-                .link_of_remote(&self.scope, reference.id.as_str())
-                .await?;
+            let other =
+                self.service.records.link_of_remote(&self.scope, reference.id.as_str()).await?;
             if other.is_none() {
-                let seen = self
-                    .look(&reference.id, StampView::Ours)
-                    .await
-                    .map_err(stop)?;
+                let seen = self.look(&reference.id, StampView::Ours).await.map_err(stop)?;
                 if matches!(seen, Seen::Present(..)) {
                     return Ok(Some(seen));
                 }
@@ -261,11 +205,7 @@ impl Run<'_> {
     async fn find_vanished(&mut self) -> Result<(), Stop> {
         let mut after = None;
         loop {
-            let page = self
-                .service
-                .records
-                .links(&self.scope, after, COMPARE_ITEMS)
-                .await?;
+            let page = self.service.records.links(&self.scope, after, COMPARE_ITEMS).await?;
             for link in page.links {
                 let Some(id) = link.remote_id.clone() else {
                     continue;
@@ -295,11 +235,7 @@ impl Run<'_> {
         }
         link.generation = self.generation;
         let write = tidemark_store::records::LinkWrite::Put(Box::new(link));
-        self.commit(vec![ItemCommit {
-            links: vec![write],
-            ..ItemCommit::default()
-        }])
-        .await
+        self.commit(vec![ItemCommit { links: vec![write], ..ItemCommit::default() }]).await
     }
 
     fn note_unreadable(&self, _id: &RemoteId, code: &str) {

@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tidemark_business::{CloudEvent, StateChange};
-use tidemark_engine::{BrakeState, Braked, BrakedWhat, MailboxFacts, Profile, StampView};
-use tidemark_mailbox::{Disposition, Mailbox, MailboxError, RemoteId};
+use tidemark_engine::{BrakeState, MailboxFacts, Profile, StampView};
+use tidemark_mailbox::{Mailbox, RemoteId};
 use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    Collection, Commit, CommitError, Document, FeedEntry, FirstSync, HoldId, HoldRow, IntentRow,
-    ItemCommit, Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState,
-    PendingRow, StartedAt, Trouble,
+    Collection, Commit, CommitError, Document, HoldRow, IntentRow, ItemCommit, Lease, LeaseHeld,
+    LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow, StartedAt,
 };
 
+use super::ending::BROKEN_WAIT;
 use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
 use super::stop::Stop;
@@ -28,14 +27,6 @@ const LEASE_OVER: SignedDuration = SignedDuration::from_secs(REQUEST_TIMEOUT.as_
 const PENDING_MAX: usize = 500;
 /// Intents that can be open at once: one per item, settled before new ones are recorded.
 const INTENTS_MAX: usize = 500;
-/// How long a broken connection rests before it is tried again.
-const BROKEN_WAIT: SignedDuration = SignedDuration::from_mins(5);
-/// How long a mailbox rests whose brake is on, before somebody looks whether it was released.
-const BRAKE_WAIT: SignedDuration = SignedDuration::from_mins(15);
-/// The trouble of a mailbox that another connector works on as well (E21).
-const SECOND_CONNECTOR: &str = "second-connector";
-/// How old the visible time of the last sync may get before it is written again.
-const LAST_SYNCED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,12 +95,7 @@ impl Service {
         scope: &MailboxScope,
         deadline: Timestamp,
     ) -> Result<RunReport, StoreError> {
-        let report = |end| RunReport {
-            end,
-            items: 0,
-            writes: 0,
-            events: 0,
-        };
+        let report = |end| RunReport { end, items: 0, writes: 0, events: 0 };
         let now = self.world.now();
         let Some(row) = self.records.mailbox(scope).await? else {
             return Ok(report(RunEnd::Off));
@@ -155,10 +141,7 @@ impl Service {
         deadline: Timestamp,
     ) -> Result<Option<Run<'_>>, Stop> {
         let organisation = &scope.organisation;
-        let connection = self
-            .records
-            .connection(organisation, row.value.connection)
-            .await?;
+        let connection = self.records.connection(organisation, row.value.connection).await?;
         let Some(connection) = connection.filter(|it| it.value.enabled && it.value.appointments)
         else {
             return Ok(None);
@@ -176,22 +159,13 @@ impl Service {
             None => Rules::default(),
         };
         let settings = self.records.organisation(organisation).await?;
-        let domains = settings
-            .map(|it| it.value.domains.into_iter().collect())
-            .unwrap_or_default();
+        let domains = settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default();
         let brake = self.records.brake(scope).await?;
         let holds = self.records.holds(scope).await?;
-        let mailbox = self
-            .exchange
-            .open(&connection.value, &row.value)
-            .await
-            .map_err(Stop::Broken)?;
+        let mailbox =
+            self.exchange.open(&connection.value, &row.value).await.map_err(Stop::Broken)?;
         let now = self.world.now();
-        let zone = row
-            .value
-            .time_zone
-            .as_deref()
-            .and_then(|name| Zone::parse(name).ok());
+        let zone = row.value.time_zone.as_deref().and_then(|name| Zone::parse(name).ok());
         Ok(Some(Run {
             service: self,
             scope: scope.clone(),
@@ -217,117 +191,11 @@ impl Service {
             }),
             pending: BTreeMap::new(),
             more_pending: false,
-            holds: holds
-                .into_iter()
-                .filter_map(|hold| Some((hold.link?, hold)))
-                .collect(),
+            holds: holds.into_iter().filter_map(|hold| Some((hold.link?, hold))).collect(),
             generation: 0,
             foreign: false,
-            report: RunReport {
-                end: RunEnd::Continues,
-                items: 0,
-                writes: 0,
-                events: 0,
-            },
+            report: RunReport { end: RunEnd::Continues, items: 0, writes: 0, events: 0 },
         }))
-    }
-
-    async fn end(
-        &self,
-        scope: &MailboxScope,
-        lease: &Lease,
-        started: &StartedAt,
-    ) -> Result<(), StoreError> {
-        match self.records.finish(scope, lease, started, None).await {
-            Ok(()) | Err(LeaseLost::Lost) => self.records.release_lease(scope, lease).await,
-            Err(LeaseLost::Store(error)) => Err(error),
-        }
-    }
-
-    async fn wait(
-        &self,
-        scope: &MailboxScope,
-        lease: &Lease,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        match self.records.wait_until(scope, lease, at).await {
-            Ok(()) | Err(LeaseLost::Lost) => self.records.release_lease(scope, lease).await,
-            Err(LeaseLost::Store(error)) => Err(error),
-        }
-    }
-
-    /// Shows on the mailbox what is wrong with it, and tells the business system (N20). A trouble
-    /// that stands there already stays, and nobody is told twice.
-    async fn note_trouble(
-        &self,
-        scope: &MailboxScope,
-        lease: &Lease,
-        error: &MailboxError,
-    ) -> Result<(), StoreError> {
-        let Some(mut row) = self.records.mailbox(scope).await? else {
-            return Ok(());
-        };
-        if row
-            .value
-            .troubles
-            .iter()
-            .any(|trouble| trouble.code == error.code)
-        {
-            return Ok(());
-        }
-        let now = self.world.now();
-        if !matches!(error.disposition, Disposition::RetryAfter(_)) {
-            let change = StateChange {
-                name: "mailbox.failed",
-                mailbox_address: row.value.address.clone(),
-                mailbox_id: scope.mailbox.to_string(),
-                reason: error.text.clone(),
-                details: serde_json::json!({ "code": error.code }),
-            };
-            let id = self.world.uuid();
-            let event = CloudEvent::of_state(&scope.organisation, id, now, &change);
-            let entry = FeedEntry {
-                id,
-                link: LinkId::new(id),
-                system: row.value.system.clone(),
-                event: event.to_json(),
-            };
-            let item = ItemCommit {
-                feed: vec![entry],
-                ..ItemCommit::default()
-            };
-            let commit = Commit::new(scope.clone(), lease.clone()).item(item);
-            match self.records.commit(&commit, now).await {
-                Ok(_) => {}
-                Err(CommitError::Store(error)) => return Err(error),
-                // Whoever has the mailbox now meets the same trouble and tells it.
-                Err(CommitError::LeaseLost | CommitError::RevisionMoved { .. }) => return Ok(()),
-            }
-        }
-        row.value.troubles.push(Trouble {
-            code: error.code.clone(),
-            cause: error.text.clone(),
-            mend: String::new(),
-            since: now,
-        });
-        self.save_row(scope, row).await
-    }
-
-    async fn save_row(
-        &self,
-        scope: &MailboxScope,
-        row: Document<MailboxRow>,
-    ) -> Result<(), StoreError> {
-        use tidemark_store::records::{AddressTaken, SaveError};
-        let saved = self
-            .records
-            .save_mailbox(&scope.organisation, &row.value, Some(row.revision))
-            .await;
-        match saved {
-            Err(AddressTaken::Save(SaveError::Store(error))) => Err(error),
-            // An administrator saved it meanwhile: what is visible is written by the next run.
-            Ok(_) | Err(_) => Ok(()),
-        }
     }
 }
 
@@ -338,11 +206,7 @@ impl Run<'_> {
 
     /// Stops a run whose time is used up.
     pub(super) fn check_time(&self) -> Result<(), Stop> {
-        if self.now() < self.deadline {
-            Ok(())
-        } else {
-            Err(Stop::OutOfTime)
-        }
+        if self.now() < self.deadline { Ok(()) } else { Err(Stop::OutOfTime) }
     }
 
     /// Runs to the end or to where it has to stop, and sees to the next run.
@@ -361,38 +225,26 @@ impl Run<'_> {
     }
 
     async fn work_through(&mut self) -> Result<(), Stop> {
-        let pending = self
-            .service
-            .records
-            .pending(&self.scope, 0, PENDING_MAX)
-            .await?;
+        let pending = self.service.records.pending(&self.scope, 0, PENDING_MAX).await?;
         self.more_pending = pending.len() >= PENDING_MAX;
         let mut order = Vec::new();
         for row in pending {
-            let link = self
-                .service
-                .records
-                .resolve_link(&self.scope, row.link)
-                .await?;
+            let link = self.service.records.resolve_link(&self.scope, row.link).await?;
             if !order.contains(&link) {
                 order.push(link);
             }
             self.pending.entry(link).or_default().push(row);
         }
-        let cursor = self
-            .service
-            .records
-            .cursor(&self.scope, &self.collection)
-            .await?;
+        let cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         self.generation = cursor.generation;
-        for intent in self
-            .service
-            .records
-            .intents(&self.scope, INTENTS_MAX)
-            .await?
-        {
+        let mut begun: BTreeMap<LinkId, Vec<IntentRow>> = BTreeMap::new();
+        for intent in self.service.records.intents(&self.scope, INTENTS_MAX).await? {
+            begun.entry(intent.link).or_default().push(intent);
+        }
+        for (link, mut intents) in begun {
             self.check_time()?;
-            self.take_up(intent.link, Some(intent)).await?;
+            intents.sort_by_key(|intent| (intent.epoch, intent.recorded_at, intent.intent));
+            self.take_up(link, intents).await?;
         }
         for link in order {
             self.check_time()?;
@@ -401,11 +253,7 @@ impl Run<'_> {
             }
         }
         self.read_changes(cursor).await?;
-        if self.more_pending {
-            Err(Stop::OutOfTime)
-        } else {
-            Ok(())
-        }
+        if self.more_pending { Err(Stop::OutOfTime) } else { Ok(()) }
     }
 
     /// Deals with an item that a change waits for, or a write that a predecessor did not see end.
@@ -415,26 +263,12 @@ impl Run<'_> {
         let pending = self.pending.remove(&link.link).unwrap_or_default();
         let seen = self.find(&link, !intents.is_empty()).await?;
         let commit = match self.joined(&link, seen, &pending).await? {
-            Joined::Here(seen) => {
-                self.deal_with(Work {
-                    link,
-                    seen,
-                    pending,
-                    intent,
-                })
-                .await?
-            }
+            Joined::Here(seen) => self.deal_with(Work { link, seen, pending, intents }).await?,
             Joined::Other(other, seen) => {
                 // The item was here before under another id: both ids mean it from now on.
                 let redirect = (link.link, other.link);
-                let mut commit = self
-                    .deal_with(Work {
-                        link: *other,
-                        seen,
-                        pending,
-                        intent,
-                    })
-                    .await?;
+                let mut commit =
+                    self.deal_with(Work { link: *other, seen, pending, intents }).await?;
                 commit.redirects.push(redirect);
                 commit
             }
@@ -447,10 +281,7 @@ impl Run<'_> {
         let now = self.now();
         let stop = |error| Stop::of_mailbox(error, now);
         if let Some(id) = &link.remote_id {
-            return self
-                .look(&RemoteId::new(id.as_str()), StampView::Ours)
-                .await
-                .map_err(stop);
+            return self.look(&RemoteId::new(id.as_str()), StampView::Ours).await.map_err(stop);
         }
         // Nothing stands in Exchange unless a create was begun and not seen to end.
         if !begun {
@@ -458,10 +289,7 @@ impl Run<'_> {
         }
         let found = self.mailbox.find_by_stamp(link.link).await.map_err(stop)?;
         match found.first() {
-            Some(reference) => self
-                .look(&reference.id, StampView::Ours)
-                .await
-                .map_err(stop),
+            Some(reference) => self.look(&reference.id, StampView::Ours).await.map_err(stop),
             None => Ok(Seen::NotLooked),
         }
     }
@@ -488,160 +316,6 @@ impl Run<'_> {
             Err(CommitError::RevisionMoved { .. }) => Err(Stop::OutOfTime),
             Err(CommitError::Store(error)) => Err(Stop::Store(error)),
         }
-    }
-
-    /// Notes that everything up to the start is dealt with, and gives the lease back.
-    async fn finish(&mut self) -> Result<(), Stop> {
-        let first = self.row.value.state != MailboxState::Synced;
-        let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
-        if first {
-            let mut item = ItemCommit::default();
-            let text = "Everything that was in the mailbox has been copied.";
-            self.tell_state("firstsync.done", text, None, &mut item);
-            commit = commit.item(item);
-        }
-        self.carry(commit.synced(self.started.clone(), None))
-            .await?;
-        self.show_success(first).await?;
-        self.service
-            .records
-            .release_lease(&self.scope, &self.lease)
-            .await?;
-        Ok(())
-    }
-
-    /// Shows on the mailbox that it is synced; rarely, since it costs a write.
-    async fn show_success(&mut self, first: bool) -> Result<(), Stop> {
-        let now = self.now();
-        let row = &self.row.value;
-        let fresh = row
-            .last_synced
-            .is_some_and(|last| now.duration_since(last) < LAST_SYNCED_EVERY);
-        if !first && fresh && row.troubles.is_empty() && !self.foreign {
-            return Ok(());
-        }
-        let Some(mut row) = self.service.records.mailbox(&self.scope).await? else {
-            return Ok(());
-        };
-        row.value.state = MailboxState::Synced;
-        // Troubles of the subscription are cleared by whoever renews it.
-        row.value
-            .troubles
-            .retain(|trouble| trouble.code.starts_with("subscription"));
-        row.value.last_synced = Some(now);
-        if first {
-            let done = row.value.first_sync.done + self.report.items;
-            row.value.first_sync = FirstSync {
-                done,
-                total: Some(done),
-            };
-        }
-        Ok(self.service.save_row(&self.scope, row).await?)
-    }
-
-    /// Sees to the next run after this one had to stop.
-    async fn stop(mut self, stop: Stop) -> Result<RunReport, StoreError> {
-        let (service, scope, lease) = (self.service, self.scope.clone(), self.lease.clone());
-        tracing::debug!(mailbox.id = %scope.mailbox, stop = ?stop, "the run stops early");
-        match stop {
-            Stop::Store(error) => return Err(error),
-            Stop::LeaseLost => self.report.end = RunEnd::Held(lease.until()),
-            Stop::OutOfTime | Stop::CursorLost => {
-                self.show_progress().await?;
-                service.records.release_lease(&scope, &lease).await?;
-                // A continuation is a hint of our own, under the rule of all hints.
-                service.raise(&scope, &self.collection).await?;
-                self.report.end = RunEnd::Continues;
-            }
-            Stop::Unclear => {
-                // The lease runs out by itself: until then the write may still arrive.
-                match service
-                    .records
-                    .wait_until(&scope, &lease, lease.until())
-                    .await
-                {
-                    Ok(()) | Err(LeaseLost::Lost) => {}
-                    Err(LeaseLost::Store(error)) => return Err(error),
-                }
-                self.report.end = RunEnd::Waits(lease.until());
-            }
-            Stop::WaitUntil(at, error) => {
-                service.note_trouble(&scope, &lease, &error).await?;
-                service.wait(&scope, &lease, at).await?;
-                self.report.end = RunEnd::Waits(at);
-            }
-            Stop::Broken(error) => {
-                let at = self.now() + BROKEN_WAIT;
-                service.note_trouble(&scope, &lease, &error).await?;
-                service.wait(&scope, &lease, at).await?;
-                self.report.end = RunEnd::Waits(at);
-            }
-            Stop::Braked(braked) => {
-                let at = self.now() + BRAKE_WAIT;
-                self.brake_on(braked).await?;
-                service.wait(&scope, &lease, at).await?;
-                self.report.end = RunEnd::Waits(at);
-            }
-        }
-        Ok(self.report)
-    }
-
-    /// Shows how far the first copy has come.
-    async fn show_progress(&mut self) -> Result<(), StoreError> {
-        if self.row.value.state == MailboxState::Synced {
-            return Ok(());
-        }
-        let Some(mut row) = self.service.records.mailbox(&self.scope).await? else {
-            return Ok(());
-        };
-        row.value.state = MailboxState::FirstSync;
-        row.value.first_sync.done += self.report.items;
-        self.service.save_row(&self.scope, row).await
-    }
-
-    /// Pauses the mailbox, with a hold that a person releases.
-    async fn brake_on(&mut self, braked: Braked) -> Result<(), StoreError> {
-        let why = match braked.what {
-            BrakedWhat::Deletes => "brake-deletes",
-            BrakedWhat::Mails => "brake-mails",
-        };
-        let holds = self.service.records.holds(&self.scope).await?;
-        if holds
-            .iter()
-            .any(|hold| hold.link.is_none() && hold.why == why)
-        {
-            return Ok(());
-        }
-        let text = format!(
-            "More than {} in one hour: the mailbox pauses. Release it if this is meant.",
-            match braked.what {
-                BrakedWhat::Deletes => format!("{} deletes", braked.budget),
-                BrakedWhat::Mails => format!("{} people mailed", braked.budget),
-            }
-        );
-        let mut item = ItemCommit::default();
-        self.tell_state("hold.created", &text, None, &mut item);
-        item.holds.push(HoldRow {
-            id: HoldId::new(self.service.world.uuid()),
-            link: None,
-            why: why.to_owned(),
-            text: text.clone(),
-            people: 0,
-            what: None,
-            pending: Vec::new(),
-            since: self.now(),
-            decision: None,
-        });
-        match self.commit(vec![item]).await {
-            Ok(()) => {}
-            Err(Stop::Store(error)) => return Err(error),
-            Err(_) => return Ok(()),
-        }
-        let Some(mut row) = self.service.records.mailbox(&self.scope).await? else {
-            return Ok(());
-        };
-        row.value.paused = Some(text);
-        self.service.save_row(&self.scope, row).await
     }
 }
 

@@ -11,7 +11,7 @@ use super::stop::Stop;
 
 impl Run<'_> {
     /// Which link an item in Exchange belongs to that is not linked by its id.
-    pub(super) async fn recognise(&self, remote: RemoteEvent) -> Result<(LinkRow, Seen), Stop> {
+    pub(super) async fn recognise(&mut self, remote: RemoteEvent) -> Result<(LinkRow, Seen), Stop> {
         if let Some(stamp) = remote.stamp
             && let Some(link) = self.service.records.link(&self.scope, stamp.link).await?
         {
@@ -92,23 +92,15 @@ impl Run<'_> {
             if let (LinkState::Linked, Some(id), None) =
                 (other.state, &other.remote_id, &other.business_key)
             {
-                let seen = self
-                    .look(&RemoteId::new(id.as_str()), StampView::Ours)
-                    .await;
+                let seen = self.look(&RemoteId::new(id.as_str()), StampView::Ours).await;
                 return Ok(Joined::Other(Box::new(other), seen.map_err(stop)?));
             }
         }
         let found = self.mailbox.find_by_uid(&uid).await.map_err(stop)?;
         for reference in found {
-            let linked = self
-                .service
-                .records
-                .link_of_remote(&self.scope, reference.id.as_str());
+            let linked = self.service.records.link_of_remote(&self.scope, reference.id.as_str());
             if linked.await?.is_none() {
-                let seen = self
-                    .look(&reference.id, StampView::None)
-                    .await
-                    .map_err(stop)?;
+                let seen = self.look(&reference.id, StampView::None).await.map_err(stop)?;
                 return Ok(Joined::Here(seen));
             }
         }

@@ -46,9 +46,7 @@ impl From<LeaseLost> for Stop {
 
 impl From<ContentError> for Stop {
     fn from(_: ContentError) -> Self {
-        Self::Store(StoreError::Corrupt(
-            "the common state of a link cannot be read",
-        ))
+        Self::Store(StoreError::Corrupt("the common state of a link cannot be read"))
     }
 }
 

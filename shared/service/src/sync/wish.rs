@@ -23,10 +23,7 @@ pub(crate) fn read_wishes(
     revision: u64,
 ) -> Wishes {
     let mut known = current.cloned();
-    let mut wishes = Wishes {
-        changes: Vec::new(),
-        unreadable: Vec::new(),
-    };
+    let mut wishes = Wishes { changes: Vec::new(), unreadable: Vec::new() };
     for row in pending {
         match read_one(row, known.as_ref()) {
             Ok(change) => {

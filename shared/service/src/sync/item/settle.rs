@@ -34,9 +34,7 @@ impl Run<'_> {
     ) -> Result<ItemCommit, Stop> {
         let mut commit = ItemCommit::default();
         let begun = work.intents.iter().chain(&done.intent);
-        commit
-            .intents
-            .extend(begun.map(tidemark_store::records::IntentRow::reference));
+        commit.intents.extend(begun.map(tidemark_store::records::IntentRow::reference));
         if done.refused.is_some() {
             self.settle_refusal(&work, base.as_ref(), &done, &mut commit);
             return Ok(commit);
@@ -61,10 +59,7 @@ impl Run<'_> {
         }
         self.tell_unreadable(&work, shown, &done, &mut commit);
         let settled = |number: u64| {
-            let verdict = decision
-                .outcomes
-                .iter()
-                .find(|outcome| outcome.number == number);
+            let verdict = decision.outcomes.iter().find(|outcome| outcome.number == number);
             !matches!(verdict, Some(outcome) if outcome.verdict == Verdict::Held)
         };
         commit.pending = work
@@ -106,10 +101,7 @@ impl Run<'_> {
                 link.purge();
                 link.flips = None;
                 let born_in_exchange = *born == Side::Exchange;
-                link.state = LinkState::Private {
-                    born_in_exchange,
-                    announced: *announced,
-                };
+                link.state = LinkState::Private { born_in_exchange, announced: *announced };
             }
             LinkAfter::Tombstone { by, at } => {
                 link.purge();
@@ -118,11 +110,7 @@ impl Run<'_> {
                 link.attempt = None;
                 let until = at.saturating_add(TOMBSTONE).unwrap_or(*at);
                 let in_exchange = *by == Side::Exchange;
-                link.state = LinkState::Deleted {
-                    in_exchange,
-                    at: *at,
-                    until,
-                };
+                link.state = LinkState::Deleted { in_exchange, at: *at, until };
             }
         }
         if !matches!(after, LinkAfter::Tombstone { .. }) {
@@ -262,11 +250,8 @@ impl Run<'_> {
         for _ in &work.pending {
             self.refuse(work, base, &error.code, &text, commit);
         }
-        commit.pending = work
-            .pending
-            .iter()
-            .map(tidemark_store::records::PendingRow::reference)
-            .collect();
+        commit.pending =
+            work.pending.iter().map(tidemark_store::records::PendingRow::reference).collect();
     }
 
     /// Tells that one change is refused.
@@ -302,17 +287,13 @@ impl Run<'_> {
     }
 
     fn publish(&self, work: &Work, events: Vec<CloudEvent>, commit: &mut ItemCommit) {
-        commit
-            .statistics
-            .add(Counter::Told, u64::try_from(events.len()).unwrap_or(0));
-        commit
-            .feed
-            .extend(events.into_iter().map(|event| FeedEntry {
-                id: event.id(),
-                link: work.link.link,
-                system: self.row.value.system.clone(),
-                event: event.to_json(),
-            }));
+        commit.statistics.add(Counter::Told, u64::try_from(events.len()).unwrap_or(0));
+        commit.feed.extend(events.into_iter().map(|event| FeedEntry {
+            id: event.id(),
+            link: work.link.link,
+            system: self.row.value.system.clone(),
+            event: event.to_json(),
+        }));
     }
 
     /// Tells that the state of the mailbox changed (N20).
@@ -378,18 +359,11 @@ impl Run<'_> {
         if let Some(counter) = counter {
             commit.statistics.add(counter, 1);
         }
-        let conflicts = decision
-            .outcomes
-            .iter()
-            .filter(|o| matches!(o.verdict, Verdict::Conflict { .. }));
-        commit.statistics.add(
-            Counter::Conflicts,
-            u64::try_from(conflicts.count()).unwrap_or(0),
-        );
+        let conflicts =
+            decision.outcomes.iter().filter(|o| matches!(o.verdict, Verdict::Conflict { .. }));
+        commit.statistics.add(Counter::Conflicts, u64::try_from(conflicts.count()).unwrap_or(0));
         if decision.exchange.mail() != MailMode::Silent {
-            commit
-                .statistics
-                .add(Counter::Mailed, u64::from(decision.forecast.count()));
+            commit.statistics.add(Counter::Mailed, u64::from(decision.forecast.count()));
             commit.mails.push(MailEntry {
                 link: work.link.link,
                 intent: done.intent.as_ref().map(|intent| intent.intent),
@@ -426,11 +400,7 @@ const fn role_word(role: CopyRole) -> &'static str {
 }
 
 fn role_of(word: &str) -> Option<CopyRole> {
-    [
-        CopyRole::Appointment,
-        CopyRole::Organizer,
-        CopyRole::Attendee,
-    ]
-    .into_iter()
-    .find(|role| role_word(*role) == word)
+    [CopyRole::Appointment, CopyRole::Organizer, CopyRole::Attendee]
+        .into_iter()
+        .find(|role| role_word(*role) == word)
 }

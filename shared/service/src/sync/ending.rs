@@ -1,0 +1,268 @@
+//! How a run ends: what is shown on the mailbox, and who comes next.
+
+use jiff::{SignedDuration, Timestamp};
+use tidemark_business::{CloudEvent, StateChange};
+use tidemark_engine::{Braked, BrakedWhat};
+use tidemark_mailbox::{Disposition, MailboxError};
+use tidemark_model::LinkId;
+use tidemark_store::StoreError;
+use tidemark_store::records::{
+    AddressTaken, Commit, CommitError, Document, FeedEntry, FirstSync, HoldId, HoldRow, ItemCommit,
+    Lease, LeaseLost, MailboxRow, MailboxScope, MailboxState, SaveError, StartedAt, Trouble,
+};
+
+use super::run::{Run, RunEnd, RunReport};
+use super::stop::Stop;
+use crate::service::Service;
+
+/// How long a broken connection rests before it is tried again.
+pub(super) const BROKEN_WAIT: SignedDuration = SignedDuration::from_mins(5);
+/// How long a mailbox rests whose brake is on, before somebody looks whether it was released.
+const BRAKE_WAIT: SignedDuration = SignedDuration::from_mins(15);
+/// How old the visible time of the last sync may get before it is written again.
+const LAST_SYNCED_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// The trouble of a mailbox that another connector works on as well (E21).
+const SECOND_CONNECTOR: &str = "second-connector";
+
+impl Service {
+    pub(super) async fn end(
+        &self,
+        scope: &MailboxScope,
+        lease: &Lease,
+        started: &StartedAt,
+    ) -> Result<(), StoreError> {
+        match self.records.finish(scope, lease, started, None).await {
+            Ok(()) | Err(LeaseLost::Lost) => self.records.release_lease(scope, lease).await,
+            Err(LeaseLost::Store(error)) => Err(error),
+        }
+    }
+
+    pub(super) async fn wait(
+        &self,
+        scope: &MailboxScope,
+        lease: &Lease,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        match self.records.wait_until(scope, lease, at).await {
+            Ok(()) | Err(LeaseLost::Lost) => self.records.release_lease(scope, lease).await,
+            Err(LeaseLost::Store(error)) => Err(error),
+        }
+    }
+
+    /// Shows on the mailbox what is wrong with it, and tells the business system (N20). A trouble
+    /// that stands there already stays, and nobody is told twice.
+    pub(super) async fn note_trouble(
+        &self,
+        scope: &MailboxScope,
+        lease: &Lease,
+        error: &MailboxError,
+    ) -> Result<(), StoreError> {
+        let Some(mut row) = self.records.mailbox(scope).await? else {
+            return Ok(());
+        };
+        if row.value.troubles.iter().any(|trouble| trouble.code == error.code) {
+            return Ok(());
+        }
+        let now = self.world.now();
+        if !matches!(error.disposition, Disposition::RetryAfter(_)) {
+            let change = StateChange {
+                name: "mailbox.failed",
+                mailbox_address: row.value.address.clone(),
+                mailbox_id: scope.mailbox.to_string(),
+                reason: error.text.clone(),
+                details: serde_json::json!({ "code": error.code }),
+            };
+            let id = self.world.uuid();
+            let event = CloudEvent::of_state(&scope.organisation, id, now, &change);
+            let entry = FeedEntry {
+                id,
+                link: LinkId::new(id),
+                system: row.value.system.clone(),
+                event: event.to_json(),
+            };
+            let item = ItemCommit { feed: vec![entry], ..ItemCommit::default() };
+            let commit = Commit::new(scope.clone(), lease.clone()).item(item);
+            match self.records.commit(&commit, now).await {
+                Ok(_) => {}
+                Err(CommitError::Store(error)) => return Err(error),
+                // Whoever has the mailbox now meets the same trouble and tells it.
+                Err(CommitError::LeaseLost | CommitError::RevisionMoved { .. }) => return Ok(()),
+            }
+        }
+        row.value.troubles.push(Trouble {
+            code: error.code.clone(),
+            cause: error.text.clone(),
+            mend: String::new(),
+            since: now,
+        });
+        self.save_row(scope, row).await
+    }
+
+    pub(super) async fn save_row(
+        &self,
+        scope: &MailboxScope,
+        row: Document<MailboxRow>,
+    ) -> Result<(), StoreError> {
+        let saved =
+            self.records.save_mailbox(&scope.organisation, &row.value, Some(row.revision)).await;
+        match saved {
+            Err(AddressTaken::Save(SaveError::Store(error))) => Err(error),
+            // An administrator saved it meanwhile: what is visible is written by the next run.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Notes that everything up to the start is dealt with, and gives the lease back.
+    pub(super) async fn finish(&mut self) -> Result<(), Stop> {
+        let first = self.row.value.state != MailboxState::Synced;
+        let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
+        if first {
+            let mut item = ItemCommit::default();
+            let text = "Everything that was in the mailbox has been copied.";
+            self.tell_state("firstsync.done", text, None, &mut item);
+            commit = commit.item(item);
+        }
+        self.carry(commit.synced(self.started.clone(), None)).await?;
+        self.show_success(first).await?;
+        self.service.records.release_lease(&self.scope, &self.lease).await?;
+        Ok(())
+    }
+
+    /// Shows on the mailbox that it is synced; rarely, since it costs a write.
+    async fn show_success(&mut self, first: bool) -> Result<(), Stop> {
+        let now = self.now();
+        let row = &self.row.value;
+        let fresh =
+            row.last_synced.is_some_and(|last| now.duration_since(last) < LAST_SYNCED_EVERY);
+        if !first && fresh && row.troubles.is_empty() && !self.foreign {
+            return Ok(());
+        }
+        let Some(mut row) = self.service.records.mailbox(&self.scope).await? else {
+            return Ok(());
+        };
+        row.value.state = MailboxState::Synced;
+        // Troubles of the subscription are cleared by whoever renews it; a second connector stays
+        // reported until an administrator has looked into it.
+        row.value.troubles.retain(|trouble| {
+            trouble.code.starts_with("subscription") || trouble.code == SECOND_CONNECTOR
+        });
+        if self.foreign && !row.value.troubles.iter().any(|it| it.code == SECOND_CONNECTOR) {
+            row.value.troubles.push(Trouble {
+                code: SECOND_CONNECTOR.to_owned(),
+                cause: "Items carry the stamp of another Tidemark: a second one works on this \
+                        mailbox, or this one lost its data."
+                    .to_owned(),
+                mend: "Switch the other one off for this mailbox. Its items are synced as if a \
+                       person had made them."
+                    .to_owned(),
+                since: now,
+            });
+        }
+        row.value.last_synced = Some(now);
+        if first {
+            let done = row.value.first_sync.done + self.report.items;
+            row.value.first_sync = FirstSync { done, total: Some(done) };
+        }
+        Ok(self.service.save_row(&self.scope, row).await?)
+    }
+
+    /// Sees to the next run after this one had to stop.
+    pub(super) async fn stop(mut self, stop: Stop) -> Result<RunReport, StoreError> {
+        let (service, scope, lease) = (self.service, self.scope.clone(), self.lease.clone());
+        tracing::debug!(mailbox.id = %scope.mailbox, stop = ?stop, "the run stops early");
+        match stop {
+            Stop::Store(error) => return Err(error),
+            Stop::LeaseLost => self.report.end = RunEnd::Held(lease.until()),
+            Stop::OutOfTime | Stop::CursorLost => {
+                self.show_progress().await?;
+                service.records.release_lease(&scope, &lease).await?;
+                // A continuation is a hint of our own, under the rule of all hints.
+                service.raise(&scope, &self.collection).await?;
+                self.report.end = RunEnd::Continues;
+            }
+            Stop::Unclear => {
+                // The lease runs out by itself: until then the write may still arrive.
+                match service.records.wait_until(&scope, &lease, lease.until()).await {
+                    Ok(()) | Err(LeaseLost::Lost) => {}
+                    Err(LeaseLost::Store(error)) => return Err(error),
+                }
+                self.report.end = RunEnd::Waits(lease.until());
+            }
+            Stop::WaitUntil(at, error) => {
+                service.note_trouble(&scope, &lease, &error).await?;
+                service.wait(&scope, &lease, at).await?;
+                self.report.end = RunEnd::Waits(at);
+            }
+            Stop::Broken(error) => {
+                let at = self.now() + BROKEN_WAIT;
+                service.note_trouble(&scope, &lease, &error).await?;
+                service.wait(&scope, &lease, at).await?;
+                self.report.end = RunEnd::Waits(at);
+            }
+            Stop::Braked(braked) => {
+                let at = self.now() + BRAKE_WAIT;
+                self.brake_on(braked).await?;
+                service.wait(&scope, &lease, at).await?;
+                self.report.end = RunEnd::Waits(at);
+            }
+        }
+        Ok(self.report)
+    }
+
+    /// Shows how far the first copy has come.
+    async fn show_progress(&mut self) -> Result<(), StoreError> {
+        if self.row.value.state == MailboxState::Synced {
+            return Ok(());
+        }
+        let Some(mut row) = self.service.records.mailbox(&self.scope).await? else {
+            return Ok(());
+        };
+        row.value.state = MailboxState::FirstSync;
+        row.value.first_sync.done += self.report.items;
+        self.service.save_row(&self.scope, row).await
+    }
+
+    /// Pauses the mailbox, with a hold that a person releases.
+    async fn brake_on(&mut self, braked: Braked) -> Result<(), StoreError> {
+        let why = match braked.what {
+            BrakedWhat::Deletes => "brake-deletes",
+            BrakedWhat::Mails => "brake-mails",
+        };
+        let holds = self.service.records.holds(&self.scope).await?;
+        if holds.iter().any(|hold| hold.link.is_none() && hold.why == why) {
+            return Ok(());
+        }
+        let text = format!(
+            "More than {} in one hour: the mailbox pauses. Release it if this is meant.",
+            match braked.what {
+                BrakedWhat::Deletes => format!("{} deletes", braked.budget),
+                BrakedWhat::Mails => format!("{} people mailed", braked.budget),
+            }
+        );
+        let mut item = ItemCommit::default();
+        self.tell_state("hold.created", &text, None, &mut item);
+        item.holds.push(HoldRow {
+            id: HoldId::new(self.service.world.uuid()),
+            link: None,
+            why: why.to_owned(),
+            text: text.clone(),
+            people: 0,
+            what: None,
+            pending: Vec::new(),
+            since: self.now(),
+            decision: None,
+        });
+        match self.commit(vec![item]).await {
+            Ok(()) => {}
+            Err(Stop::Store(error)) => return Err(error),
+            Err(_) => return Ok(()),
+        }
+        let Some(mut row) = self.service.records.mailbox(&self.scope).await? else {
+            return Ok(());
+        };
+        row.value.paused = Some(text);
+        self.service.save_row(&self.scope, row).await
+    }
+}
