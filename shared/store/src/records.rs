@@ -115,12 +115,7 @@ pub struct Records {
 impl Records {
     /// Records in this table, with contents under this keyring.
     pub fn new(table: Arc<dyn Table>, keyring: Arc<Keyring>) -> Self {
-        Self {
-            table,
-            keyring,
-            data_keys: Arc::default(),
-            retention: RETENTION,
-        }
+        Self { table, keyring, data_keys: Arc::default(), retention: RETENTION }
     }
 
     /// Keeps entries of the feed for so long from now on.
@@ -134,10 +129,7 @@ impl Records {
         item: Item,
         condition: Option<Condition>,
     ) -> Result<(), StoreError> {
-        self.table
-            .write(Write::Put { item, condition })
-            .await
-            .map(|_| ())
+        self.table.write(Write::Put { item, condition }).await.map(|_| ())
     }
 
     /// A transaction, tried again while others are at the same items.
@@ -152,18 +144,11 @@ impl Records {
     }
 
     fn remembered_key(&self, scope: &MailboxScope) -> Option<DataKey> {
-        self.data_keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(scope)
-            .cloned()
+        self.data_keys.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
     }
 
     fn remember_key(&self, scope: &MailboxScope, key: &DataKey) {
-        let mut known = self
-            .data_keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.data_keys.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_KEYS_MAX {
             known.clear();
         }
@@ -171,10 +156,7 @@ impl Records {
     }
 
     fn forget_key(&self, scope: &MailboxScope) {
-        self.data_keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(scope);
+        self.data_keys.lock().unwrap_or_else(PoisonError::into_inner).remove(scope);
     }
 }
 

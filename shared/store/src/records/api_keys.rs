@@ -57,23 +57,13 @@ impl Records {
     /// [`StoreError`].
     pub async fn save_api_key(&self, key: &str, row: &ApiKeyRow) -> Result<(), StoreError> {
         let digest = keys::digest(key.as_bytes());
-        let listing = Listing {
-            digest: digest.clone(),
-            key: row.clone(),
-        };
-        let put = |item| Write::Put {
-            item,
-            condition: None,
-        };
+        let listing = Listing { digest: digest.clone(), key: row.clone() };
+        let put = |item| Write::Put { item, condition: None };
         self.transact(vec![
-            put(RowBuilder::new(keys::api_key(&digest))
-                .document(row)?
+            put(RowBuilder::new(keys::api_key(&digest)).document(row)?.build()),
+            put(RowBuilder::new(keys::api_key_listing(&row.organisation, row.id))
+                .document(&listing)?
                 .build()),
-            put(
-                RowBuilder::new(keys::api_key_listing(&row.organisation, row.id))
-                    .document(&listing)?
-                    .build(),
-            ),
         ])
         .await
     }
@@ -88,13 +78,9 @@ impl Records {
         key: &str,
         now: Timestamp,
     ) -> Result<Option<ApiKeyRow>, StoreError> {
-        let item = self
-            .table
-            .get(&keys::api_key(&keys::digest(key.as_bytes())))
-            .await?;
-        let row: Option<ApiKeyRow> = item
-            .map(|item| super::row::Row::new(&item)?.document())
-            .transpose()?;
+        let item = self.table.get(&keys::api_key(&keys::digest(key.as_bytes()))).await?;
+        let row: Option<ApiKeyRow> =
+            item.map(|item| super::row::Row::new(&item)?.document()).transpose()?;
         Ok(row.filter(|row| row.expires_at.is_none_or(|end| now < end)))
     }
 
@@ -128,12 +114,8 @@ impl Records {
             return Ok(false);
         };
         let Listing { digest, .. } = super::row::Row::new(&item)?.document()?;
-        let delete = |key| Write::Delete {
-            key,
-            condition: None,
-        };
-        self.transact(vec![delete(keys::api_key(&digest)), delete(listing)])
-            .await?;
+        let delete = |key| Write::Delete { key, condition: None };
+        self.transact(vec![delete(keys::api_key(&digest)), delete(listing)]).await?;
         Ok(true)
     }
 }

@@ -93,11 +93,7 @@ pub struct IntentRef {
 impl IntentRow {
     /// What a commit has to name to remove it.
     pub fn reference(&self) -> IntentRef {
-        IntentRef {
-            link: self.link,
-            intent: self.intent,
-            chunks: self.chunks.clone(),
-        }
+        IntentRef { link: self.link, intent: self.intent, chunks: self.chunks.clone() }
     }
 }
 
@@ -114,13 +110,7 @@ pub struct Commit {
 impl Commit {
     /// An empty commit under a lease.
     pub fn new(scope: MailboxScope, lease: Lease) -> Self {
-        Self {
-            scope,
-            lease,
-            items: Vec::new(),
-            cursor: None,
-            synced: None,
-        }
+        Self { scope, lease, items: Vec::new(), cursor: None, synced: None }
     }
 
     /// Adds what belongs to one item.
@@ -179,6 +169,3 @@ impl Records {
         Ok(count)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -59,10 +59,7 @@ impl ChunkRef {
     fn read(text: &str) -> Result<Self, StoreError> {
         let wrong = StoreError::Corrupt("a reference to chunks does not have its form");
         let (hash, count) = text.split_once(':').ok_or(wrong.clone())?;
-        Ok(Self {
-            hash: hash.to_owned(),
-            count: count.parse().map_err(|_| wrong)?,
-        })
+        Ok(Self { hash: hash.to_owned(), count: count.parse().map_err(|_| wrong)? })
     }
 }
 
@@ -83,9 +80,7 @@ pub(crate) fn chunks_of(item: &Item) -> Result<Vec<ChunkRef>, StoreError> {
         .filter(|(name, _)| name.ends_with(CHUNKS_SUFFIX))
         .map(|(_, value)| match value {
             Value::Text(text) => ChunkRef::read(text),
-            _ => Err(StoreError::Corrupt(
-                "a reference to chunks does not have its form",
-            )),
+            _ => Err(StoreError::Corrupt("a reference to chunks does not have its form")),
         })
         .collect()
 }
@@ -159,15 +154,7 @@ impl Records {
         for reference in chunks {
             for index in 0..reference.count {
                 let key = keys::chunk(scope, &reference.hash, index);
-                if self
-                    .table
-                    .write(Write::Delete {
-                        key,
-                        condition: None,
-                    })
-                    .await
-                    .is_err()
-                {
+                if self.table.write(Write::Delete { key, condition: None }).await.is_err() {
                     tracing::debug!("a chunk was left behind");
                     return;
                 }
@@ -199,12 +186,7 @@ impl Records {
             }
             for sort in orphans {
                 let key = keys::in_mailbox(scope, sort);
-                self.table
-                    .write(Write::Delete {
-                        key,
-                        condition: None,
-                    })
-                    .await?;
+                self.table.write(Write::Delete { key, condition: None }).await?;
                 removed += 1;
             }
         }
@@ -219,15 +201,11 @@ impl Records {
         let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut after = None;
         loop {
-            let page = self
-                .page(scope, keys::CHUNKS, after.as_deref(), PAGE_ITEMS)
-                .await?;
+            let page = self.page(scope, keys::CHUNKS, after.as_deref(), PAGE_ITEMS).await?;
             for item in &page.items {
                 // Those with an end of their own go without help.
                 let has_end = item.attributes.contains_key(crate::table::EXPIRES);
-                let written = Row::new(item)?
-                    .moment(WRITTEN_AT)?
-                    .unwrap_or(Timestamp::MIN);
+                let written = Row::new(item)?.moment(WRITTEN_AT)?.unwrap_or(Timestamp::MIN);
                 let age = now.duration_since(written).as_secs();
                 let hash = item.key.sort.strip_prefix(keys::CHUNKS);
                 let hash = hash.and_then(|rest| rest.split_once('#'));
@@ -235,10 +213,7 @@ impl Records {
                     && !has_end
                     && age >= ORPHAN_SECONDS
                 {
-                    found
-                        .entry(hash.to_owned())
-                        .or_default()
-                        .push(item.key.sort.clone());
+                    found.entry(hash.to_owned()).or_default().push(item.key.sort.clone());
                 }
             }
             after = page.next;
@@ -250,18 +225,10 @@ impl Records {
 
     async fn used_chunks(&self, scope: &MailboxScope) -> Result<BTreeSet<String>, StoreError> {
         let mut used = BTreeSet::new();
-        for prefix in [
-            keys::LINKS,
-            keys::INTENTS,
-            keys::HOLDS,
-            "PENDING#",
-            "CURSOR#",
-        ] {
+        for prefix in [keys::LINKS, keys::INTENTS, keys::HOLDS, "PENDING#", "CURSOR#"] {
             let mut after = None;
             loop {
-                let page = self
-                    .page(scope, prefix, after.as_deref(), PAGE_ITEMS)
-                    .await?;
+                let page = self.page(scope, prefix, after.as_deref(), PAGE_ITEMS).await?;
                 for item in &page.items {
                     used.extend(chunks_of(item)?.into_iter().map(|chunks| chunks.hash));
                 }
@@ -284,9 +251,7 @@ impl Records {
     ) -> Result<crate::table::Page, StoreError> {
         let span = Span::Prefix(prefix.to_owned());
         let partition = keys::mailbox_partition(scope);
-        self.table
-            .query(&partition, &span, after, Order::Ascending, limit)
-            .await
+        self.table.query(&partition, &span, after, Order::Ascending, limit).await
     }
 
     /// The data key of a mailbox, made when there is none yet. A mailbox that was deleted gets none
@@ -299,14 +264,8 @@ impl Records {
         let (made, wrapped) = self.keyring.make_data_key(context.as_bytes())?;
         let row = RowBuilder::new(keys::data_key(scope)).value(DATA, Value::Bytes(wrapped));
         let writes = vec![
-            Write::Check {
-                key: keys::mailbox(scope),
-                condition: Condition::Exists,
-            },
-            Write::Put {
-                item: row.build(),
-                condition: Some(Condition::Absent),
-            },
+            Write::Check { key: keys::mailbox(scope), condition: Condition::Exists },
+            Write::Put { item: row.build(), condition: Some(Condition::Absent) },
         ];
         match self.transact(writes).await {
             Ok(()) => {
@@ -337,9 +296,8 @@ impl Records {
             return Ok(None);
         };
         let context = keys::mailbox_partition(scope);
-        let opened = self
-            .keyring
-            .open_data_key(Row::new(&item)?.bytes(DATA)?, context.as_bytes())?;
+        let opened =
+            self.keyring.open_data_key(Row::new(&item)?.bytes(DATA)?, context.as_bytes())?;
         self.remember_key(scope, &opened);
         Ok(Some(opened))
     }
@@ -352,12 +310,7 @@ impl Records {
     pub async fn destroy_data_key(&self, scope: &MailboxScope) -> Result<(), StoreError> {
         self.forget_key(scope);
         let key = keys::data_key(scope);
-        self.table
-            .write(Write::Delete {
-                key,
-                condition: None,
-            })
-            .await?;
+        self.table.write(Write::Delete { key, condition: None }).await?;
         self.forget_key(scope);
         Ok(())
     }

@@ -45,10 +45,7 @@ impl Keyring {
     /// # Errors
     /// When the cipher refuses the key, which it does only for another length.
     pub fn new(master: &[u8; KEY_BYTES], random: FillRandom) -> Result<Self, StoreError> {
-        Ok(Self {
-            master: cipher(master)?,
-            random,
-        })
+        Ok(Self { master: cipher(master)?, random })
     }
 
     /// Makes a data key: the key, and its wrapped form to be stored. `context` ties it to its row.
@@ -76,10 +73,7 @@ impl Keyring {
     }
 
     fn data_key(&self, bytes: &[u8; KEY_BYTES]) -> Result<DataKey, StoreError> {
-        Ok(DataKey {
-            key: Arc::new(cipher(bytes)?),
-            random: Arc::clone(&self.random),
-        })
+        Ok(DataKey { key: Arc::new(cipher(bytes)?), random: Arc::clone(&self.random) })
     }
 }
 
@@ -101,10 +95,7 @@ impl DataKey {
         let decoder = zstd::stream::read::Decoder::new(packed.as_slice()).map_err(unpack_failed)?;
         let limit = u64::try_from(CONTENT_BYTES_MAX).unwrap_or(u64::MAX);
         let mut content = Vec::new();
-        decoder
-            .take(limit.saturating_add(1))
-            .read_to_end(&mut content)
-            .map_err(unpack_failed)?;
+        decoder.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(unpack_failed)?;
         if content.len() > CONTENT_BYTES_MAX {
             return Err(CONTENT_TOO_LARGE);
         }
@@ -113,9 +104,7 @@ impl DataKey {
 }
 
 fn cipher(bytes: &[u8; KEY_BYTES]) -> Result<LessSafeKey, StoreError> {
-    UnboundKey::new(&AES_256_GCM, bytes)
-        .map(LessSafeKey::new)
-        .map_err(|_| SEALING_FAILED)
+    UnboundKey::new(&AES_256_GCM, bytes).map(LessSafeKey::new).map_err(|_| SEALING_FAILED)
 }
 
 /// Header, nonce, cipher text, tag. Nonces are random: a mailbox is far from the 2^32 contents up to

@@ -31,10 +31,7 @@ impl CursorRow {
     /// The same place, with another sync state.
     #[must_use]
     pub fn at(&self, cursor: Option<Vec<u8>>) -> Self {
-        Self {
-            cursor,
-            ..self.clone()
-        }
+        Self { cursor, ..self.clone() }
     }
 }
 
@@ -74,9 +71,7 @@ impl Records {
         let key = self.existing_data_key(scope).await?;
         let context = context(scope, collection);
         Ok(CursorRow {
-            cursor: self
-                .load_content(scope, key.as_ref(), row, CURSOR, &context)
-                .await?,
+            cursor: self.load_content(scope, key.as_ref(), row, CURSOR, &context).await?,
             generation: document.generation,
             comparing: document.comparing,
             progress: document.progress,

@@ -112,8 +112,7 @@ impl Records {
         &self,
         organisation: &OrganisationId,
     ) -> Result<Vec<Document<EndpointRow>>, StoreError> {
-        self.list_documents(&keys::settings_partition(organisation), keys::ENDPOINTS)
-            .await
+        self.list_documents(&keys::settings_partition(organisation), keys::ENDPOINTS).await
     }
 
     /// Saves an endpoint over the revision that was read; none for a new one.
@@ -126,8 +125,7 @@ impl Records {
         row: &EndpointRow,
         revision: Option<u64>,
     ) -> Result<u64, SaveError> {
-        self.save_document(keys::endpoint(organisation, row.id), row, revision)
-            .await
+        self.save_document(keys::endpoint(organisation, row.id), row, revision).await
     }
 
     /// Removes an endpoint with all that it still had to get.
@@ -139,16 +137,9 @@ impl Records {
         organisation: &OrganisationId,
         id: EndpointId,
     ) -> Result<(), StoreError> {
-        let delete = |key| Write::Delete {
-            key,
-            condition: None,
-        };
-        self.table
-            .write(delete(keys::endpoint(organisation, id)))
-            .await?;
-        self.table
-            .write(delete(keys::delivery(organisation, id)))
-            .await?;
+        let delete = |key| Write::Delete { key, condition: None };
+        self.table.write(delete(keys::endpoint(organisation, id))).await?;
+        self.table.write(delete(keys::delivery(organisation, id))).await?;
         for retry in self.retries(organisation, id).await? {
             let key = keys::retry(organisation, id, retry.shard, retry.number);
             self.table.write(delete(key)).await?;
@@ -215,24 +206,15 @@ impl Records {
                 .moment(DUE_AT, due_at)
                 .value(DUE_SHARD, Value::Text(keys::DELIVER_SHARD.to_owned()));
         }
-        let mut writes = vec![Write::Put {
-            item: row.build(),
-            condition: Some(unmoved(revision)),
-        }];
+        let mut writes = vec![Write::Put { item: row.build(), condition: Some(unmoved(revision)) }];
         for retry in retries {
             let key = keys::retry(organisation, id, retry.shard, retry.number);
             let item = RowBuilder::new(key).document(retry)?.build();
-            writes.push(Write::Put {
-                item,
-                condition: None,
-            });
+            writes.push(Write::Put { item, condition: None });
         }
         for (shard, number) in done {
             let key = keys::retry(organisation, id, *shard, *number);
-            writes.push(Write::Delete {
-                key,
-                condition: None,
-            });
+            writes.push(Write::Delete { key, condition: None });
         }
         match self.transact(writes).await {
             Ok(()) => Ok(next),
@@ -252,10 +234,7 @@ impl Records {
     ) -> Result<Vec<RetryRow>, StoreError> {
         let partition = keys::delivery_partition(organisation, id);
         let items = self.list_items(&partition, keys::RETRIES).await?;
-        items
-            .iter()
-            .map(|item| Row::new(item)?.document())
-            .collect()
+        items.iter().map(|item| Row::new(item)?.document()).collect()
     }
 
     /// Endpoints that are due, the earliest first. The index may lag behind: whoever delivers reads
@@ -268,19 +247,13 @@ impl Records {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEndpoint>, StoreError> {
-        let entries = self
-            .table
-            .due(keys::DELIVER_SHARD, now.as_millisecond(), limit)
-            .await?;
+        let entries = self.table.due(keys::DELIVER_SHARD, now.as_millisecond(), limit).await?;
         entries
             .iter()
             .map(|entry| {
                 let (organisation, endpoint) = keys::read_delivery(&entry.key.partition)
                     .ok_or(StoreError::Corrupt("an entry of the index is no endpoint"))?;
-                Ok(DueEndpoint {
-                    organisation,
-                    endpoint,
-                })
+                Ok(DueEndpoint { organisation, endpoint })
             })
             .collect()
     }

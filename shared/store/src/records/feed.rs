@@ -145,14 +145,8 @@ impl PreparedEntry {
     /// stand there.
     pub(crate) fn write(&self, scope: &MailboxScope, number: u64) -> Write {
         let key = keys::feed_entry(&scope.organisation, keys::shard_of(scope.mailbox), number);
-        let item = Item {
-            key,
-            attributes: self.row.attributes.clone(),
-        };
-        Write::Put {
-            item,
-            condition: Some(Condition::Absent),
-        }
+        let item = Item { key, attributes: self.row.attributes.clone() };
+        Write::Put { item, condition: Some(Condition::Absent) }
     }
 }
 
@@ -204,9 +198,8 @@ impl Records {
         &self,
         organisation: &OrganisationId,
     ) -> Result<FeedCursor, StoreError> {
-        let wanted: Vec<_> = (0..SHARDS)
-            .map(|shard| keys::feed_head(organisation, shard))
-            .collect();
+        let wanted: Vec<_> =
+            (0..SHARDS).map(|shard| keys::feed_head(organisation, shard)).collect();
         let mut heads = FeedCursor::default();
         for (shard, item) in (0..SHARDS).zip(self.table.get_together(&wanted).await?) {
             heads.set(shard, read_head(item.as_ref())?);
@@ -247,9 +240,8 @@ impl Records {
             }
             let share = left.div_ceil(shards.saturating_sub(index).max(1));
             let take = share.min(usize::try_from(lag).unwrap_or(usize::MAX));
-            for (number, item) in self
-                .entries(organisation, shard, at.get(shard), take, now)
-                .await?
+            for (number, item) in
+                self.entries(organisation, shard, at.get(shard), take, now).await?
             {
                 match (item, gaps) {
                     (Some(item), _) => {
@@ -268,11 +260,7 @@ impl Records {
             }
         }
         let more = at != heads;
-        Ok(FeedPage {
-            entries,
-            cursor: at,
-            more,
-        })
+        Ok(FeedPage { entries, cursor: at, more })
     }
 
     /// One entry by its place; none when it is kept no more.
@@ -286,16 +274,10 @@ impl Records {
         number: u64,
         now: Timestamp,
     ) -> Result<Option<FeedRecord>, StoreError> {
-        let item = self
-            .table
-            .get(&keys::feed_entry(organisation, shard, number))
-            .await?;
+        let item = self.table.get(&keys::feed_entry(organisation, shard, number)).await?;
         match item.filter(|item| !is_expired(item, now)) {
             None => Ok(None),
-            Some(item) => self
-                .read_entry(organisation, shard, number, &item)
-                .await
-                .map(Some),
+            Some(item) => self.read_entry(organisation, shard, number, &item).await.map(Some),
         }
     }
 
@@ -314,10 +296,7 @@ impl Records {
             return Ok(());
         };
         let document: EntryDocument = Row::new(&item)?.document()?;
-        let scope = MailboxScope {
-            organisation: organisation.clone(),
-            mailbox: document.mailbox,
-        };
+        let scope = MailboxScope { organisation: organisation.clone(), mailbox: document.mailbox };
         let actions = vec![
             UpdateAction::Remove(EVENT.to_owned()),
             UpdateAction::Remove(format!("{EVENT}{CHUNKS_SUFFIX}")),
@@ -354,9 +333,7 @@ impl Records {
         // The number is not known yet; any key stands for it.
         let place = keys::feed_entry(&scope.organisation, keys::shard_of(scope.mailbox), 0);
         let row = RowBuilder::new(place).document(&document)?.expires(expires);
-        Ok(PreparedEntry {
-            row: stored.put(EVENT, row).build(),
-        })
+        Ok(PreparedEntry { row: stored.put(EVENT, row).build() })
     }
 
     /// The `take` entries after a number, which all are at or below the head; none for one that is
@@ -439,13 +416,7 @@ impl Records {
         loop {
             let page = self
                 .table
-                .query(
-                    &partition,
-                    &span,
-                    from.as_deref(),
-                    Order::Ascending,
-                    TOGETHER_MAX,
-                )
+                .query(&partition, &span, from.as_deref(), Order::Ascending, TOGETHER_MAX)
                 .await?;
             for item in &page.items {
                 if !is_expired(item, now) {
@@ -471,16 +442,11 @@ impl Records {
         }
         let row = Row::new(item)?;
         let document: EntryDocument = row.document()?;
-        let scope = MailboxScope {
-            organisation: organisation.clone(),
-            mailbox: document.mailbox,
-        };
+        let scope = MailboxScope { organisation: organisation.clone(), mailbox: document.mailbox };
         // Without its key the mailbox was erased, and its entries are blank.
         let key = self.existing_data_key(&scope).await?;
         let context = context(&scope, document.id);
-        let event = self
-            .load_content(&scope, key.as_ref(), row, EVENT, &context)
-            .await?;
+        let event = self.load_content(&scope, key.as_ref(), row, EVENT, &context).await?;
         Ok(FeedRecord {
             shard,
             number,
@@ -495,11 +461,7 @@ impl Records {
 }
 
 fn read_number(item: &Item) -> Result<u64, StoreError> {
-    let number = item
-        .key
-        .sort
-        .strip_prefix("E#")
-        .and_then(|number| number.parse().ok());
+    let number = item.key.sort.strip_prefix("E#").and_then(|number| number.parse().ok());
     number.ok_or(StoreError::Corrupt("an entry of a feed has no number"))
 }
 

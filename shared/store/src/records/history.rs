@@ -63,9 +63,7 @@ impl Records {
         let entries = unexpired(page.items, now)
             .map(|item| Row::new(&item)?.document())
             .collect::<Result<_, StoreError>>()?;
-        let next = page
-            .next
-            .and_then(|sort| Some(sort.strip_prefix(&prefix)?.to_owned()));
+        let next = page.next.and_then(|sort| Some(sort.strip_prefix(&prefix)?.to_owned()));
         Ok(HistoryPage { entries, next })
     }
 }

@@ -81,9 +81,7 @@ impl Records {
     /// # Errors
     /// [`StoreError`].
     pub async fn holds(&self, scope: &MailboxScope) -> Result<Vec<HoldRow>, StoreError> {
-        let items = self
-            .list_items(&keys::mailbox_partition(scope), keys::HOLDS)
-            .await?;
+        let items = self.list_items(&keys::mailbox_partition(scope), keys::HOLDS).await?;
         let mut holds = Vec::new();
         for item in &items {
             holds.push(self.read_hold(scope, item).await?);
@@ -100,11 +98,7 @@ impl Records {
         organisation: &OrganisationId,
         id: HoldId,
     ) -> Result<Option<(MailboxId, HoldRow)>, StoreError> {
-        let Some(listing) = self
-            .table
-            .get(&keys::hold_listing(organisation, id))
-            .await?
-        else {
+        let Some(listing) = self.table.get(&keys::hold_listing(organisation, id)).await? else {
             return Ok(None);
         };
         let scope = scope_of(organisation, Row::new(&listing)?)?;
@@ -128,10 +122,8 @@ impl Records {
         let after = after.map(|id| id.to_string());
         let span = Span::Prefix(String::new());
         let limit = limit.clamp(1, PAGE_ITEMS_MAX);
-        let page = self
-            .table
-            .query(&partition, &span, after.as_deref(), Order::Ascending, limit)
-            .await?;
+        let page =
+            self.table.query(&partition, &span, after.as_deref(), Order::Ascending, limit).await?;
         let mut holds = Vec::new();
         for listing in &page.items {
             let id = read_hold_id(&listing.key.sort)?;
@@ -151,10 +143,8 @@ impl Records {
         id: HoldId,
         decision: &str,
     ) -> Result<(), SaveError> {
-        let actions = vec![UpdateAction::Set(
-            DECISION.to_owned(),
-            Value::Text(decision.to_owned()),
-        )];
+        let actions =
+            vec![UpdateAction::Set(DECISION.to_owned(), Value::Text(decision.to_owned()))];
         let undecided = Condition::All(vec![
             Condition::Exists,
             Condition::Any(vec![
@@ -162,10 +152,7 @@ impl Records {
                 Condition::Equals(DECISION.to_owned(), Value::Text(decision.to_owned())),
             ]),
         ]);
-        match self
-            .update(keys::hold(scope, id), actions, Some(undecided))
-            .await
-        {
+        match self.update(keys::hold(scope, id), actions, Some(undecided)).await {
             Ok(_) => Ok(()),
             Err(StoreError::ConditionFailed { .. }) => Err(SaveError::RevisionMoved),
             Err(error) => Err(error.into()),
@@ -188,25 +175,18 @@ impl Records {
             pending: hold.pending.clone(),
             since: hold.since,
         };
-        let mut row = RowBuilder::new(keys::hold(scope, hold.id))
-            .document(&document)?
-            .number(REVISION, 1);
+        let mut row =
+            RowBuilder::new(keys::hold(scope, hold.id)).document(&document)?.number(REVISION, 1);
         if let Some(what) = &hold.what {
             let context = context(scope, hold.id);
-            row = self
-                .store_content(scope, key, what, &context, now, None)
-                .await?
-                .put(WHAT, row);
+            row = self.store_content(scope, key, what, &context, now, None).await?.put(WHAT, row);
         }
         if let Some(decision) = &hold.decision {
             row = row.text(DECISION, decision.clone());
         }
         let listing = RowBuilder::new(keys::hold_listing(&scope.organisation, hold.id))
             .text(MAILBOX, scope.mailbox.to_string());
-        let put = |row: RowBuilder| Write::Put {
-            item: row.build(),
-            condition: None,
-        };
+        let put = |row: RowBuilder| Write::Put { item: row.build(), condition: None };
         Ok([put(row), put(listing)])
     }
 
@@ -221,16 +201,11 @@ impl Records {
         let has_content = row.optional_bytes(WHAT)?.is_some() || !chunks_of(item)?.is_empty();
         let what = if has_content {
             let key = self.existing_data_key(scope).await?;
-            self.load_content(scope, key.as_ref(), row, WHAT, &context(scope, id))
-                .await?
+            self.load_content(scope, key.as_ref(), row, WHAT, &context(scope, id)).await?
         } else {
             None
         };
-        let link = document
-            .link
-            .as_deref()
-            .map(super::links::read_link_id)
-            .transpose()?;
+        let link = document.link.as_deref().map(super::links::read_link_id).transpose()?;
         Ok(HoldRow {
             id,
             link,
@@ -252,10 +227,7 @@ fn read_hold_id(text: &str) -> Result<HoldId, StoreError> {
 fn scope_of(organisation: &OrganisationId, row: Row<'_>) -> Result<MailboxScope, StoreError> {
     let mailbox = MailboxId::parse(row.text(MAILBOX)?)
         .map_err(|_| StoreError::Corrupt("a mailbox id has no id's form"))?;
-    Ok(MailboxScope {
-        organisation: organisation.clone(),
-        mailbox,
-    })
+    Ok(MailboxScope { organisation: organisation.clone(), mailbox })
 }
 
 fn context(scope: &MailboxScope, id: HoldId) -> String {

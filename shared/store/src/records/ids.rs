@@ -92,9 +92,7 @@ impl Collection {
     /// Reads a collection's name; none when it has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=63).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         fits.then(|| Self(text.to_owned()))
     }
 
@@ -134,10 +132,7 @@ macro_rules! as_optional_text {
 
             type Id = $id;
 
-            #[expect(
-                clippy::ref_option,
-                reason = "serde calls it with a reference to the field"
-            )]
+            #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
             pub(crate) fn serialize<S: Serializer>(
                 id: &Option<Id>,
                 s: S,
@@ -163,39 +158,16 @@ macro_rules! as_optional_text {
     };
 }
 
-as_text!(
-    mailbox,
-    tidemark_model::MailboxId,
-    |id| id.to_string(),
-    |text| Id::parse(text).ok()
-);
-as_text!(link, tidemark_model::LinkId, |id| id.to_string(), |text| {
+as_text!(mailbox, tidemark_model::MailboxId, |id| id.to_string(), |text| Id::parse(text).ok());
+as_text!(link, tidemark_model::LinkId, |id| id.to_string(), |text| { Id::parse(text).ok() });
+as_text!(kind, tidemark_model::Kind, |id| id.as_str().to_owned(), |text| Id::parse(text).ok());
+as_text!(system, tidemark_model::SystemId, |id| id.to_string(), |text| Id::parse(text).ok());
+as_text!(organisation, tidemark_model::OrganisationId, |id| id.to_string(), |text| {
     Id::parse(text).ok()
 });
-as_text!(
-    kind,
-    tidemark_model::Kind,
-    |id| id.as_str().to_owned(),
-    |text| Id::parse(text).ok()
-);
-as_text!(
-    system,
-    tidemark_model::SystemId,
-    |id| id.to_string(),
-    |text| Id::parse(text).ok()
-);
-as_text!(
-    organisation,
-    tidemark_model::OrganisationId,
-    |id| id.to_string(),
-    |text| { Id::parse(text).ok() }
-);
-as_optional_text!(
-    some_system,
-    tidemark_model::SystemId,
-    |id| id.to_string(),
-    |text| { Id::parse(text).ok() }
-);
+as_optional_text!(some_system, tidemark_model::SystemId, |id| id.to_string(), |text| {
+    Id::parse(text).ok()
+});
 as_optional_text!(
     some_business_key,
     tidemark_model::BusinessKey,

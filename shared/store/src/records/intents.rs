@@ -135,20 +135,12 @@ impl Records {
         let mut row = RowBuilder::new(key).document(&document)?;
         if let Some(target) = &intent.target {
             let data_key = self.data_key(scope).await?;
-            let stored = self
-                .store_content(scope, &data_key, target, &context, now, None)
-                .await?;
+            let stored = self.store_content(scope, &data_key, target, &context, now, None).await?;
             row = stored.put(TARGET, row);
         }
         let mut writes = vec![
-            Write::Check {
-                key: keys::state(scope),
-                condition: epoch_is(lease),
-            },
-            Write::Put {
-                item: row.build(),
-                condition: None,
-            },
+            Write::Check { key: keys::state(scope), condition: epoch_is(lease) },
+            Write::Put { item: row.build(), condition: None },
         ];
         if let Some(brake) = brake.filter(Brake::is_spent) {
             writes.push(brake_write(scope, brake, now));
@@ -186,8 +178,7 @@ impl Records {
         link: LinkId,
     ) -> Result<Vec<IntentRow>, StoreError> {
         const AT_MOST: usize = 100;
-        self.intents_under(scope, &keys::intents_of_link_prefix(link), AT_MOST)
-            .await
+        self.intents_under(scope, &keys::intents_of_link_prefix(link), AT_MOST).await
     }
 
     async fn intents_under(
@@ -226,9 +217,7 @@ impl Records {
             link: document.link,
             kind: document.kind,
             epoch: document.epoch,
-            target: self
-                .load_content(scope, key.as_ref(), row, TARGET, &context)
-                .await?,
+            target: self.load_content(scope, key.as_ref(), row, TARGET, &context).await?,
             recorded_at: document.recorded_at,
             remote_id: document.remote_id,
             mail: document.mail,

@@ -25,13 +25,11 @@ pub(crate) fn digest(text: &[u8]) -> String {
 
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The shard of a mailbox, both of its feed and of the index: 0 to 15.
@@ -46,10 +44,7 @@ pub(crate) fn due_shard(shard: u8) -> String {
 }
 
 fn key(partition: String, sort: impl Into<String>) -> Key {
-    Key {
-        partition,
-        sort: sort.into(),
-    }
+    Key { partition, sort: sort.into() }
 }
 
 /// Partition of the list of organisations.
@@ -75,25 +70,16 @@ pub(crate) const API_KEYS: &str = "APIKEY#";
 pub(crate) const ENDPOINTS: &str = "ENDPOINT#";
 
 pub(crate) fn system(organisation: &OrganisationId, system: &SystemId) -> Key {
-    key(
-        settings_partition(organisation),
-        format!("{SYSTEMS}{system}"),
-    )
+    key(settings_partition(organisation), format!("{SYSTEMS}{system}"))
 }
 
 pub(crate) fn connection(organisation: &OrganisationId, connection: ConnectionId) -> Key {
-    key(
-        settings_partition(organisation),
-        format!("{CONNECTIONS}{connection}"),
-    )
+    key(settings_partition(organisation), format!("{CONNECTIONS}{connection}"))
 }
 
 /// A profile's name is chosen by people.
 pub(crate) fn profile(organisation: &OrganisationId, name: &str) -> Key {
-    key(
-        settings_partition(organisation),
-        format!("{PROFILES}{}", digest(name.as_bytes())),
-    )
+    key(settings_partition(organisation), format!("{PROFILES}{}", digest(name.as_bytes())))
 }
 
 pub(crate) fn api_key_listing(organisation: &OrganisationId, id: ApiKeyId) -> Key {
@@ -106,10 +92,7 @@ pub(crate) fn api_key(secret_digest: &str) -> Key {
 }
 
 pub(crate) fn endpoint(organisation: &OrganisationId, endpoint: EndpointId) -> Key {
-    key(
-        settings_partition(organisation),
-        format!("{ENDPOINTS}{endpoint}"),
-    )
+    key(settings_partition(organisation), format!("{ENDPOINTS}{endpoint}"))
 }
 
 /// Partition of what an endpoint still has to get.
@@ -124,10 +107,7 @@ pub(crate) fn delivery(organisation: &OrganisationId, endpoint: EndpointId) -> K
 /// Reads the partition of [`delivery`] back.
 pub(crate) fn read_delivery(partition: &str) -> Option<(OrganisationId, EndpointId)> {
     let (organisation, endpoint) = partition.strip_prefix("D#")?.split_once('#')?;
-    Some((
-        OrganisationId::parse(organisation).ok()?,
-        EndpointId::parse(endpoint)?,
-    ))
+    Some((OrganisationId::parse(organisation).ok()?, EndpointId::parse(endpoint)?))
 }
 
 pub(crate) const RETRIES: &str = "RETRY#";
@@ -138,10 +118,7 @@ pub(crate) fn retry(
     shard: u8,
     number: u64,
 ) -> Key {
-    key(
-        delivery_partition(organisation, endpoint),
-        format!("{RETRIES}{shard:02}#{number:020}"),
-    )
+    key(delivery_partition(organisation, endpoint), format!("{RETRIES}{shard:02}#{number:020}"))
 }
 
 /// Partition of the list of an organisation's mailboxes.
@@ -150,10 +127,7 @@ pub(crate) fn mailboxes_partition(organisation: &OrganisationId) -> String {
 }
 
 pub(crate) fn mailbox_listing(scope: &MailboxScope) -> Key {
-    key(
-        mailboxes_partition(&scope.organisation),
-        scope.mailbox.to_string(),
-    )
+    key(mailboxes_partition(&scope.organisation), scope.mailbox.to_string())
 }
 
 /// An address, in any case.
@@ -229,20 +203,11 @@ pub(crate) fn pending_of_link_prefix(link: LinkId) -> String {
 }
 
 pub(crate) fn pending_of_link(scope: &MailboxScope, link: LinkId, number: u64) -> Key {
-    in_mailbox(
-        scope,
-        format!("{}{number:020}", pending_of_link_prefix(link)),
-    )
+    in_mailbox(scope, format!("{}{number:020}", pending_of_link_prefix(link)))
 }
 
 pub(crate) fn idempotency(scope: &MailboxScope, system: &SystemId, idempotency_key: &str) -> Key {
-    in_mailbox(
-        scope,
-        format!(
-            "IDEMPOTENCY#{system}#{}",
-            digest(idempotency_key.as_bytes())
-        ),
-    )
+    in_mailbox(scope, format!("IDEMPOTENCY#{system}#{}", digest(idempotency_key.as_bytes())))
 }
 
 pub(crate) const INTENTS: &str = "INTENT#";
@@ -281,10 +246,7 @@ pub(crate) fn history(
     epoch: u64,
     place: Place,
 ) -> Key {
-    in_mailbox(
-        scope,
-        format!("{}{}", history_prefix(link), moment(at_ms, epoch, place)),
-    )
+    in_mailbox(scope, format!("{}{}", history_prefix(link), moment(at_ms, epoch, place)))
 }
 
 pub(crate) const MAILS: &str = "MAIL#";

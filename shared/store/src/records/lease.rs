@@ -83,10 +83,7 @@ impl Records {
         let actions = vec![
             UpdateAction::Add(EPOCH.to_owned(), 1),
             UpdateAction::Set(LEASE_OWNER.to_owned(), Value::Text(owner.to_owned())),
-            UpdateAction::Set(
-                LEASE_UNTIL.to_owned(),
-                Value::Number(until.as_millisecond()),
-            ),
+            UpdateAction::Set(LEASE_UNTIL.to_owned(), Value::Number(until.as_millisecond())),
         ];
         match self.update(keys::state(scope), actions, Some(free)).await {
             Ok(item) => match read_lease(item.as_ref(), owner)? {
@@ -117,19 +114,11 @@ impl Records {
         ttl: SignedDuration,
     ) -> Result<Lease, LeaseLost> {
         let until = ends(now, ttl);
-        let actions = vec![UpdateAction::Set(
-            LEASE_UNTIL.to_owned(),
-            Value::Number(until.as_millisecond()),
-        )];
+        let actions =
+            vec![UpdateAction::Set(LEASE_UNTIL.to_owned(), Value::Number(until.as_millisecond()))];
         let condition = Condition::All(vec![epoch_is(lease), owner_is(lease)]);
-        match ignore_condition(
-            self.update(keys::state(scope), actions, Some(condition))
-                .await,
-        )? {
-            Some(_) => Ok(Lease {
-                until,
-                ..lease.clone()
-            }),
+        match ignore_condition(self.update(keys::state(scope), actions, Some(condition)).await)? {
+            Some(_) => Ok(Lease { until, ..lease.clone() }),
             None => Err(LeaseLost::Lost),
         }
     }
@@ -149,10 +138,7 @@ impl Records {
             UpdateAction::Remove(LEASE_OWNER.to_owned()),
         ];
         let condition = Condition::All(vec![epoch_is(lease), owner_is(lease)]);
-        ignore_condition(
-            self.update(keys::state(scope), actions, Some(condition))
-                .await,
-        )?;
+        ignore_condition(self.update(keys::state(scope), actions, Some(condition)).await)?;
         Ok(())
     }
 }
@@ -183,11 +169,9 @@ fn read_lease(item: Option<&Item>, owner: &str) -> Result<Option<Lease>, StoreEr
     let row = Row::new(item)?;
     let holder = row.optional_text(LEASE_OWNER)?;
     match (holder, row.moment(LEASE_UNTIL)?) {
-        (Some(holder), Some(until)) if holder == owner => Ok(Some(Lease {
-            epoch: row.count(EPOCH)?,
-            until,
-            owner: owner.to_owned(),
-        })),
+        (Some(holder), Some(until)) if holder == owner => {
+            Ok(Some(Lease { epoch: row.count(EPOCH)?, until, owner: owner.to_owned() }))
+        }
         _ => Ok(None),
     }
 }

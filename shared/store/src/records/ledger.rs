@@ -166,12 +166,7 @@ pub(crate) struct MailDocument {
 
 impl MailEntry {
     pub(crate) fn document(&self) -> MailDocument {
-        MailDocument {
-            link: self.link,
-            intent: self.intent,
-            what: self.what.clone(),
-            at: self.at,
-        }
+        MailDocument { link: self.link, intent: self.intent, what: self.what.clone(), at: self.at }
     }
 
     pub(crate) fn recipients_text(&self) -> Vec<u8> {
@@ -188,10 +183,7 @@ impl Records {
     pub async fn brake(&self, scope: &MailboxScope) -> Result<Option<Brake>, StoreError> {
         let partition = keys::mailbox_partition(scope);
         let span = Span::Prefix(keys::BRAKES.to_owned());
-        let page = self
-            .table
-            .query(&partition, &span, None, Order::Descending, 1)
-            .await?;
+        let page = self.table.query(&partition, &span, None, Order::Descending, 1).await?;
         let Some(item) = page.items.first() else {
             return Ok(None);
         };
@@ -210,13 +202,7 @@ impl Records {
     /// [`StoreError`].
     pub async fn release_brake(&self, scope: &MailboxScope, hour: i64) -> Result<(), StoreError> {
         let key = keys::brake(scope, hours(hour));
-        self.table
-            .write(Write::Delete {
-                key,
-                condition: None,
-            })
-            .await
-            .map(|_| ())
+        self.table.write(Write::Delete { key, condition: None }).await.map(|_| ())
     }
 
     /// The counts of a day (`2026-03-01`, in UTC).
@@ -251,19 +237,15 @@ impl Records {
         let partition = keys::mailbox_partition(scope);
         let span = Span::Prefix(keys::MAILS.to_owned());
         let limit = limit.clamp(1, LISTED_MAX);
-        let page = self
-            .table
-            .query(&partition, &span, None, Order::Descending, limit)
-            .await?;
+        let page = self.table.query(&partition, &span, None, Order::Descending, limit).await?;
         let mut mails = Vec::new();
         for item in unexpired(page.items, now) {
             let row = Row::new(&item)?;
             let document: MailDocument = row.document()?;
             let key = self.existing_data_key(scope).await?;
             let context = mail_context(scope, document.link);
-            let recipients = self
-                .load_content(scope, key.as_ref(), row, RECIPIENTS, &context)
-                .await?;
+            let recipients =
+                self.load_content(scope, key.as_ref(), row, RECIPIENTS, &context).await?;
             let recipients = String::from_utf8(recipients.unwrap_or_default())
                 .map_err(|_| StoreError::Corrupt("recipients are no text"))?;
             mails.push(MailEntry {
@@ -309,11 +291,7 @@ pub(crate) fn statistics_write(
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
         actions.push(UpdateAction::Add(attribute(*counter), count));
     }
-    Write::Update {
-        key: keys::day(scope, &day),
-        actions,
-        condition: None,
-    }
+    Write::Update { key: keys::day(scope, &day), actions, condition: None }
 }
 
 fn attribute(counter: Counter) -> String {

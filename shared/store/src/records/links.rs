@@ -183,14 +183,8 @@ impl fmt::Debug for LinkRow {
             .field("link", &self.link)
             .field("state", &self.state)
             .field("remote", &self.remote_id.is_some())
-            .field(
-                "base_exchange_bytes",
-                &self.base_exchange.as_ref().map(Vec::len),
-            )
-            .field(
-                "base_business_bytes",
-                &self.base_business.as_ref().map(Vec::len),
-            )
+            .field("base_exchange_bytes", &self.base_exchange.as_ref().map(Vec::len))
+            .field("base_business_bytes", &self.base_business.as_ref().map(Vec::len))
             .field("revision", &self.revision)
             .field("generation", &self.generation)
             .finish_non_exhaustive()
@@ -254,9 +248,7 @@ impl Records {
         scope: &MailboxScope,
         uid: &str,
     ) -> Result<Vec<LinkRow>, StoreError> {
-        let page = self
-            .page(scope, &keys::uid_prefix(uid), None, SAME_UID_MAX)
-            .await?;
+        let page = self.page(scope, &keys::uid_prefix(uid), None, SAME_UID_MAX).await?;
         let mut links = Vec::new();
         for item in page.items {
             let link = read_link_id(Row::new(&item)?.text(LINK)?)?;
@@ -326,8 +318,7 @@ impl Records {
         let row = Row::new(item)?;
         let document: LinkDocument = row.document()?;
         let content = |name: &'static str| async move {
-            self.load_content(scope, key, row, name, &context(scope, link, name))
-                .await
+            self.load_content(scope, key, row, name, &context(scope, link, name)).await
         };
         Ok(LinkRow {
             link,

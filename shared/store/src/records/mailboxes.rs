@@ -170,12 +170,8 @@ impl Records {
         organisation: &OrganisationId,
         address: &str,
     ) -> Result<Option<MailboxId>, StoreError> {
-        let item = self
-            .table
-            .get(&keys::address(organisation, address))
-            .await?;
-        item.map(|item| read_mailbox_id(Row::new(&item)?.text(MAILBOX)?))
-            .transpose()
+        let item = self.table.get(&keys::address(organisation, address)).await?;
+        item.map(|item| read_mailbox_id(Row::new(&item)?.text(MAILBOX)?)).transpose()
     }
 
     /// Saves a mailbox and its addresses in one transaction, over the revision that was read; none
@@ -189,18 +185,12 @@ impl Records {
         row: &MailboxRow,
         revision: Option<u64>,
     ) -> Result<u64, AddressTaken> {
-        let scope = MailboxScope {
-            organisation: organisation.clone(),
-            mailbox: row.id,
-        };
+        let scope = MailboxScope { organisation: organisation.clone(), mailbox: row.id };
         let addresses = row.addresses();
         if addresses.len() > ADDRESSES_MAX {
             return Err(AddressTaken::TooMany);
         }
-        let before = self
-            .mailbox(&scope)
-            .await?
-            .map(|document| document.value.addresses());
+        let before = self.mailbox(&scope).await?.map(|document| document.value.addresses());
         let before = before.unwrap_or_default();
         if revision.is_some() && before == addresses {
             let key = keys::mailbox(&scope);
@@ -241,10 +231,7 @@ impl Records {
             if changed == value {
                 return Ok(Some(value));
             }
-            match self
-                .save_document(keys::mailbox(scope), &changed, Some(revision))
-                .await
-            {
+            match self.save_document(keys::mailbox(scope), &changed, Some(revision)).await {
                 Ok(_) => return Ok(Some(changed)),
                 Err(SaveError::RevisionMoved | SaveError::Store(StoreError::Conflict)) => {}
                 Err(SaveError::Store(error)) => return Err(error),
@@ -262,10 +249,7 @@ impl Records {
         let Some(document) = self.mailbox(scope).await? else {
             return Ok(());
         };
-        let delete = |key| Write::Delete {
-            key,
-            condition: None,
-        };
+        let delete = |key| Write::Delete { key, condition: None };
         let owned = |key| Write::Delete {
             key,
             condition: Some(Condition::Any(vec![Condition::Absent, owned_by(scope)])),
@@ -278,9 +262,7 @@ impl Records {
         ];
         let addresses = document.value.addresses();
         writes.extend(
-            addresses
-                .iter()
-                .map(|address| owned(keys::address(&scope.organisation, address))),
+            addresses.iter().map(|address| owned(keys::address(&scope.organisation, address))),
         );
         self.forget_key(scope);
         self.transact(writes).await?;
@@ -312,10 +294,8 @@ impl Records {
         let mut wanted = Vec::new();
         for item in &page.items {
             let mailbox = read_mailbox_id(&item.key.sort)?;
-            wanted.push(keys::mailbox(&MailboxScope {
-                organisation: organisation.clone(),
-                mailbox,
-            }));
+            wanted
+                .push(keys::mailbox(&MailboxScope { organisation: organisation.clone(), mailbox }));
         }
         let mut mailboxes = Vec::new();
         if !wanted.is_empty() {
@@ -336,19 +316,11 @@ fn address_writes(
     after: &BTreeSet<String>,
 ) -> Result<Vec<Write>, StoreError> {
     let next = revision.unwrap_or(0).saturating_add(1);
-    let document = RowBuilder::new(keys::mailbox(scope))
-        .document(row)?
-        .number(REVISION, next)
-        .build();
+    let document =
+        RowBuilder::new(keys::mailbox(scope)).document(row)?.number(REVISION, next).build();
     let mut writes = vec![
-        Write::Put {
-            item: document,
-            condition: Some(unmoved(revision)),
-        },
-        Write::Put {
-            item: RowBuilder::new(keys::mailbox_listing(scope)).build(),
-            condition: None,
-        },
+        Write::Put { item: document, condition: Some(unmoved(revision)) },
+        Write::Put { item: RowBuilder::new(keys::mailbox_listing(scope)).build(), condition: None },
     ];
     // Addresses that differ in nothing that counts have one key, which may be written once.
     let mut changed = BTreeMap::new();
@@ -361,9 +333,7 @@ fn address_writes(
     for (key, keep) in changed {
         let condition = Some(Condition::Any(vec![Condition::Absent, owned_by(scope)]));
         writes.push(if keep {
-            let item = RowBuilder::new(key)
-                .text(MAILBOX, scope.mailbox.to_string())
-                .build();
+            let item = RowBuilder::new(key).text(MAILBOX, scope.mailbox.to_string()).build();
             Write::Put { item, condition }
         } else {
             Write::Delete { key, condition }

@@ -147,9 +147,7 @@ impl Records {
         collection: &Collection,
         now: Timestamp,
     ) -> Result<Marks, StoreError> {
-        let item = self
-            .update(keys::state(scope), raising(scope, collection, now), None)
-            .await?;
+        let item = self.update(keys::state(scope), raising(scope, collection, now), None).await?;
         Marks::read(item.as_ref())
     }
 
@@ -189,14 +187,8 @@ impl Records {
     /// [`StoreError`].
     pub async fn forget_marks(&self, scope: &MailboxScope) -> Result<(), StoreError> {
         let writes = vec![
-            Write::Check {
-                key: keys::mailbox(scope),
-                condition: Condition::Absent,
-            },
-            Write::Delete {
-                key: keys::state(scope),
-                condition: None,
-            },
+            Write::Check { key: keys::mailbox(scope), condition: Condition::Absent },
+            Write::Delete { key: keys::state(scope), condition: None },
         ];
         match self.transact(writes).await {
             Err(StoreError::ConditionFailed { .. }) => Ok(()),
@@ -242,10 +234,7 @@ impl Records {
             match self.update(key.clone(), actions, Some(condition)).await {
                 Ok(item) => {
                     let marks_after = Marks::read(item.as_ref())?;
-                    return Ok(StartedAt {
-                        hinted: marks.hinted,
-                        marks: marks_after,
-                    });
+                    return Ok(StartedAt { hinted: marks.hinted, marks: marks_after });
                 }
                 Err(StoreError::ConditionFailed { existing, .. }) => {
                     seen = existing.map(|item| *item);
@@ -271,19 +260,10 @@ impl Records {
     ) -> Result<(), LeaseLost> {
         let mut hinted_since = false;
         for _ in 0..2 {
-            let finishing = Finishing {
-                started,
-                wait,
-                hinted_since,
-            };
+            let finishing = Finishing { started, wait, hinted_since };
             let condition = Condition::All(vec![epoch_is(lease), finishing.condition()]);
-            let written = self
-                .update(
-                    keys::state(scope),
-                    finishing.actions(scope),
-                    Some(condition),
-                )
-                .await;
+            let written =
+                self.update(keys::state(scope), finishing.actions(scope), Some(condition)).await;
             match written {
                 Ok(_) => return Ok(()),
                 Err(StoreError::ConditionFailed { existing, .. }) => {
@@ -309,11 +289,7 @@ impl Records {
         lease: &Lease,
         at: Timestamp,
     ) -> Result<(), LeaseLost> {
-        let written = self.update(
-            keys::state(scope),
-            set_due(scope, at),
-            Some(epoch_is(lease)),
-        );
+        let written = self.update(keys::state(scope), set_due(scope, at), Some(epoch_is(lease)));
         match ignore_condition(written.await)? {
             Some(_) => Ok(()),
             None => Err(LeaseLost::Lost),
@@ -331,10 +307,7 @@ impl Records {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueMailbox>, StoreError> {
-        let entries = self
-            .table
-            .due(&keys::due_shard(shard), now.as_millisecond(), limit)
-            .await?;
+        let entries = self.table.due(&keys::due_shard(shard), now.as_millisecond(), limit).await?;
         let mut due = Vec::new();
         for entry in entries {
             let scope = keys::read_mailbox_partition(&entry.key.partition)
@@ -355,11 +328,7 @@ impl Records {
         actions: Vec<UpdateAction>,
         condition: Option<Condition>,
     ) -> Result<Option<Item>, StoreError> {
-        let write = Write::Update {
-            key,
-            actions,
-            condition,
-        };
+        let write = Write::Update { key, actions, condition };
         for _ in 0..ATTEMPTS_MAX {
             match self.table.write(write.clone()).await {
                 Err(StoreError::Conflict) => {}
@@ -401,10 +370,7 @@ impl Finishing<'_> {
             UpdateAction::Set(STARTS.to_owned(), Value::Number(0)),
         ];
         for (name, count) in &self.started.marks.dirty {
-            actions.push(UpdateAction::Set(
-                format!("{DONE_PREFIX}{name}"),
-                number(*count),
-            ));
+            actions.push(UpdateAction::Set(format!("{DONE_PREFIX}{name}"), number(*count)));
         }
         if !self.hinted_since {
             match self.wait {
@@ -445,9 +411,7 @@ fn set_due(scope: &MailboxScope, at: Timestamp) -> Vec<UpdateAction> {
 
 fn start_due_seconds(starts: u64) -> i64 {
     let doublings = u32::try_from(starts).unwrap_or(u32::MAX).min(16);
-    START_DUE_SECONDS
-        .saturating_mul(2_i64.saturating_pow(doublings))
-        .min(START_DUE_SECONDS_MAX)
+    START_DUE_SECONDS.saturating_mul(2_i64.saturating_pow(doublings)).min(START_DUE_SECONDS_MAX)
 }
 
 /// None when the condition did not hold.

@@ -89,11 +89,7 @@ pub struct PendingRow {
 impl PendingRow {
     /// What a commit has to name to remove it.
     pub fn reference(&self) -> PendingRef {
-        PendingRef {
-            number: self.number,
-            link: self.link,
-            chunks: self.chunks.clone(),
-        }
+        PendingRef { number: self.number, link: self.link, chunks: self.chunks.clone() }
     }
 }
 
@@ -181,9 +177,7 @@ impl Records {
         }
         let data_key = self.data_key(scope).await?;
         let context = context(scope, change.id);
-        let body = self
-            .store_content(scope, &data_key, &change.body, &context, now, None)
-            .await?;
+        let body = self.store_content(scope, &data_key, &change.body, &context, now, None).await?;
         let mut last = Marks::read(self.table.get(&keys::state(scope)).await?.as_ref())?.accepted;
         for _ in 0..ATTEMPTS_MAX {
             let next = last.saturating_add(1);
@@ -191,15 +185,10 @@ impl Records {
             match self.table.transact(writes).await {
                 Ok(()) => return self.accepted(scope, next, false).await,
                 Err(StoreError::Conflict) => {}
-                Err(StoreError::ConditionFailed {
-                    index: STATE_WRITE,
-                    existing,
-                }) => {
+                Err(StoreError::ConditionFailed { index: STATE_WRITE, existing }) => {
                     last = Marks::read(existing.as_deref())?.accepted;
                 }
-                Err(StoreError::ConditionFailed {
-                    index: KEY_WRITE, ..
-                }) => {
+                Err(StoreError::ConditionFailed { index: KEY_WRITE, .. }) => {
                     self.forget_key(scope);
                     return Err(StoreError::Corrupt("the mailbox was erased").into());
                 }
@@ -285,9 +274,8 @@ impl Records {
         let row = Row::new(item)?;
         let document: PendingDocument = row.document()?;
         let key = self.existing_data_key(scope).await?;
-        let body = self
-            .load_content(scope, key.as_ref(), row, BODY, &context(scope, document.id))
-            .await?;
+        let body =
+            self.load_content(scope, key.as_ref(), row, BODY, &context(scope, document.id)).await?;
         Ok(PendingRow {
             number: row.count(NUMBER)?,
             id: document.id,
@@ -312,10 +300,7 @@ impl Records {
         let Some(key) = &change.idempotency_key else {
             return Ok(None);
         };
-        let item = self
-            .table
-            .get(&keys::idempotency(scope, &change.system, key))
-            .await?;
+        let item = self.table.get(&keys::idempotency(scope, &change.system, key)).await?;
         let Some(item) = item.filter(|item| !is_expired(item, now)) else {
             return Ok(None);
         };
@@ -323,9 +308,7 @@ impl Records {
         if row.text(REQUEST)? != request_digest(change) {
             return Err(AcceptError::IdempotencyMismatch);
         }
-        self.accepted(scope, row.count(NUMBER)?, true)
-            .await
-            .map(Some)
+        self.accepted(scope, row.count(NUMBER)?, true).await.map(Some)
     }
 
     /// Marks that are read later than they were raised are as good: a message that is counted in
@@ -336,11 +319,7 @@ impl Records {
         number: u64,
         replayed: bool,
     ) -> Result<Accepted, AcceptError> {
-        Ok(Accepted {
-            number,
-            marks: self.marks(scope).await?,
-            replayed,
-        })
+        Ok(Accepted { number, marks: self.marks(scope).await?, replayed })
     }
 
     async fn holds_change(
@@ -381,15 +360,11 @@ fn accepting(
     }
     let mut actions = raising(scope, collection, now);
     actions.push(UpdateAction::Set(ACCEPTED.to_owned(), number(next)));
-    let pending = RowBuilder::new(keys::pending(scope, next))
-        .document(&document)?
-        .number(NUMBER, next);
+    let pending =
+        RowBuilder::new(keys::pending(scope, next)).document(&document)?.number(NUMBER, next);
     let waits =
         RowBuilder::new(keys::pending_of_link(scope, change.link, next)).number(NUMBER, next);
-    let put = |row: RowBuilder, condition| Write::Put {
-        item: row.build(),
-        condition,
-    };
+    let put = |row: RowBuilder, condition| Write::Put { item: row.build(), condition };
     let mut writes = vec![
         Write::Update {
             key: keys::state(scope),
@@ -397,10 +372,7 @@ fn accepting(
             condition: Some(Condition::Any(unmoved)),
         },
         // Nothing is accepted that nobody could read any more.
-        Write::Check {
-            key: keys::data_key(scope),
-            condition: Condition::Exists,
-        },
+        Write::Check { key: keys::data_key(scope), condition: Condition::Exists },
         put(body.clone().put(BODY, pending), None),
         put(waits, None),
     ];
@@ -411,10 +383,7 @@ fn accepting(
             .expires(later(now, IDEMPOTENCY_SECONDS));
         let over = Condition::AtMost(EXPIRES.to_owned(), Value::Number(now.as_second()));
         debug_assert_eq!(writes.len(), IDEMPOTENCY_WRITE);
-        writes.push(put(
-            row,
-            Some(Condition::Any(vec![Condition::Absent, over])),
-        ));
+        writes.push(put(row, Some(Condition::Any(vec![Condition::Absent, over]))));
     }
     Ok(writes)
 }
@@ -426,16 +395,9 @@ fn request_digest(change: &PendingChange) -> String {
         PendingOperation::Patch => b"patch",
         PendingOperation::Delete => b"delete",
     };
-    let if_match = change
-        .if_match
-        .map_or_else(String::new, |revision| revision.to_string());
+    let if_match = change.if_match.map_or_else(String::new, |revision| revision.to_string());
     let mut digest = Sha256::new();
-    for part in [
-        change.link.uuid().as_bytes(),
-        operation,
-        if_match.as_bytes(),
-        &change.body,
-    ] {
+    for part in [change.link.uuid().as_bytes(), operation, if_match.as_bytes(), &change.body] {
         digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         digest.update(part);
     }

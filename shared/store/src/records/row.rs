@@ -35,9 +35,7 @@ pub(crate) struct RowBuilder {
 impl RowBuilder {
     pub(crate) fn new(key: Key) -> Self {
         let attributes = BTreeMap::from([(VERSION.to_owned(), Value::Number(VERSION_TODAY))]);
-        Self {
-            item: Item { key, attributes },
-        }
+        Self { item: Item { key, attributes } }
     }
 
     pub(crate) fn text(self, name: &str, value: impl Into<String>) -> Self {
@@ -106,8 +104,7 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn text(self, name: &str) -> Result<&'a str, StoreError> {
-        self.optional_text(name)?
-            .ok_or(StoreError::Corrupt("an attribute is missing"))
+        self.optional_text(name)?.ok_or(StoreError::Corrupt("an attribute is missing"))
     }
 
     pub(crate) fn optional_bytes(self, name: &str) -> Result<Option<&'a [u8]>, StoreError> {
@@ -119,8 +116,7 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn bytes(self, name: &str) -> Result<&'a [u8], StoreError> {
-        self.optional_bytes(name)?
-            .ok_or(StoreError::Corrupt("an attribute is missing"))
+        self.optional_bytes(name)?.ok_or(StoreError::Corrupt("an attribute is missing"))
     }
 
     fn integer(self, name: &str) -> Result<Option<i64>, StoreError> {
@@ -171,6 +167,5 @@ pub(crate) fn is_expired(item: &Item, now: Timestamp) -> bool {
 
 /// A moment later by this many seconds.
 pub(crate) fn later(now: Timestamp, seconds: i64) -> Timestamp {
-    now.saturating_add(jiff::SignedDuration::from_secs(seconds))
-        .unwrap_or(Timestamp::MAX)
+    now.saturating_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }

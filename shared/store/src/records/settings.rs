@@ -158,13 +158,8 @@ impl Records {
         revision: Option<u64>,
     ) -> Result<u64, SaveError> {
         // The listing first: one that names nothing is harmless, one that is missing is not.
-        self.put(
-            RowBuilder::new(keys::organisation_listing(&row.id)).build(),
-            None,
-        )
-        .await?;
-        self.save_document(keys::organisation(&row.id), row, revision)
-            .await
+        self.put(RowBuilder::new(keys::organisation_listing(&row.id)).build(), None).await?;
+        self.save_document(keys::organisation(&row.id), row, revision).await
     }
 
     /// A business system.
@@ -189,8 +184,7 @@ impl Records {
         row: &SystemRow,
         revision: Option<u64>,
     ) -> Result<u64, SaveError> {
-        self.save_document(keys::system(organisation, &row.id), row, revision)
-            .await
+        self.save_document(keys::system(organisation, &row.id), row, revision).await
     }
 
     /// An organisation's business systems.
@@ -201,8 +195,7 @@ impl Records {
         &self,
         organisation: &OrganisationId,
     ) -> Result<Vec<Document<SystemRow>>, StoreError> {
-        self.list_documents(&keys::settings_partition(organisation), keys::SYSTEMS)
-            .await
+        self.list_documents(&keys::settings_partition(organisation), keys::SYSTEMS).await
     }
 
     /// A connection.
@@ -227,8 +220,7 @@ impl Records {
         row: &ConnectionRow,
         revision: Option<u64>,
     ) -> Result<u64, SaveError> {
-        self.save_document(keys::connection(organisation, row.id), row, revision)
-            .await
+        self.save_document(keys::connection(organisation, row.id), row, revision).await
     }
 
     /// An organisation's connections.
@@ -239,8 +231,7 @@ impl Records {
         &self,
         organisation: &OrganisationId,
     ) -> Result<Vec<Document<ConnectionRow>>, StoreError> {
-        self.list_documents(&keys::settings_partition(organisation), keys::CONNECTIONS)
-            .await
+        self.list_documents(&keys::settings_partition(organisation), keys::CONNECTIONS).await
     }
 
     /// A profile by its name.
@@ -265,8 +256,7 @@ impl Records {
         row: &ProfileRow,
         revision: Option<u64>,
     ) -> Result<u64, SaveError> {
-        self.save_document(keys::profile(organisation, &row.name), row, revision)
-            .await
+        self.save_document(keys::profile(organisation, &row.name), row, revision).await
     }
 
     /// An organisation's profiles.
@@ -277,20 +267,14 @@ impl Records {
         &self,
         organisation: &OrganisationId,
     ) -> Result<Vec<Document<ProfileRow>>, StoreError> {
-        self.list_documents(&keys::settings_partition(organisation), keys::PROFILES)
-            .await
+        self.list_documents(&keys::settings_partition(organisation), keys::PROFILES).await
     }
 
     pub(crate) async fn document<T: DeserializeOwned>(
         &self,
         key: &Key,
     ) -> Result<Option<Document<T>>, StoreError> {
-        self.table
-            .get(key)
-            .await?
-            .as_ref()
-            .map(read_document)
-            .transpose()
+        self.table.get(key).await?.as_ref().map(read_document).transpose()
     }
 
     /// Puts a document on the condition that its revision is still the one that was read. Returns
@@ -302,10 +286,7 @@ impl Records {
         revision: Option<u64>,
     ) -> Result<u64, SaveError> {
         let next = revision.unwrap_or(0).saturating_add(1);
-        let row = RowBuilder::new(key)
-            .document(value)?
-            .number(REVISION, next)
-            .build();
+        let row = RowBuilder::new(key).document(value)?.number(REVISION, next).build();
         match self.put(row, Some(unmoved(revision))).await {
             Ok(()) => Ok(next),
             Err(StoreError::ConditionFailed { .. }) => Err(SaveError::RevisionMoved),
@@ -318,11 +299,7 @@ impl Records {
         partition: &str,
         prefix: &str,
     ) -> Result<Vec<Document<T>>, StoreError> {
-        self.list_items(partition, prefix)
-            .await?
-            .iter()
-            .map(read_document)
-            .collect()
+        self.list_items(partition, prefix).await?.iter().map(read_document).collect()
     }
 
     pub(crate) async fn list_items(
@@ -336,13 +313,7 @@ impl Records {
         while items.len() < LISTED_MAX {
             let page = self
                 .table
-                .query(
-                    partition,
-                    &span,
-                    after.as_deref(),
-                    Order::Ascending,
-                    PAGE_ITEMS,
-                )
+                .query(partition, &span, after.as_deref(), Order::Ascending, PAGE_ITEMS)
                 .await?;
             items.extend(page.items);
             after = page.next;
@@ -364,8 +335,5 @@ pub(crate) fn unmoved(revision: Option<u64>) -> Condition {
 
 pub(crate) fn read_document<T: DeserializeOwned>(item: &Item) -> Result<Document<T>, StoreError> {
     let row = Row::new(item)?;
-    Ok(Document {
-        value: row.document()?,
-        revision: row.count(REVISION)?,
-    })
+    Ok(Document { value: row.document()?, revision: row.count(REVISION)? })
 }

@@ -56,10 +56,7 @@ pub enum BindError {
 impl SubscriptionRow {
     /// The mailbox that it is about.
     pub fn scope(&self) -> MailboxScope {
-        MailboxScope {
-            organisation: self.organisation.clone(),
-            mailbox: self.mailbox,
-        }
+        MailboxScope { organisation: self.organisation.clone(), mailbox: self.mailbox }
     }
 
     /// The digest under which a key is kept.
@@ -81,14 +78,8 @@ impl Records {
             .build();
         let listing = RowBuilder::new(keys::subscription_listing(&scope, &row.key_digest)).build();
         let writes = vec![
-            Write::Put {
-                item: document,
-                condition: Some(unmoved(None)),
-            },
-            Write::Put {
-                item: listing,
-                condition: None,
-            },
+            Write::Put { item: document, condition: Some(unmoved(None)) },
+            Write::Put { item: listing, condition: None },
         ];
         match self.transact(writes).await {
             Ok(()) => Ok(()),
@@ -106,8 +97,7 @@ impl Records {
         &self,
         key: &str,
     ) -> Result<Option<Document<SubscriptionRow>>, StoreError> {
-        self.subscription_of_digest(&SubscriptionRow::digest(key))
-            .await
+        self.subscription_of_digest(&SubscriptionRow::digest(key)).await
     }
 
     /// The same by the digest of the key.
@@ -132,10 +122,7 @@ impl Records {
         subscription_id: &str,
     ) -> Result<Document<SubscriptionRow>, BindError> {
         for _ in 0..super::marks::ATTEMPTS_MAX {
-            let found = self
-                .subscription_of_digest(digest)
-                .await?
-                .ok_or(BindError::Unknown)?;
+            let found = self.subscription_of_digest(digest).await?.ok_or(BindError::Unknown)?;
             match &found.value.subscription_id {
                 Some(bound) if bound == subscription_id => return Ok(found),
                 Some(_) => return Err(BindError::OtherSubscription),
@@ -163,8 +150,7 @@ impl Records {
         row: &SubscriptionRow,
         revision: u64,
     ) -> Result<u64, SaveError> {
-        self.save_document(keys::subscription(&row.key_digest), row, Some(revision))
-            .await
+        self.save_document(keys::subscription(&row.key_digest), row, Some(revision)).await
     }
 
     /// Retires a subscription: Exchange is told to end it when it next calls. One that is unknown
@@ -180,10 +166,7 @@ impl Records {
             if found.value.retired {
                 return Ok(());
             }
-            let value = SubscriptionRow {
-                retired: true,
-                ..found.value
-            };
+            let value = SubscriptionRow { retired: true, ..found.value };
             match self.save_subscription(&value, found.revision).await {
                 Ok(_) => return Ok(()),
                 Err(SaveError::RevisionMoved | SaveError::Store(StoreError::Conflict)) => {}
@@ -198,16 +181,9 @@ impl Records {
     /// # Errors
     /// [`StoreError`].
     pub async fn remove_subscription(&self, row: &SubscriptionRow) -> Result<(), StoreError> {
-        let delete = |key| Write::Delete {
-            key,
-            condition: None,
-        };
+        let delete = |key| Write::Delete { key, condition: None };
         let listing = keys::subscription_listing(&row.scope(), &row.key_digest);
-        self.transact(vec![
-            delete(keys::subscription(&row.key_digest)),
-            delete(listing),
-        ])
-        .await
+        self.transact(vec![delete(keys::subscription(&row.key_digest)), delete(listing)]).await
     }
 
     /// The subscriptions of a mailbox, retired ones among them.
@@ -223,11 +199,7 @@ impl Records {
         let mut found = Vec::new();
         for listing in &listed {
             Row::new(listing)?;
-            let digest = listing
-                .key
-                .sort
-                .strip_prefix(keys::SUBSCRIPTIONS)
-                .unwrap_or_default();
+            let digest = listing.key.sort.strip_prefix(keys::SUBSCRIPTIONS).unwrap_or_default();
             if let Some(item) = self.table.get(&keys::subscription(digest)).await? {
                 found.push(read_document(&item)?);
             }

@@ -1,1 +1,8 @@
-
+mod commit;
+mod content;
+mod feed;
+mod lease;
+mod marks;
+mod pending;
+mod rows;
+mod stage;

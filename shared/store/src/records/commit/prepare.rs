@@ -74,13 +74,7 @@ impl Batch {
         // An index row that one link leaves and another takes within one item is put.
         let replaces = !matches!(
             (self.writes.get(&key), &write),
-            (
-                Some(Tagged {
-                    write: Write::Put { .. },
-                    ..
-                }),
-                Write::Delete { .. }
-            )
+            (Some(Tagged { write: Write::Put { .. }, .. }), Write::Delete { .. })
         );
         if replaces {
             self.writes.insert(key, Tagged { purpose, write });
@@ -88,23 +82,11 @@ impl Batch {
     }
 
     fn put_plain(&mut self, row: RowBuilder) {
-        self.put(
-            Purpose::Other,
-            Write::Put {
-                item: row.build(),
-                condition: None,
-            },
-        );
+        self.put(Purpose::Other, Write::Put { item: row.build(), condition: None });
     }
 
     fn delete_plain(&mut self, key: Key) {
-        self.put(
-            Purpose::Other,
-            Write::Delete {
-                key,
-                condition: None,
-            },
-        );
+        self.put(Purpose::Other, Write::Delete { key, condition: None });
     }
 
     fn add_feed(&mut self, entry: PreparedEntry) {
@@ -122,10 +104,7 @@ impl Batch {
     fn takes(&self, other: &Self) -> bool {
         self.writes_count() + other.writes_count() <= WRITES_MAX
             && self.bytes + other.bytes <= BYTES_MAX
-            && other
-                .writes
-                .keys()
-                .all(|key| !self.writes.contains_key(key))
+            && other.writes.keys().all(|key| !self.writes.contains_key(key))
     }
 
     fn append(&mut self, other: Self) {
@@ -141,10 +120,7 @@ impl Batch {
     }
 
     fn charge(&mut self, brake: Brake) {
-        let unspent = Brake {
-            hour: brake.hour,
-            ..Brake::default()
-        };
+        let unspent = Brake { hour: brake.hour, ..Brake::default() };
         let sum = self.brakes.entry(brake.hour).or_insert(unspent);
         sum.deletes = sum.deletes.saturating_add(brake.deletes);
         sum.mails = sum.mails.saturating_add(brake.mails);
@@ -162,22 +138,16 @@ impl Records {
         let mut batches = Vec::new();
         let mut sequence = 0;
         for item in &commit.items {
-            let batch = self
-                .prepare_item(commit, key, item, &mut sequence, now)
-                .await?;
+            let batch = self.prepare_item(commit, key, item, &mut sequence, now).await?;
             if batch.writes_count() > WRITES_MAX || batch.bytes > BYTES_MAX {
                 return Err(StoreError::TooLarge("what belongs to one item"));
             }
             pack(&mut batches, batch);
         }
         if commit.cursor.is_some() || commit.synced.is_some() {
-            let mut last = Batch {
-                synced: commit.synced.is_some(),
-                ..Batch::default()
-            };
+            let mut last = Batch { synced: commit.synced.is_some(), ..Batch::default() };
             if let Some((collection, cursor)) = &commit.cursor {
-                self.prepare_cursor(&mut last, &commit.scope, key, collection, cursor, now)
-                    .await?;
+                self.prepare_cursor(&mut last, &commit.scope, key, collection, cursor, now).await?;
             }
             pack(&mut batches, last);
         }
@@ -193,10 +163,7 @@ impl Records {
         now: Timestamp,
     ) -> Result<Batch, StoreError> {
         let scope = &commit.scope;
-        let mut batch = Batch {
-            statistics: item.statistics.clone(),
-            ..Batch::default()
-        };
+        let mut batch = Batch { statistics: item.statistics.clone(), ..Batch::default() };
         for link in &item.links {
             match link {
                 LinkWrite::Put(row) => self.prepare_link(&mut batch, scope, key, row, now).await?,
@@ -229,8 +196,7 @@ impl Records {
         for entry in &item.feed {
             batch.add_feed(self.prepare_entry(scope, key, entry, now).await?);
         }
-        self.prepare_accounts(&mut batch, commit, key, item, sequence, now)
-            .await?;
+        self.prepare_accounts(&mut batch, commit, key, item, sequence, now).await?;
         Ok(batch)
     }
 
@@ -250,27 +216,18 @@ impl Records {
         if let LinkState::Deleted { until, .. } = row.state {
             put = put.expires(until);
         }
-        for (name, content) in [
-            (BASE_EXCHANGE, &row.base_exchange),
-            (BASE_BUSINESS, &row.base_business),
-        ] {
+        for (name, content) in
+            [(BASE_EXCHANGE, &row.base_exchange), (BASE_BUSINESS, &row.base_business)]
+        {
             if let Some(content) = content {
                 let context = context(scope, row.link, name);
-                let stored = self
-                    .store_content(scope, key, content, &context, now, None)
-                    .await?;
+                let stored = self.store_content(scope, key, content, &context, now, None).await?;
                 put = stored.put(name, put);
             }
         }
         let expected = (row.revision > 0).then_some(row.revision);
         let item = put.build();
-        batch.put(
-            Purpose::Link(row.link),
-            Write::Put {
-                item,
-                condition: Some(unmoved(expected)),
-            },
-        );
+        batch.put(Purpose::Link(row.link), Write::Put { item, condition: Some(unmoved(expected)) });
         batch.garbage.extend(row.origin.chunks.iter().cloned());
         let index = |key| RowBuilder::new(key).text(LINK, row.link.to_string());
         if row.remote_id != row.origin.remote_id {
@@ -319,9 +276,8 @@ impl Records {
             let recipients = mail.recipients_text();
             let context = mail_context(scope, mail.link);
             let expires = later(now, LEDGER_SECONDS);
-            let stored = self
-                .store_content(scope, key, &recipients, &context, now, Some(expires))
-                .await?;
+            let stored =
+                self.store_content(scope, key, &recipients, &context, now, Some(expires)).await?;
             let row = RowBuilder::new(keys::mail(scope, at, epoch, place))
                 .document(&mail.document())?
                 .expires(expires);
@@ -351,9 +307,7 @@ impl Records {
         let mut row = RowBuilder::new(keys::cursor(scope, collection)).document(&document)?;
         if let Some(content) = &cursor.cursor {
             let context = cursors::context(scope, collection);
-            let stored = self
-                .store_content(scope, key, content, &context, now, None)
-                .await?;
+            let stored = self.store_content(scope, key, content, &context, now, None).await?;
             row = stored.put(CURSOR, row);
         }
         batch.garbage.extend(cursor.chunks.iter().cloned());
@@ -366,10 +320,7 @@ impl Records {
     fn place(&self, next: &mut impl FnMut() -> u32) -> Place {
         let mut nonce = [0; 4];
         self.keyring.fill(&mut nonce);
-        Place {
-            sequence: next(),
-            nonce: u32::from_be_bytes(nonce),
-        }
+        Place { sequence: next(), nonce: u32::from_be_bytes(nonce) }
     }
 }
 
@@ -377,10 +328,7 @@ fn prepare_link_delete(batch: &mut Batch, scope: &MailboxScope, row: &LinkRow) {
     let expected = (row.revision > 0).then_some(row.revision);
     batch.put(
         Purpose::Link(row.link),
-        Write::Delete {
-            key: keys::link(scope, row.link),
-            condition: Some(unmoved(expected)),
-        },
+        Write::Delete { key: keys::link(scope, row.link), condition: Some(unmoved(expected)) },
     );
     batch.garbage.extend(row.origin.chunks.iter().cloned());
     if let Some(left) = &row.origin.remote_id {

@@ -52,16 +52,8 @@ impl Records {
         let mut random = [0; TOKEN_BYTES];
         self.keyring.fill(&mut random);
         let token = keys::hex(&random);
-        let head = if batch.feed.is_empty() {
-            0
-        } else {
-            self.head(scope).await?
-        };
-        let mut ground = Ground {
-            token_before,
-            head,
-            hinted_since: false,
-        };
+        let head = if batch.feed.is_empty() { 0 } else { self.head(scope).await? };
+        let mut ground = Ground { token_before, head, hinted_since: false };
         let mut unclear = 0;
         for _ in 0..ATTEMPTS_MAX {
             let tagged = build(commit, &batch, &ground, &token, now);
@@ -73,14 +65,7 @@ impl Records {
                     let failed = tagged.get(index).ok_or(StoreError::Corrupt(
                         "a write failed that the transaction does not have",
                     ))?;
-                    learn(
-                        commit,
-                        &mut batch,
-                        &mut ground,
-                        &token,
-                        failed,
-                        existing.as_deref(),
-                    )?
+                    learn(commit, &mut batch, &mut ground, &token, failed, existing.as_deref())?
                 }
                 Err(StoreError::Unavailable(why)) => {
                     unclear += 1;
@@ -176,17 +161,11 @@ fn build(
     let mut tagged = vec![state_write(commit, batch, ground, token)];
     if !batch.feed.is_empty() {
         let write = head_write(scope, ground.head, batch.feed.len());
-        tagged.push(Tagged {
-            purpose: Purpose::Head,
-            write,
-        });
+        tagged.push(Tagged { purpose: Purpose::Head, write });
     }
     tagged.extend(batch.writes.values().cloned());
     let mut number = ground.head;
-    let other = |write| Tagged {
-        purpose: Purpose::Other,
-        write,
-    };
+    let other = |write| Tagged { purpose: Purpose::Other, write };
     for entry in &batch.feed {
         number = number.saturating_add(1);
         tagged.push(other(entry.write(scope, number)));
@@ -208,30 +187,20 @@ fn state_write(commit: &Commit, batch: &Batch, ground: &Ground, token: &str) -> 
     let mut conditions = vec![epoch_is(&commit.lease), unmoved];
     let mut actions = match &commit.synced {
         Some((started, wait)) if batch.synced => {
-            let finishing = Finishing {
-                started,
-                wait: *wait,
-                hinted_since: ground.hinted_since,
-            };
+            let finishing = Finishing { started, wait: *wait, hinted_since: ground.hinted_since };
             conditions.push(finishing.condition());
             finishing.actions(&commit.scope)
         }
         // Progress was made: the next start is looked after as soon as the first.
         _ => vec![UpdateAction::Set(STARTS.to_owned(), Value::Number(0))],
     };
-    actions.push(UpdateAction::Set(
-        TOKEN.to_owned(),
-        Value::Text(token.to_owned()),
-    ));
+    actions.push(UpdateAction::Set(TOKEN.to_owned(), Value::Text(token.to_owned())));
     let write = Write::Update {
         key: keys::state(&commit.scope),
         actions,
         condition: Some(Condition::All(conditions)),
     };
-    Tagged {
-        purpose: Purpose::State,
-        write,
-    }
+    Tagged { purpose: Purpose::State, write }
 }
 
 fn read_token(state: Option<&Item>) -> Result<Option<String>, StoreError> {

@@ -42,9 +42,7 @@ impl FeedCursor {
     /// # Errors
     /// [`FeedError::InvalidCursor`].
     pub fn decode(text: &str) -> Result<Self, FeedError> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_| FeedError::InvalidCursor)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| FeedError::InvalidCursor)?;
         let Some((&VERSION, rest)) = bytes.split_first() else {
             return Err(FeedError::InvalidCursor);
         };

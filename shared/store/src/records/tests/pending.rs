@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use super::stage::*;
+use crate::memory::{Fault, MemoryTable, Operation};
+use crate::records::*;
+use crate::table::StoreError;
+
+async fn accept(
+    records: &Records,
+    change: &PendingChange,
+    second: i64,
+) -> Result<Accepted, AcceptError> {
+    records.accept(&scope(1), change, &Collection::calendar(), at(second)).await
+}
+
+#[tokio::test]
+async fn changes_are_numbered_in_order_and_raise_the_mark() {
+    let (records, _, scope) = stage().await;
+    for number in 1..=3 {
+        let change = change(u128::from(number), "{}");
+        let accepted = accept(&records, &change, 0).await.unwrap();
+        assert_eq!((accepted.number, accepted.replayed), (number, false));
+        assert_eq!(accepted.marks.hinted, number);
+        assert!(accepted.marks.is_dirty() && accepted.marks.needs_message());
+        assert_eq!(accepted.marks.due_at, Some(at(60)));
+    }
+    let numbers = |rows: Vec<PendingRow>| rows.iter().map(|row| row.number).collect::<Vec<_>>();
+    assert_eq!(numbers(records.pending(&scope, 0, 10).await.unwrap()), [1, 2, 3]);
+    assert_eq!(numbers(records.pending(&scope, 1, 1).await.unwrap()), [2]);
+    assert_eq!(numbers(records.pending_of_link(&scope, link_id(2)).await.unwrap()), [2]);
+    let row = &records.pending(&scope, 2, 1).await.unwrap()[0];
+    assert_eq!((row.link, row.body.as_slice(), row.accepted_at), (link_id(3), &b"{}"[..], at(0)));
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_gives_the_first_answer_for_a_day() {
+    let (records, _, scope) = stage().await;
+    let keyed = |number, body| PendingChange {
+        idempotency_key: Some("once".to_owned()),
+        link: link_id(1),
+        ..change(number, body)
+    };
+    assert_eq!(accept(&records, &keyed(1, "{}"), 0).await.unwrap().number, 1);
+    let again = accept(&records, &keyed(2, "{}"), 1).await.unwrap();
+    assert_eq!((again.number, again.replayed), (1, true));
+    let other = accept(&records, &keyed(3, "{\"other\":1}"), 2).await;
+    assert!(matches!(other, Err(AcceptError::IdempotencyMismatch)));
+    let mut demanding = keyed(4, "{}");
+    demanding.if_match = Some(1);
+    let other = accept(&records, &demanding, 2).await;
+    assert!(matches!(other, Err(AcceptError::IdempotencyMismatch)));
+    assert_eq!(records.pending(&scope, 0, 10).await.unwrap().len(), 1);
+    assert_eq!(records.marks(&scope).await.unwrap().hinted, 1);
+    // Another system's keys are its own, and after a day the key is free.
+    let theirs = PendingChange {
+        system: tidemark_model::SystemId::parse("erp").unwrap(),
+        ..keyed(5, "{\"other\":1}")
+    };
+    assert_eq!(accept(&records, &theirs, 3).await.unwrap().number, 2);
+    assert_eq!(accept(&records, &keyed(6, "{\"new\":1}"), 86_401).await.unwrap().number, 3);
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_got_lost_is_accepted_once() {
+    for fault_after in [true, false] {
+        let (records, table, scope) = stage().await;
+        accept(&records, &change(1, "first"), 0).await.unwrap();
+        let mut answers = vec![StoreError::Unavailable("lost".to_owned())];
+        table.set_faults(Some(Box::new(move |operation| match operation {
+            Operation::Transact(_) => answers
+                .pop()
+                .map(|error| if fault_after { Fault::After(error) } else { Fault::Before(error) }),
+            _ => None,
+        })));
+        let outcome = accept(&records, &change(2, "second"), 1).await;
+        table.set_faults(None);
+        let waiting = records.pending(&scope, 1, 10).await.unwrap();
+        if fault_after {
+            assert_eq!(outcome.unwrap().number, 2);
+            assert_eq!(waiting.len(), 1);
+        } else {
+            assert!(matches!(outcome, Err(AcceptError::Store(StoreError::Unavailable(_)))));
+            assert!(waiting.is_empty());
+        }
+    }
+}
+
+#[test]
+fn changes_that_come_together_get_dense_numbers() {
+    for seed in 0..100 {
+        let dice = Dice::new(seed);
+        let records = records_on(Arc::new(GivingWay(MemoryTable::new())), seed);
+        interleave(&dice, vec![Box::pin(async { drop(add_mailbox(&records, 1).await) })], 0);
+        let keyed = |number: u128| {
+            // Two of them are one request that was sent twice.
+            let key = if number <= 2 { "twice".to_owned() } else { number.to_string() };
+            let link = link_id(if number <= 2 { 1 } else { number });
+            PendingChange { idempotency_key: Some(key), link, ..change(number, "{}") }
+        };
+        let changes: Vec<_> = (1..=6).map(keyed).collect();
+        let actors = changes.iter().map(|change| -> Actor<'_> {
+            Box::pin(async { drop(accept(&records, change, 0).await.unwrap()) })
+        });
+        interleave(&dice, actors.collect(), 0);
+        interleave(
+            &dice,
+            vec![Box::pin(async {
+                let rows = records.pending(&scope(1), 0, 10).await.unwrap();
+                let numbers: Vec<_> = rows.iter().map(|row| row.number).collect();
+                assert_eq!(numbers, [1, 2, 3, 4, 5], "seed {seed}");
+                let marks = records.marks(&scope(1)).await.unwrap();
+                assert_eq!((marks.hinted, marks.accepted), (5, 5), "seed {seed}");
+            })],
+            0,
+        );
+    }
+}
