@@ -214,7 +214,7 @@ async fn a_subscription_belongs_to_the_first_id_that_comes() {
     records.retire_subscription(&unknown).await.unwrap();
     let read = records.subscription(KEY).await.unwrap().unwrap();
     assert!(read.value.retired);
-    assert_eq!(records.subscriptions(&scope).await.unwrap(), [read.clone()]);
+    assert_eq!(records.subscriptions(&scope).await.unwrap(), std::slice::from_ref(&read));
     records.remove_subscription(&read.value).await.unwrap();
     assert!(records.subscription(KEY).await.unwrap().is_none());
     assert!(records.subscriptions(&scope).await.unwrap().is_empty());

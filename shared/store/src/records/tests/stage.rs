@@ -3,6 +3,7 @@
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -85,7 +86,7 @@ pub(super) fn mailbox_row(number: u128) -> MailboxRow {
     MailboxRow {
         id: MailboxId::new(Uuid::from_u128(number)),
         address: format!("m{number}@tidemark.example"),
-        aliases: Default::default(),
+        aliases: BTreeSet::new(),
         connection: ConnectionId::new(Uuid::from_u128(1)),
         profile: None,
         system: system(),
