@@ -4,4 +4,6 @@
 //! simulator, single-threaded and in virtual time, so that a seed replays exactly.
 
 pub mod executor;
+pub mod ports;
 pub mod random;
+pub mod stage;

@@ -51,7 +51,7 @@ impl Service {
 
     /// Shows on the mailbox what is wrong with it, and tells the business system (N20). A trouble
     /// that stands there already stays, and nobody is told twice.
-    pub(super) async fn note_trouble(
+    pub(super) async fn report_trouble(
         &self,
         scope: &MailboxScope,
         lease: &Lease,
@@ -191,13 +191,13 @@ impl Run<'_> {
                 self.report.end = RunEnd::Waits(lease.until());
             }
             Stop::WaitUntil(at, error) => {
-                service.note_trouble(&scope, &lease, &error).await?;
+                service.report_trouble(&scope, &lease, &error).await?;
                 service.wait(&scope, &lease, at).await?;
                 self.report.end = RunEnd::Waits(at);
             }
             Stop::Broken(error) => {
                 let at = self.now() + BROKEN_WAIT;
-                service.note_trouble(&scope, &lease, &error).await?;
+                service.report_trouble(&scope, &lease, &error).await?;
                 service.wait(&scope, &lease, at).await?;
                 self.report.end = RunEnd::Waits(at);
             }

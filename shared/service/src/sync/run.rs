@@ -122,7 +122,7 @@ impl Service {
             }
             Err(Stop::Broken(error) | Stop::WaitUntil(_, error)) => {
                 let at = now + BROKEN_WAIT;
-                self.note_trouble(scope, &lease, &error).await?;
+                self.report_trouble(scope, &lease, &error).await?;
                 self.wait(scope, &lease, at).await?;
                 Ok(report(RunEnd::Waits(at)))
             }

@@ -1,0 +1,3 @@
+//! Scenarios through the real use cases, named after the requirements that they prove.
+
+mod first;
