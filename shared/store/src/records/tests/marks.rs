@@ -249,3 +249,35 @@ proptest! {
         prop_assert!(marks.dirty_collections().is_empty());
     }
 }
+
+/// Whoever raises a hint sends no message where one is on its way that no run has taken up. That
+/// run must then take this hint up as well.
+#[test]
+fn a_hint_that_sends_no_message_is_taken_up_by_the_start_beside_it() {
+    let mut silent = 0;
+    for seed in 0..60 {
+        let dice = Dice::new(seed);
+        let records = records_on(Arc::new(GivingWay(MemoryTable::new())), seed);
+        let (scope, held) = (scope(1), RefCell::new(None));
+        let setup = async {
+            hint(&records, &scope, 0).await;
+            records.record_enqueued(&scope, 1, at(0)).await.unwrap();
+            *held.borrow_mut() = Some(lease(&records, &scope, 0).await);
+        };
+        interleave(&dice, vec![Box::pin(setup)], 0);
+        let held = held.into_inner().unwrap();
+        let (marks, started) = (RefCell::new(None), RefCell::new(None));
+        let actors: Vec<Actor<'_>> = vec![
+            Box::pin(async { *marks.borrow_mut() = Some(hint(&records, &scope, 1).await) }),
+            Box::pin(async {
+                *started.borrow_mut() = Some(records.start(&scope, &held, at(1)).await.unwrap());
+            }),
+        ];
+        interleave(&dice, actors, 0);
+        if !marks.into_inner().unwrap().needs_message() {
+            silent += 1;
+            assert_eq!(started.into_inner().unwrap().hinted, 2, "seed {seed}");
+        }
+    }
+    assert!(silent > 0, "no seed has them beside each other");
+}
