@@ -58,7 +58,7 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
     script.clock.pass(30);
     // The script has no second answer: this one is refused without being sent.
     let error = mailbox.changes(None, 10).await.expect_err("still waiting");
-    assert_eq!(error.disposition, Disposition::RetryAfter(Duration::from_secs(60)));
+    assert_eq!(error.disposition, Disposition::RetryAfter(Duration::from_mins(1)));
     assert_eq!(error.code, "backing-off");
 }
 

@@ -31,7 +31,7 @@ impl EwsMailbox {
         let terms = Terms { mail, permit };
         let plan = plan_all(event, false);
         // An override without an occurrence is found before anything is made.
-        check_occurrences(event, &Existing::none(), &plan)?;
+        check_occurrences(event, Existing::none(), &plan)?;
         let envelope = wire::build_create(&self.session.endpoint, event, stamp, mail)?;
         let made = self.push_one(envelope, Effect::Once, terms, wire::read_reference).await?;
         if !plan.touches_occurrences() {
@@ -39,7 +39,7 @@ impl EwsMailbox {
         }
         let mut plain = event.clone();
         plain.overrides.clear();
-        self.push_overrides(made, &plain, event, &Existing::none(), &plan, terms)
+        self.push_overrides(made, &plain, event, Existing::none(), &plan, terms)
             .await
             .map_err(|error| fault::half_written(&error))
     }
@@ -54,7 +54,7 @@ impl EwsMailbox {
         let terms = Terms { mail, permit };
         let plan = plan_overrides(&current.event, target);
         let existing = Existing { of: Some(current) };
-        check_occurrences(target, &existing, &plan)?;
+        check_occurrences(target, existing, &plan)?;
         let mut known = current.event.clone();
         if plan.rewrite_rule {
             // Not to know of the rule is what makes it differ, and so be written.
@@ -87,7 +87,7 @@ impl EwsMailbox {
             before.overrides.clone_from(&current.event.overrides);
             existing
         };
-        let pushed = self.push_overrides(written, &before, target, &existing, &plan, terms).await;
+        let pushed = self.push_overrides(written, &before, target, existing, &plan, terms).await;
         pushed.map_err(|error| if rule_written { fault::half_written(&error) } else { error })
     }
 
@@ -97,7 +97,7 @@ impl EwsMailbox {
         series: RemoteRef,
         before: &Event,
         target: &Event,
-        existing: &Existing<'_>,
+        existing: Existing<'_>,
         plan: &OverridePlan,
         terms: Terms<'_>,
     ) -> Result<RemoteRef, MailboxError> {
@@ -219,7 +219,7 @@ fn addresses(
     ids: &[RecurrenceId],
     series: &RemoteRef,
     target: &Event,
-    existing: &Existing<'_>,
+    existing: Existing<'_>,
 ) -> Result<Vec<OccurrenceId>, MailboxError> {
     ids.iter().map(|id| address(*id, series, target, existing)).collect()
 }
@@ -229,7 +229,7 @@ fn address(
     id: RecurrenceId,
     series: &RemoteRef,
     target: &Event,
-    existing: &Existing<'_>,
+    existing: Existing<'_>,
 ) -> Result<OccurrenceId, MailboxError> {
     let exception = existing.of.and_then(|event| event.exceptions.get(&id));
     if let Some(exception) = exception {
@@ -244,7 +244,7 @@ fn address(
 
 fn check_occurrences(
     target: &Event,
-    existing: &Existing<'_>,
+    existing: Existing<'_>,
     plan: &OverridePlan,
 ) -> Result<(), MailboxError> {
     let stands = |id| existing.of.is_some_and(|event| event.exceptions.contains_key(id));

@@ -11,11 +11,11 @@ use tidemark_model::{
 
 use crate::bench::{ALEX, Always, Bench, assert_same, at, create, event, hour, read};
 
-fn rule(pattern: Pattern, range: Range) -> Option<Recurrence> {
-    Some(Recurrence { pattern, range })
+fn rule(pattern: Pattern, range: Range) -> Recurrence {
+    Recurrence { pattern, range }
 }
 
-fn daily(count: u32) -> Option<Recurrence> {
+fn daily(count: u32) -> Recurrence {
     rule(Pattern::Daily { interval: 1 }, Range::Count(count))
 }
 
@@ -41,7 +41,7 @@ fn changed(patch: OccurrencePatch) -> Override {
 /// Ten days over the change of offset at the end of March, one moved, one renamed, one called off.
 fn series() -> Event {
     let mut event = event("Daily", hour(at(3, 25, 9), "Europe/Berlin"));
-    event.recurrence = daily(7);
+    event.recurrence = Some(daily(7));
     event.overrides = BTreeMap::from([
         (id(26), Override::Excluded),
         (id(27), titled("Renamed")),
@@ -89,7 +89,7 @@ async fn every_rule_comes_back() {
     for (number, pattern) in (1..).zip(patterns) {
         for range in ranges.clone() {
             let mut series = event("Series", hour(at(3, 12, 9), "Europe/Berlin"));
-            series.recurrence = rule(pattern.clone(), range);
+            series.recurrence = Some(rule(pattern.clone(), range));
             // EWS starts a series on its first occurrence.
             let first = series.recurrence.as_ref().and_then(|rule| rule.nth_start(at(3, 12, 9), 1));
             series.schedule = series.schedule.moved_to(first.expect("an occurrence").start());
@@ -106,7 +106,7 @@ async fn a_rule_that_exchange_has_no_pattern_for_is_refused_before_anything_is_m
     let mut series = event("Series", hour(at(3, 12, 9), "Europe/Berlin"));
     let days = WeekdaySet::EMPTY.with(Weekday::Tuesday).with(Weekday::Thursday);
     let pattern = Pattern::RelativeMonthly { interval: 1, index: WeekIndex::First, days };
-    series.recurrence = rule(pattern, Range::NoEnd);
+    series.recurrence = Some(rule(pattern, Range::NoEnd));
     let refused = mailbox.create(&series, &crate::bench::stamp(1), MailMode::Silent, &Always).await;
     assert_eq!(refused.expect_err("refused").disposition, Disposition::Reject);
     assert!(mailbox.changes(None, 10).await.expect("a page").changes.is_empty());
@@ -118,7 +118,7 @@ async fn whole_day_series_keep_their_days() {
     let mailbox = bench.mailbox(ALEX);
     let days = Schedule::all_day(date(2026, 3, 27), date(2026, 3, 28)).expect("a day");
     let mut series = event("Duty", days);
-    series.recurrence = rule(Pattern::Daily { interval: 2 }, Range::Count(5));
+    series.recurrence = Some(rule(Pattern::Daily { interval: 2 }, Range::Count(5)));
     let (second, third) = (date(2026, 3, 29), date(2026, 3, 31));
     let longer = Schedule::all_day(third, date(2026, 4, 2)).expect("days");
     let patch = OccurrencePatch { schedule: Some(longer), ..OccurrencePatch::default() };
@@ -185,7 +185,7 @@ async fn a_series_at_another_time_keeps_what_differs_from_it() {
     let current = read(&mailbox, &made).await;
     let mut target = current.event.clone();
     target.schedule = hour(at(3, 25, 11), "Europe/Berlin");
-    target.recurrence = daily(9);
+    target.recurrence = Some(daily(9));
     let later = |day| RecurrenceId::new(at(3, day, 11));
     target.overrides = BTreeMap::from([
         (later(26), Override::Excluded),
@@ -205,7 +205,7 @@ async fn a_single_event_becomes_a_series_and_back() {
     let made = create(&mailbox, &event("Visit", hour(at(3, 25, 9), "Europe/Berlin")), 1).await;
     let current = read(&mailbox, &made).await;
     let mut target = current.event.clone();
-    target.recurrence = daily(4);
+    target.recurrence = Some(daily(4));
     target.overrides = BTreeMap::from([(id(26), titled("Second"))]);
     let written = mailbox.update(&current, &target, MailMode::Silent, &Always).await;
     let current = read(&mailbox, &written.expect("written")).await;

@@ -164,7 +164,7 @@ pub(super) fn mailbox(script: &Arc<Script>, access: Access) -> EwsMailbox {
         mailbox: MailboxAddress::parse("alex@tidemark.example").expect("an address"),
         access,
         zone: Zone::parse("Europe/Berlin").expect("a zone"),
-        http: Arc::clone(script) as Arc<dyn HttpPort>,
+        http: Arc::<Script>::clone(script),
         clock,
         entropy: Arc::new(Zeroes),
         limiter,

@@ -165,10 +165,7 @@ impl ItemTimes {
             let end = zone.to_civil(self.end);
             // Exchange ends whole days at midnight; seen from another zone they may not look so.
             let past = end.time() > Time::midnight() || end.date() == start.date();
-            let end = match past {
-                true => end.date().tomorrow().ok()?,
-                false => end.date(),
-            };
+            let end = if past { end.date().tomorrow().ok()? } else { end.date() };
             return Schedule::all_day(start.date(), end).ok();
         }
         let end_zone = self.end_zone.clone().filter(|end| !end.same_class(zone));

@@ -143,39 +143,41 @@ pub(super) fn write(xml: &mut XmlWriter, rule: &Recurrence, first: Date) {
 
 fn write_pattern(xml: &mut XmlWriter, pattern: &Pattern) {
     match pattern {
-        Pattern::Daily { interval } => xml.element("t:DailyRecurrence", &[], |xml| {
-            xml.leaf("t:Interval", &interval.to_string());
-        }),
+        Pattern::Daily { interval } => {
+            xml.element("t:DailyRecurrence", &[], |xml| {
+                xml.leaf("t:Interval", &interval.to_string());
+            });
+        }
         Pattern::Weekly { interval, days, first_day } => {
             xml.element("t:WeeklyRecurrence", &[], |xml| {
                 xml.leaf("t:Interval", &interval.to_string());
                 let names: Vec<_> = days.iter().map(weekday_name).collect();
                 xml.leaf("t:DaysOfWeek", &names.join(" "));
                 xml.leaf("t:FirstDayOfWeek", weekday_name(*first_day));
-            })
+            });
         }
         Pattern::AbsoluteMonthly { interval, day } => write_absolute_monthly(xml, *interval, *day),
         Pattern::RelativeMonthly { interval, index, days } => {
-            write_relative_monthly(xml, *interval, *index, *days)
+            write_relative_monthly(xml, *interval, *index, *days);
         }
         Pattern::AbsoluteYearly { interval: 1, month, day } => {
             xml.element("t:AbsoluteYearlyRecurrence", &[], |xml| {
                 xml.leaf("t:DayOfMonth", &day.to_string());
                 xml.leaf("t:Month", month_name(*month));
-            })
+            });
         }
         Pattern::RelativeYearly { interval: 1, month, index, days } => {
             xml.element("t:RelativeYearlyRecurrence", &[], |xml| {
                 write_relative(xml, *index, *days);
                 xml.leaf("t:Month", month_name(*month));
-            })
+            });
         }
         // EWS has no interval of years: every second year is every 24th month.
         Pattern::AbsoluteYearly { interval, day, .. } => {
             write_absolute_monthly(xml, interval.saturating_mul(12), *day);
         }
         Pattern::RelativeYearly { interval, index, days, .. } => {
-            write_relative_monthly(xml, interval.saturating_mul(12), *index, *days)
+            write_relative_monthly(xml, interval.saturating_mul(12), *index, *days);
         }
     }
 }
