@@ -47,8 +47,9 @@ impl VirtualClock {
     pub fn advance_to(&self, at: Timestamp) {
         let woken: Vec<Waker> = {
             let mut timers = self.timers();
-            timers.now = timers.now.max(at);
-            let later = timers.waiting.split_off(&(timers.now, u64::MAX));
+            let now = timers.now.max(at);
+            timers.now = now;
+            let later = timers.waiting.split_off(&(now, u64::MAX));
             core::mem::replace(&mut timers.waiting, later).into_values().collect()
         };
         for waker in woken {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tidemark_mailbox::ews::{
-    Access, ConnectionLimiter, Credential, EwsEndpoint, EwsMailbox, EwsUrl, MailboxAddress,
+    Access, BasicUser, ConnectionLimiter, Credential, EwsEndpoint, EwsMailbox, EwsUrl, MailboxAddress,
 };
 use tidemark_mailbox::{Mailbox, MailboxError};
 use tidemark_model::Zone;
@@ -107,7 +107,10 @@ impl Exchange for SimulatedExchange {
         let limiter = self.limiter.mailbox(&mailbox.id.to_string(), self.clock.now());
         Ok(Arc::new(EwsMailbox::new(EwsEndpoint {
             url: EwsUrl::parse(&connection.url).expect("a valid URL"),
-            credential: Credential::basic(&connection.account, password).expect("a valid user"),
+            credential: Credential::Basic {
+                user: BasicUser::parse(&connection.account).expect("a valid user"),
+                password,
+            },
             access: Access::Impersonation,
             mailbox: MailboxAddress::parse(&mailbox.address).expect("a valid address"),
             zone: Zone::parse(zone).expect("a known zone"),
