@@ -1,0 +1,98 @@
+//! Characters: references, and what XML 1.0 forbids.
+
+use std::borrow::Cow;
+
+/// What stands in for a character that XML 1.0 forbids.
+pub(super) const REPLACEMENT: char = '\u{FFFD}';
+
+/// Whether XML 1.0 allows a character (section 2.2 of the recommendation).
+pub(super) const fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// Replaces characters that XML forbids but readers let through, so that a text that is written
+/// back reads the same.
+pub(super) fn cleaned(text: Cow<'_, str>) -> Cow<'_, str> {
+    let suspicious = |b: u8| (b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) || b == 0xEF;
+    if !text.bytes().any(suspicious) || text.chars().all(is_allowed) {
+        return text;
+    }
+    let replaced = |c| if is_allowed(c) { c } else { REPLACEMENT };
+    Cow::Owned(text.chars().map(replaced).collect())
+}
+
+/// Appends what a reference (`amp`, `#10`, `#x0`) stands for.
+///
+/// Exchange sends references to characters that XML forbids, `&#x0;` and `&#x1A;` among them; they
+/// become U+FFFD. There is no DTD, so any other name is kept as it was written.
+pub(super) fn push_reference(out: &mut String, name: &str) {
+    let character = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => match name.strip_prefix('#') {
+            Some(number) => numbered(number),
+            None => {
+                out.push('&');
+                out.push_str(name);
+                out.push(';');
+                return;
+            }
+        },
+    };
+    out.push(character);
+}
+
+fn numbered(number: &str) -> char {
+    let code = match number.strip_prefix(['x', 'X']) {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => number.parse(),
+    };
+    code.ok().and_then(char::from_u32).filter(|c| is_allowed(*c)).unwrap_or(REPLACEMENT)
+}
+
+/// The value of an attribute with its references resolved.
+pub(super) fn unescaped(raw: Cow<'_, str>) -> Cow<'_, str> {
+    if !raw.contains('&') {
+        return cleaned(raw);
+    }
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw.as_ref();
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(before);
+        match after.split_once(';') {
+            Some((name, tail)) => {
+                push_reference(&mut out, name);
+                rest = tail;
+            }
+            None => {
+                out.push('&');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(cleaned(Cow::Owned(out)).into_owned())
+}
+
+/// Appends text as XML: markup escaped, characters that XML 1.0 forbids left out.
+///
+/// A carriage return is written as a reference, since XML would make a line feed of it; in
+/// attributes the same holds for every white space but the blank.
+pub(super) fn push_escaped(out: &mut String, text: &str, attribute: bool) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\r' => out.push_str("&#13;"),
+            '"' if attribute => out.push_str("&quot;"),
+            '\n' if attribute => out.push_str("&#10;"),
+            '\t' if attribute => out.push_str("&#9;"),
+            c if is_allowed(c) => out.push(c),
+            _ => {}
+        }
+    }
+}
