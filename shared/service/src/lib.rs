@@ -5,15 +5,22 @@
 
 pub mod border;
 pub mod content;
+pub mod deliver;
+mod intake;
 pub mod ports;
 pub mod profile;
+pub mod renew;
 pub mod service;
+pub mod sweep;
 pub mod sync;
 pub mod world;
 
 pub use border::Border;
+pub use deliver::{DeliveryEnd, DeliveryReport};
 pub use ports::{Engine, Exchange, Planner};
 pub use profile::Rules;
+pub use renew::Renewal;
 pub use service::{Options, Service, SyncTask};
+pub use sweep::SweepReport;
 pub use sync::{RunEnd, RunReport};
 pub use world::World;
