@@ -1,7 +1,12 @@
 //! The adapter against the simulated Exchange, in memory: what one says the other has to understand,
 //! and they share no protocol code.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 #[path = "simulator/bench.rs"]
 mod bench;

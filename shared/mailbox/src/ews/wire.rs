@@ -22,6 +22,7 @@ mod rule;
 mod stamp;
 mod time;
 mod tree;
+mod uid;
 mod xml;
 mod zone;
 

@@ -1,5 +1,7 @@
 //! Search filters.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use roxmltree::Node;
 
@@ -7,7 +9,7 @@ use super::error::EwsError;
 use super::node::Read;
 use super::read::read_extended_name;
 use super::time::WireTime;
-use crate::store::Item;
+use crate::store::{Item, PropertyKey, PropertySet};
 
 /// How deep filters may nest (ErrorRestrictionTooComplex beyond).
 const DEPTH_MAX: usize = 32;
@@ -228,6 +230,12 @@ fn read_contains<'a, 'input: 'a>(node: Node<'a, 'input>) -> Result<Form<'a, 'inp
 pub(super) fn property_value(item: &Item, path: Node<'_, '_>) -> Option<Value> {
     if path.name() == "ExtendedFieldURI" {
         let name = read_extended_name(path).ok()?;
+        if name.key == PropertyKey::Id(CLEAN_GLOBAL_OBJECT_ID)
+            && name.set == Some(PropertySet::Distinguished("Meeting".to_owned()))
+        {
+            let id = global_object_id(&item.appointment()?.uid);
+            return Some(Value::Text(STANDARD.encode(id)));
+        }
         let value = item.extended().get(&name)?.first()?;
         return Some(typed(&name.property_type, value));
     }
@@ -264,6 +272,31 @@ pub(super) fn property_value(item: &Item, path: Node<'_, '_>) -> Option<Value> {
         "item:Categories" => text(appointment.categories.first()?),
         _ => None,
     }
+}
+
+/// `PidLidCleanGlobalObjectId`.
+const CLEAN_GLOBAL_OBJECT_ID: u32 = 35;
+
+/// The global object id that the store keeps for a UID (MS-OXCICAL 2.1.3.1.1.20.26): Outlook's own
+/// are its bytes in hexadecimal, with the date of an occurrence at 16 to 19; others are wrapped.
+fn global_object_id(uid: &str) -> Vec<u8> {
+    const BEGIN: [u8; 16] = 0x0400_0000_8200_E000_74C5_B710_1A82_E008_u128.to_be_bytes();
+    let own: Option<Vec<u8>> = (0..uid.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(uid.get(at..at + 2)?, 16).ok())
+        .collect();
+    let rest = own.as_ref().and_then(|own| own.strip_prefix(&BEGIN)?.get(4..));
+    let mut id = [BEGIN.as_slice(), &[0; 4]].concat();
+    if let Some(rest) = rest {
+        id.extend_from_slice(rest);
+    } else {
+        let content = format!("vCal-Uid\u{1}\0\0\0{uid}\0");
+        // Neither a time of creation nor what is reserved behind it.
+        id.extend_from_slice(&[0; 16]);
+        id.extend(u32::try_from(content.len()).unwrap_or(u32::MAX).to_le_bytes());
+        id.extend(content.into_bytes());
+    }
+    id
 }
 
 fn typed(property_type: &str, value: &str) -> Value {

@@ -212,5 +212,7 @@ async fn searches_ask_for_the_stamp_and_for_the_uid() {
     let sets = script.attributes(0, "ExtendedFieldURI", "PropertySetId");
     assert!(sets.contains(&"8f71513c-b755-447a-8a2b-3d2ace1b53b9".to_owned()));
     let constants = script.attributes(1, "Constant", "Value");
-    assert_eq!(constants, ["uid-1"]);
+    // The UID as the store has it: wrapped in a global object id, in base64.
+    let id = "BAAAAIIA4AB0xbcQGoLgCAAAAAAAAAAAAAAAAAAAAAAAAAAAEgAAAHZDYWwtVWlkAQAAAHVpZC0xAA==";
+    assert_eq!(constants, [id]);
 }

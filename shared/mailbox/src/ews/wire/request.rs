@@ -4,7 +4,7 @@ use tidemark_model::{Event, LinkId, MailMode, Participation, Zone};
 
 use super::field::{Field, Times};
 use super::xml::XmlWriter;
-use super::{OccurrenceId, stamp};
+use super::{OccurrenceId, stamp, uid};
 use crate::ews::session::{Access, EwsEndpoint};
 use crate::port::{Cursor, RemoteId, RemoteRef, Stamp};
 
@@ -169,9 +169,7 @@ pub(super) fn find_stamp(endpoint: &EwsEndpoint, link: LinkId) -> Vec<u8> {
 }
 
 pub(super) fn find_uid(endpoint: &EwsEndpoint, uid: &str) -> Vec<u8> {
-    find(endpoint, uid, |xml| {
-        xml.empty("t:FieldURI", &[("FieldURI", "calendar:UID")]);
-    })
+    find(endpoint, &uid::global_object_id(uid), uid::write_path)
 }
 
 fn find(endpoint: &EwsEndpoint, value: &str, path: impl FnOnce(&mut XmlWriter)) -> Vec<u8> {
