@@ -58,6 +58,8 @@ pub struct User<'a> {
 
 /// One appointment of a calendar as the neutral model has it, for comparing both sides.
 pub struct Snapshot {
+    /// Which item.
+    pub item: ItemNumber,
     /// UID.
     pub uid: String,
     /// The appointment.
@@ -92,6 +94,7 @@ impl Simulator {
                 event.created = Some(item.created);
                 event.updated = Some(item.modified);
                 Some(Snapshot {
+                    item: item.number,
                     uid: appointment.uid.clone(),
                     event,
                     extended: appointment.extended.clone(),
