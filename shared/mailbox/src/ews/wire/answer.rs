@@ -174,3 +174,72 @@ pub(super) fn reference_of(id: &Node) -> Option<RemoteRef> {
 pub(super) fn item_reference(item: &Node) -> Option<RemoteRef> {
     reference_of(item.child("ItemId")?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(body: &str) -> Option<WireError> {
+        let text = format!("<Envelope><Body>{body}</Body></Envelope>");
+        match Answer::parse(text.as_bytes()) {
+            Ok(answer) => answer.message("GetItem").map_or_else(Some, Result::err),
+            Err(error) => Some(error),
+        }
+    }
+
+    fn message(class: &str, content: &str) -> String {
+        format!(
+            "<GetItemResponse><ResponseMessages><GetItemResponseMessage ResponseClass='{class}'>\
+             {content}</GetItemResponseMessage></ResponseMessages></GetItemResponse>"
+        )
+    }
+
+    fn response(code: &str, back_off: Option<u64>) -> ResponseCode {
+        ResponseCode { code: code.to_owned(), back_off: back_off.map(Duration::from_millis) }
+    }
+
+    #[test]
+    fn an_internal_error_is_what_it_wraps() {
+        let wrapped = "<ResponseCode>ErrorInternalServerError</ResponseCode><MessageXml>\
+                       <Value Name='InnerErrorResponseCode'>ErrorServerBusy</Value>\
+                       <Value Name='BackOffMilliseconds'>1500</Value></MessageXml>";
+        let expected = WireError::Response(response("ErrorServerBusy", Some(1500)));
+        assert_eq!(failed(&message("Error", wrapped)), Some(expected));
+    }
+
+    #[test]
+    fn a_fault_without_detail_has_its_fault_code() {
+        let fault = "<Fault><faultcode>a:ErrorSchemaValidation</faultcode></Fault>";
+        let expected = WireError::Fault(response("ErrorSchemaValidation", None));
+        assert_eq!(failed(fault), Some(expected));
+    }
+
+    #[test]
+    fn a_code_is_a_word_and_no_text() {
+        for code in ["alex@tidemark.example", "", &"E".repeat(CODE_BYTES_MAX + 1)] {
+            let content = format!("<ResponseCode>{code}</ResponseCode>");
+            let expected = WireError::Response(response("ErrorUnknown", None));
+            assert_eq!(failed(&message("Error", &content)), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_warning_carries_a_result_unless_the_batch_stopped() {
+        let warning = "<ResponseCode>ErrorNameResolutionMultipleResults</ResponseCode>";
+        assert_eq!(failed(&message("Warning", warning)), None);
+        let stopped = "<ResponseCode>ErrorBatchProcessingStopped</ResponseCode>";
+        let expected = WireError::Response(response("ErrorBatchProcessingStopped", None));
+        assert_eq!(failed(&message("Warning", stopped)), Some(expected));
+    }
+
+    #[test]
+    fn another_operations_answer_is_none() {
+        let two = message("Success", "").replace(
+            "</ResponseMessages>",
+            "<GetItemResponseMessage ResponseClass='Success'/></ResponseMessages>",
+        );
+        for body in [String::new(), "<FindItemResponse/>".to_owned(), two] {
+            assert!(matches!(failed(&body), Some(WireError::Unreadable(_))), "{body}");
+        }
+    }
+}

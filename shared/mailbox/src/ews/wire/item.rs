@@ -214,3 +214,6 @@ fn bounded<T>(list: impl Iterator<Item = Option<T>>) -> Result<Vec<T>, WireError
     let list: Option<Vec<T>> = list.take(EXCEPTIONS_MAX.saturating_add(1)).collect();
     list.filter(|list| list.len() <= EXCEPTIONS_MAX).ok_or(unfit)
 }
+
+#[cfg(test)]
+mod tests;
