@@ -10,10 +10,11 @@ mod notification;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq as _;
+use tidemark_ews::notification::PushReply;
 use tidemark_store::StoreError;
 use tidemark_store::records::{BindError, Collection, Document, SaveError, SubscriptionRow};
 
-use self::notification::{Notification, answer, read_notification};
+use self::notification::{Notification, read_notification};
 use crate::Service;
 use crate::border::{NOTIFICATION_BYTES_MAX, PushAnswer, PushIntake};
 
@@ -24,9 +25,6 @@ pub(crate) const KEY_CHARACTERS: usize = 43;
 const HEARD_SAVED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// How often the row is written again when another call was faster.
 const ATTEMPTS_MAX: usize = 8;
-
-const OK: &str = "OK";
-const UNSUBSCRIBE: &str = "Unsubscribe";
 
 /// Why a notification is not taken.
 enum Declined {
@@ -56,8 +54,8 @@ impl From<BindError> for Declined {
 impl PushIntake for Service {
     async fn ews_push(&self, key: &str, body: &[u8]) -> PushAnswer {
         match self.take_push(key, body).await {
-            Ok(()) => PushAnswer::Taken(answer(OK)),
-            Err(Declined::Retired) => PushAnswer::Unsubscribe(answer(UNSUBSCRIBE)),
+            Ok(()) => PushAnswer::Taken(PushReply::Ok.to_bytes()),
+            Err(Declined::Retired) => PushAnswer::Unsubscribe(PushReply::Unsubscribe.to_bytes()),
             Err(Declined::Unknown) => PushAnswer::Unknown,
             Err(Declined::Refused) => PushAnswer::Refused,
             Err(Declined::Failed(error)) => {

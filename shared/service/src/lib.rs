@@ -13,6 +13,8 @@ pub mod renew;
 pub mod service;
 pub mod sweep;
 pub mod sync;
+#[cfg(test)]
+mod testing;
 pub mod world;
 
 pub use border::Border;
