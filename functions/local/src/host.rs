@@ -1,0 +1,236 @@
+//! All functions in one process, on the embedded store.
+
+use std::future::Future;
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret as _, SecretString};
+use tidemark_api::ApiOptions;
+use tidemark_embedded::{EmbeddedStore, LocalQueue};
+use tidemark_runtime::exchange::EwsExchange;
+use tidemark_runtime::master_key::{draw_master_key, read_master_key};
+use tidemark_service::border::PushIntake;
+use tidemark_service::{Border, Engine, Options, Service, World};
+use tidemark_store::Secrets;
+use tidemark_store::records::{Keyring, MailboxScope, Records};
+use tidemark_transport::{
+    Clock, Entropy, HttpOptions, NetworkRange, PlainHttp, ReqwestHttp, SystemClock, SystemEntropy,
+    TargetPolicy,
+};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::console::{self, StatusPage};
+use crate::readiness::{self, Readiness};
+use crate::schedule;
+use crate::setup::{self, Setup};
+use crate::workers::Workers;
+
+/// How long a run works before it continues in a new one. With the slowest request and its margin
+/// this makes leases of one minute, which is how long a killed process keeps a mailbox closed.
+const RUN_BUDGET: SignedDuration = SignedDuration::from_secs(20);
+/// When a message that was taken and not finished comes again.
+const VISIBILITY: SignedDuration = SignedDuration::from_secs(120);
+/// The name under which the data directory keeps the master key.
+const MASTER_KEY_SECRET: &str = "master-key";
+
+/// The product on the embedded store.
+pub(crate) struct Host {
+    pub(crate) service: Arc<Service>,
+    store: EmbeddedStore,
+    queue: LocalQueue,
+}
+
+/// How the host differs between the demo and a configuration.
+pub(crate) struct HostOptions {
+    /// Where Exchange reaches this process.
+    pub(crate) callback_url: String,
+    /// Private networks that webhooks may reach.
+    pub(crate) webhook_networks: Vec<NetworkRange>,
+}
+
+impl Host {
+    /// Opens the data directory and puts the product together on it.
+    ///
+    /// # Errors
+    /// When another process has the directory, or it cannot be used.
+    pub(crate) async fn open(directory: &Path, options: HostOptions) -> anyhow::Result<Host> {
+        let store = EmbeddedStore::open(directory)
+            .await
+            .with_context(|| format!("TIDEMARK_DATA ({})", directory.display()))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let world = World::new(Arc::clone(&clock), Arc::clone(&entropy));
+        let queue_clock = Arc::clone(&clock);
+        let queue = store.queue(Arc::new(move || queue_clock.now()), VISIBILITY).await?;
+        // Whoever had taken messages is gone: this process has the directory to itself.
+        queue.make_all_visible().await?;
+        let secrets: Arc<dyn Secrets> = Arc::new(store.secrets());
+        let keyring = open_keyring(&*secrets, entropy).await?;
+        let service_options = Options {
+            callback_url: options.callback_url,
+            run_budget: RUN_BUDGET,
+            ..Options::default()
+        };
+        let records = Records::new(Arc::new(store.table()), Arc::new(keyring))
+            .with_retention(service_options.retention);
+        let webhooks = ReqwestHttp::new(HttpOptions {
+            plain_http: PlainHttp::LoopbackLiterals,
+            targets: TargetPolicy::PublicOnly { allowed: options.webhook_networks },
+            ..HttpOptions::default()
+        })?;
+        let service = Service {
+            records: Arc::new(records),
+            queue: Arc::new(queue.clone()),
+            exchange: Arc::new(EwsExchange::new(Arc::clone(&secrets), world.clone())),
+            secrets,
+            webhooks: Arc::new(webhooks),
+            planner: Arc::new(Engine),
+            world,
+            options: service_options,
+        };
+        Ok(Host { service: Arc::new(service), store, queue })
+    }
+
+    /// Serves until `stop` ends: API, status page and callbacks on `listener`, the queue, the
+    /// schedules, and a line per change.
+    ///
+    /// # Errors
+    /// When the set-up cannot be written or the listener fails.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        setup: &Setup,
+        simulator: Option<String>,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let mailboxes = setup::apply(&self.service, setup).await?;
+        let router = self.router(setup, mailboxes, simulator);
+        let ran = Arc::new(Notify::new());
+        let workers = Workers {
+            service: Arc::clone(&self.service),
+            queue: self.queue.clone(),
+            ran: Arc::clone(&ran),
+        };
+        let service = &self.service;
+        let minutes = schedule::run_minutes(Arc::clone(service), self.store.clone());
+        let deliveries = schedule::run_deliveries(Arc::clone(service), ran);
+        let lines = console::run_lines(Arc::clone(service), setup.organisation.clone());
+        tokio::select! {
+            served = async { axum::serve(listener, router).await } => {
+                served.context("the API's listener failed")
+            }
+            () = workers.run() => Ok(()),
+            () = minutes => Ok(()),
+            () = deliveries => Ok(()),
+            () = lines => Ok(()),
+            () = stop => Ok(()),
+        }
+    }
+
+    fn router(
+        &self,
+        setup: &Setup,
+        mailboxes: Vec<MailboxScope>,
+        simulator: Option<String>,
+    ) -> Router {
+        let border: Arc<dyn Border> = Arc::clone(&self.service) as Arc<dyn Border>;
+        let intake: Arc<dyn PushIntake> = Arc::clone(&self.service) as Arc<dyn PushIntake>;
+        let readiness =
+            Arc::new(Readiness { service: Arc::clone(&self.service), mailboxes, simulator });
+        let page = Arc::new(StatusPage {
+            readiness: Arc::clone(&readiness),
+            organisation: setup.organisation.clone(),
+        });
+        let api = tidemark_api::router(border, ApiOptions { world: self.service.world.clone() });
+        Router::new()
+            .merge(readiness::router(readiness))
+            .merge(console::router(page))
+            .merge(tidemark_ews_webhook::router(intake))
+            .fallback_service(api)
+    }
+}
+
+/// The keyring under the data directory's master key, which is drawn at the first start.
+async fn open_keyring(secrets: &dyn Secrets, entropy: Arc<dyn Entropy>) -> anyhow::Result<Keyring> {
+    let text = match secrets.get(MASTER_KEY_SECRET).await? {
+        Some(text) => text,
+        None => {
+            let text = draw_master_key(&*entropy);
+            secrets.put(MASTER_KEY_SECRET, SecretString::from(text.expose_secret())).await?;
+            text
+        }
+    };
+    let master = read_master_key(&text)?;
+    Ok(Keyring::new(&master, Arc::new(move |buffer: &mut [u8]| entropy.fill(buffer)))?)
+}
+
+/// Takes a port of this machine, reachable from nowhere else.
+///
+/// # Errors
+/// Names the variable that moves it.
+pub(crate) async fn bind(port: u16, variable: &str) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            bail!("port {port} is in use: end whatever listens there, or set {variable}")
+        }
+        Err(error) => Err(error).with_context(|| format!("port {port} ({variable})")),
+    }
+}
+
+/// Ends when the process is asked to end: SIGINT or SIGTERM. They are caught from the call on.
+///
+/// # Errors
+/// When the operating system does not let them be caught.
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// The data directory: `TIDEMARK_DATA`, or a fresh one that is removed when this is dropped.
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    is_temporary: bool,
+}
+
+impl DataDirectory {
+    /// The directory that was named, or a fresh one.
+    pub(crate) fn named_or_fresh(named: Option<&str>) -> Self {
+        match named {
+            Some(path) => Self { path: PathBuf::from(path), is_temporary: false },
+            None => {
+                let id = tidemark_transport::uuid_v7(SystemClock.now(), &SystemEntropy);
+                let path = std::env::temp_dir().join(format!("tidemark-{id}"));
+                Self { path, is_temporary: true }
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for DataDirectory {
+    fn drop(&mut self) {
+        if self.is_temporary
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!(error = %error, "the temporary data directory stays behind");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `tidemark local`: the demo, or a configuration of one's own.
+
+use std::path::Path;
+use std::pin::pin;
+
+use anyhow::{Context as _, bail};
+use secrecy::ExposeSecret as _;
+use tidemark_runtime::Environment;
+use tidemark_transport::{NetworkRange, SystemEntropy};
+use tokio::net::TcpListener;
+
+use crate::console::say;
+use crate::host::{DataDirectory, Host, HostOptions, bind, stop_signal};
+use crate::settings::Settings;
+use crate::setup::Setup;
+use crate::{demo, simulator};
+
+/// Where the API listens unless `TIDEMARK_API_PORT` says otherwise.
+const DEFAULT_PORT: u16 = 8480;
+
+/// `tidemark local --demo`.
+///
+/// # Errors
+/// When a variable is wrong, a port is in use or the data directory cannot be used.
+pub(crate) async fn run_demo(environment: &Environment) -> anyhow::Result<()> {
+    demo::check_ways(environment)?;
+    let stop = stop_signal()?;
+    let (simulator_url, simulator_listener) = match environment.text("TIDEMARK_SIM_URL") {
+        Some(url) => (url.trim_end_matches('/').to_owned(), None),
+        None => {
+            let listener = simulator::listen(environment).await?;
+            (format!("http://{}", listener.local_addr()?), Some(listener))
+        }
+    };
+    let listener = listen(environment).await?;
+    let api_url = format!("http://{}", listener.local_addr()?);
+    let directory = DataDirectory::named_or_fresh(environment.text("TIDEMARK_DATA"));
+    let options = HostOptions {
+        callback_url: api_url.clone(),
+        webhook_networks: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
+    };
+    let host = Host::open(directory.path(), options).await?;
+    let key = demo::api_key(environment, &*host.service.secrets, &SystemEntropy).await?;
+    let shown = key.expose_secret().to_owned();
+    let setup = demo::setup(&simulator_url, key)?;
+    say(&format!("API and status page  {api_url}/"));
+    say(&format!("simulated Exchange   {simulator_url}/EWS/Exchange.asmx"));
+    say(&format!("demo API key         {shown}"));
+    say("demo login           alex@tidemark.example (also blake, casey, devon), Passw0rd!");
+    say("ready when           GET /health answers 200; Ctrl-C ends it");
+    let address = simulator_url.split_once("://").map(|(_, rest)| rest.to_owned());
+    let served = host.serve(listener, &setup, address, stop);
+    let ended = match simulator_listener {
+        Some(simulator_listener) => tokio::select! {
+            ended = served => ended,
+            ended = simulator::serve(simulator_listener) => ended,
+        },
+        None => served.await,
+    };
+    say("ended");
+    ended
+}
+
+/// `tidemark local --config FILE`.
+///
+/// # Errors
+/// When the file, a variable, a port or the data directory cannot be used.
+pub(crate) async fn run_config(environment: &Environment, file: &Path) -> anyhow::Result<()> {
+    let settings = Settings::read(file)?;
+    let setup: Setup = settings.to_setup(environment)?;
+    let stop = stop_signal()?;
+    let Some(data) = environment.text("TIDEMARK_DATA") else {
+        bail!("TIDEMARK_DATA: name the directory that keeps this connector's data");
+    };
+    let listener = listen(environment).await?;
+    let api_url = format!("http://{}", listener.local_addr()?);
+    let webhook_networks = setup
+        .allowed_networks
+        .iter()
+        .map(|range| range.parse::<NetworkRange>())
+        .collect::<Result<_, _>>()
+        .context("organisation.allowedNetworks")?;
+    let options = HostOptions {
+        callback_url: settings.callback_url().unwrap_or(&api_url).to_owned(),
+        webhook_networks,
+    };
+    let host = Host::open(Path::new(data), options).await?;
+    say(&format!("API and status page  {api_url}/"));
+    pin!(host.serve(listener, &setup, None, stop)).await?;
+    say("ended");
+    Ok(())
+}
+
+async fn listen(environment: &Environment) -> anyhow::Result<TcpListener> {
+    let port = environment.parsed("TIDEMARK_API_PORT", DEFAULT_PORT, "a port number")?;
+    bind(port, "TIDEMARK_API_PORT").await
+}

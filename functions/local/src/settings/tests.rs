@@ -1,0 +1,80 @@
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../example.json");
+
+fn environment() -> Environment {
+    [("EXCHANGE_PASSWORD", "p"), ("ERP_API_KEY", "0123456789abcdefghij")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into_iter()
+        .collect()
+}
+
+fn setup_of(value: &Value) -> anyhow::Result<Setup> {
+    let settings: Settings = serde_json::from_value(value.clone())?;
+    settings.to_setup(&environment())
+}
+
+fn example() -> Value {
+    serde_json::from_str(EXAMPLE).unwrap()
+}
+
+#[test]
+fn the_example_is_taken() {
+    let setup = setup_of(&example()).unwrap();
+    let connection = &setup.connections[0];
+    assert_eq!(connection.password.expose_secret(), "p");
+    assert!(connection.impersonate);
+    assert_eq!(connection.mailboxes[0].system, setup.systems[0].id);
+    assert_eq!(setup.systems[0].api_keys[0].key.expose_secret().len(), 20);
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place_and_its_mend() {
+    let cases = [
+        ("/organisation/id", json!("With Space"), "organisation.id"),
+        ("/organisation/allowedNetworks", json!(["10.0.0.0/33"]), "allowedNetworks[0]"),
+        ("/systems/0/apiKeys/0/key", json!({"variable": "NOT_SET"}), "NOT_SET: is not set"),
+        ("/systems/0/apiKeys/0/roles", json!([]), "apiKeys[0]: roles: name at least one"),
+        ("/connections/0/url", json!("http://mail.example/ews"), "must begin with https"),
+        ("/connections/0/account", json!("CORP/svc"), "backslash"),
+        ("/connections/0/mailboxes/0/timeZone", json!("Mars/Olympus"), "Europe/Berlin"),
+        ("/connections/0/mailboxes/0/system", json!("other"), "connections[0]: mailboxes[0]"),
+        ("/connections/0/mailboxes/0/address", json!("nobody"), "address"),
+        ("/callbackUrl", json!("http://hooks.example"), "callbackUrl"),
+    ];
+    for (pointer, value, expected) in cases {
+        let mut settings = example();
+        *settings.pointer_mut(pointer).unwrap() = value;
+        let error = setup_of(&settings).err().unwrap();
+        let shown = format!("{error:#}");
+        assert!(shown.contains(expected), "{pointer}: {shown}");
+    }
+}
+
+#[test]
+fn unknown_members_and_doubled_addresses_are_refused() {
+    let mut settings = example();
+    settings["organisation"]["colour"] = json!("blue");
+    assert!(format!("{:#}", setup_of(&settings).err().unwrap()).contains("colour"));
+
+    let mut settings = example();
+    let mailbox = settings["connections"][0]["mailboxes"][0].clone();
+    settings["connections"][0]["mailboxes"].as_array_mut().unwrap().push(mailbox);
+    let error = format!("{:#}", setup_of(&settings).err().unwrap());
+    assert!(error.contains("another mailbox has the same address"), "{error}");
+}
+
+#[test]
+fn an_account_without_impersonation_has_one_mailbox() {
+    let mut settings = example();
+    settings["connections"][0]["impersonate"] = json!(false);
+    let mailboxes = settings["connections"][0]["mailboxes"].as_array_mut().unwrap();
+    let mut second = mailboxes[0].clone();
+    second["address"] = json!("casey@contoso.example");
+    second["aliases"] = json!([]);
+    mailboxes.push(second);
+    assert!(format!("{:#}", setup_of(&settings).err().unwrap()).contains("impersonate"));
+}

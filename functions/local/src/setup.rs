@@ -1,0 +1,282 @@
+//! What a process is to serve, whether a file says so or the demo, and how it comes into the store.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, bail};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use tidemark_model::{MailboxId, OrganisationId, SystemId};
+use tidemark_service::Service;
+use tidemark_store::records::{
+    AddressTaken, ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, FirstSync,
+    MailboxRow, MailboxScope, MailboxState, Notifications, OrganisationRow, Role, SystemRow,
+};
+
+/// What a process is to serve.
+pub(crate) struct Setup {
+    pub(crate) organisation: OrganisationId,
+    pub(crate) organisation_name: String,
+    pub(crate) domains: Vec<String>,
+    pub(crate) allowed_networks: Vec<String>,
+    pub(crate) systems: Vec<SystemSetup>,
+    pub(crate) connections: Vec<ConnectionSetup>,
+}
+
+/// A business system with its keys.
+pub(crate) struct SystemSetup {
+    pub(crate) id: SystemId,
+    pub(crate) name: String,
+    pub(crate) api_keys: Vec<ApiKeySetup>,
+}
+
+/// An API key; the label names it when it is replaced.
+pub(crate) struct ApiKeySetup {
+    pub(crate) label: String,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) key: SecretString,
+}
+
+/// A connection with its mailboxes; the name names it when it is changed.
+pub(crate) struct ConnectionSetup {
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) account: String,
+    pub(crate) password: SecretString,
+    pub(crate) impersonate: bool,
+    pub(crate) extra_ca_pem: Option<String>,
+    pub(crate) notifications: Notifications,
+    pub(crate) mailboxes: Vec<MailboxSetup>,
+}
+
+/// A mailbox; the address names it when it is changed.
+pub(crate) struct MailboxSetup {
+    pub(crate) address: String,
+    pub(crate) aliases: BTreeSet<String>,
+    pub(crate) time_zone: Option<String>,
+    pub(crate) system: SystemId,
+    pub(crate) profile: Option<String>,
+}
+
+/// Writes a set-up into the store and gives the mailboxes that it names. What is there already is
+/// brought to what the set-up says; state is left alone. Mailboxes that the set-up no longer names
+/// are switched off, not forgotten.
+pub(crate) async fn apply(service: &Service, setup: &Setup) -> anyhow::Result<Vec<MailboxScope>> {
+    save_organisation(service, setup).await?;
+    for system in &setup.systems {
+        save_system(service, setup, system).await?;
+    }
+    let mut scopes = Vec::new();
+    for connection in &setup.connections {
+        let id = save_connection(service, setup, connection).await?;
+        for mailbox in &connection.mailboxes {
+            let saved = save_mailbox(service, setup, id, mailbox).await;
+            scopes.push(saved.with_context(|| format!("mailbox of {}", connection.name))?);
+        }
+    }
+    switch_off_others(service, setup, &scopes).await?;
+    Ok(scopes)
+}
+
+async fn save_organisation(service: &Service, setup: &Setup) -> anyhow::Result<()> {
+    let before = service.records.organisation(&setup.organisation).await?;
+    let row = OrganisationRow {
+        id: setup.organisation.clone(),
+        name: setup.organisation_name.clone(),
+        allowed_networks: setup.allowed_networks.clone(),
+        domains: setup.domains.clone(),
+        created_at: since(before.as_ref().map(|before| before.value.created_at), service),
+    };
+    let revision = before.as_ref().map(|before| before.revision);
+    if before.is_none_or(|before| before.value != row) {
+        service.records.save_organisation(&row, revision).await?;
+    }
+    Ok(())
+}
+
+async fn save_system(service: &Service, setup: &Setup, system: &SystemSetup) -> anyhow::Result<()> {
+    let before = service.records.system(&setup.organisation, &system.id).await?;
+    let row = SystemRow {
+        id: system.id.clone(),
+        name: system.name.clone(),
+        created_at: since(before.as_ref().map(|before| before.value.created_at), service),
+    };
+    let revision = before.as_ref().map(|before| before.revision);
+    if before.is_none_or(|before| before.value != row) {
+        service.records.save_system(&setup.organisation, &row, revision).await?;
+    }
+    for key in &system.api_keys {
+        save_api_key(service, setup, system, key).await?;
+    }
+    Ok(())
+}
+
+/// Saves a key unless it is there already; another one of the same label is revoked.
+async fn save_api_key(
+    service: &Service,
+    setup: &Setup,
+    system: &SystemSetup,
+    key: &ApiKeySetup,
+) -> anyhow::Result<()> {
+    let now = service.world.now();
+    let known = service.records.api_key(key.key.expose_secret(), now).await?;
+    let fits = |row: &ApiKeyRow| {
+        row.organisation == setup.organisation
+            && row.label == key.label
+            && row.roles == key.roles
+            && row.system.as_ref() == Some(&system.id)
+    };
+    if known.as_ref().is_some_and(fits) {
+        return Ok(());
+    }
+    if known.is_some_and(|row| row.organisation != setup.organisation) {
+        bail!("the API key {} is another organisation's: choose another one", key.label);
+    }
+    for row in service.records.api_keys(&setup.organisation).await? {
+        if row.label == key.label && row.system.as_ref() == Some(&system.id) {
+            service.records.revoke_api_key(&setup.organisation, row.id).await?;
+        }
+    }
+    let row = ApiKeyRow {
+        id: ApiKeyId::new(service.world.uuid()),
+        organisation: setup.organisation.clone(),
+        label: key.label.clone(),
+        roles: key.roles.clone(),
+        system: Some(system.id.clone()),
+        created_at: now,
+        expires_at: None,
+    };
+    Ok(service.records.save_api_key(key.key.expose_secret(), &row).await?)
+}
+
+async fn save_connection(
+    service: &Service,
+    setup: &Setup,
+    connection: &ConnectionSetup,
+) -> anyhow::Result<ConnectionId> {
+    let all = service.records.connections(&setup.organisation).await?;
+    let before = all.into_iter().find(|row| row.value.name == connection.name);
+    let id = match &before {
+        Some(before) => before.value.id,
+        None => ConnectionId::new(service.world.uuid()),
+    };
+    let secret_name = format!("connections/{}/password", id.uuid());
+    // The password first: a connection whose password is not there yet would show an error.
+    service.secrets.put(&secret_name, connection.password.clone()).await?;
+    let row = ConnectionRow {
+        id,
+        name: connection.name.clone(),
+        url: connection.url.clone(),
+        account: connection.account.clone(),
+        secret_name,
+        impersonate: connection.impersonate,
+        extra_ca_pem: connection.extra_ca_pem.clone(),
+        confirmed_fingerprint: None,
+        enabled: true,
+        appointments: true,
+        notifications: connection.notifications,
+        server_version: before.as_ref().and_then(|row| row.value.server_version.clone()),
+        wait_until: before.as_ref().and_then(|row| row.value.wait_until),
+        created_at: since(before.as_ref().map(|before| before.value.created_at), service),
+    };
+    let revision = before.as_ref().map(|before| before.revision);
+    if before.is_none_or(|before| before.value != row) {
+        service.records.save_connection(&setup.organisation, &row, revision).await?;
+    }
+    Ok(id)
+}
+
+async fn save_mailbox(
+    service: &Service,
+    setup: &Setup,
+    connection: ConnectionId,
+    mailbox: &MailboxSetup,
+) -> anyhow::Result<MailboxScope> {
+    let known = service.records.mailbox_of_address(&setup.organisation, &mailbox.address).await?;
+    let id = known.unwrap_or_else(|| MailboxId::new(service.world.uuid()));
+    let scope = MailboxScope { organisation: setup.organisation.clone(), mailbox: id };
+    let before = service.records.mailbox(&scope).await?;
+    let revision = before.as_ref().map(|before| before.revision);
+    let mut row = match &before {
+        Some(before) => before.value.clone(),
+        None => new_mailbox(id, connection, mailbox, service.world.now()),
+    };
+    row.address = mailbox.address.to_lowercase();
+    row.aliases.clone_from(&mailbox.aliases);
+    row.connection = connection;
+    row.profile.clone_from(&mailbox.profile);
+    row.system = mailbox.system.clone();
+    row.time_zone.clone_from(&mailbox.time_zone);
+    row.enabled = true;
+    if before.is_none_or(|before| before.value != row) {
+        match service.records.save_mailbox(&setup.organisation, &row, revision).await {
+            Ok(_) => {}
+            Err(AddressTaken::Taken { .. }) => {
+                bail!("{}: another mailbox has this address or one of its aliases", row.address)
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(scope)
+}
+
+fn new_mailbox(
+    id: MailboxId,
+    connection: ConnectionId,
+    mailbox: &MailboxSetup,
+    now: Timestamp,
+) -> MailboxRow {
+    MailboxRow {
+        id,
+        address: mailbox.address.to_lowercase(),
+        aliases: mailbox.aliases.clone(),
+        connection,
+        profile: mailbox.profile.clone(),
+        system: mailbox.system.clone(),
+        enabled: true,
+        state: MailboxState::New,
+        troubles: Vec::new(),
+        time_zone: mailbox.time_zone.clone(),
+        paused: None,
+        first_sync: FirstSync::default(),
+        last_synced: None,
+        created_at: now,
+    }
+}
+
+async fn switch_off_others(
+    service: &Service,
+    setup: &Setup,
+    named: &[MailboxScope],
+) -> anyhow::Result<()> {
+    for Document { value: row, revision } in all_mailboxes(service, &setup.organisation).await? {
+        if row.enabled && !named.iter().any(|scope| scope.mailbox == row.id) {
+            tracing::info!(mailbox.id = %row.id, "the mailbox is no longer named: switched off");
+            let row = MailboxRow { enabled: false, ..row };
+            service.records.save_mailbox(&setup.organisation, &row, Some(revision)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// All mailboxes of an organisation.
+pub(crate) async fn all_mailboxes(
+    service: &Service,
+    organisation: &OrganisationId,
+) -> Result<Vec<Document<MailboxRow>>, tidemark_store::StoreError> {
+    const PAGE_ITEMS: usize = 100;
+    let mut mailboxes = Vec::new();
+    let mut after = None;
+    loop {
+        let page = service.records.mailboxes(organisation, after, PAGE_ITEMS).await?;
+        mailboxes.extend(page.mailboxes);
+        after = page.next;
+        if after.is_none() {
+            return Ok(mailboxes);
+        }
+    }
+}
+
+/// Since when something is there: as before, or from now on.
+fn since(before: Option<Timestamp>, service: &Service) -> Timestamp {
+    before.unwrap_or_else(|| service.world.now())
+}
