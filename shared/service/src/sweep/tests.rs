@@ -1,1 +1,163 @@
+use std::collections::BTreeMap;
 
+use tidemark_store::memory::Operation;
+use uuid::Uuid;
+
+use super::*;
+use crate::service::SyncTask;
+use crate::testing::{Stage, connection_id, organisation, scope};
+
+/// The mailboxes whose messages are taken and finished now.
+fn receive(stage: &Stage) -> Vec<MailboxScope> {
+    let received = stage.queue.receive(stage.service.world.now(), 1000);
+    received
+        .into_iter()
+        .map(|message| {
+            assert!(stage.queue.finish(&message.receipt));
+            SyncTask::read(&message.body).unwrap()
+        })
+        .collect()
+}
+
+/// What a run does to the marks, and to what people see.
+async fn sync(stage: &Stage, scope: &MailboxScope) {
+    let records = &stage.service.records;
+    let now = stage.service.world.now();
+    let ttl = SignedDuration::from_secs(60);
+    let lease = records.take_lease(scope, "test", now, ttl).await.unwrap();
+    let started = records.start(scope, &lease, now).await.unwrap();
+    records.finish(scope, &lease, &started, None).await.unwrap();
+    records.release_lease(scope, &lease).await.unwrap();
+    records.change_mailbox(scope, |row| row.last_synced = Some(now)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_message_is_sent_again_whatever_the_marks_say() {
+    let stage = Stage::new().await;
+    stage.service.raise(&scope(1), &Collection::calendar()).await.unwrap();
+    assert_eq!(receive(&stage).len(), 1);
+    // Its run never came. Before it is due nothing happens, and then it is sent under a new id.
+    stage.clock.advance(SignedDuration::from_mins(9));
+    assert_eq!(stage.service.minute().await.sent, 0);
+    stage.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(stage.service.minute().await.sent, 1);
+    assert_eq!(receive(&stage), [scope(1)]);
+    // And again, ten minutes later.
+    stage.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(stage.service.minute().await.sent, 0);
+    stage.clock.advance(SignedDuration::from_mins(9));
+    assert_eq!(stage.service.minute().await.sent, 1);
+    assert_eq!(receive(&stage), [scope(1)]);
+}
+
+#[tokio::test]
+async fn a_silent_mailbox_is_raised_once_an_hour() {
+    let stage = Stage::new().await;
+    let mut raised = 0;
+    for _ in 0..3 * 60 {
+        stage.service.minute().await;
+        for scope in receive(&stage) {
+            raised += 1;
+            sync(&stage, &scope).await;
+        }
+        // Exchange is heard all the time.
+        for row in stage.subscriptions(&scope(1)).await {
+            let records = &stage.service.records;
+            let found = records.subscription_of_digest(&row.key_digest).await.unwrap().unwrap();
+            let mut heard = found.value;
+            heard.last_heard = Some(stage.service.world.now());
+            records.save_subscription(&heard, found.revision).await.unwrap();
+        }
+        stage.clock.advance(SignedDuration::from_mins(1));
+    }
+    // One for the first subscription or the first look, and then one in each hour.
+    assert!((3..=4).contains(&raised), "{raised}");
+    assert_eq!(stage.exchange.urls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_polled_mailbox_is_raised_every_minute() {
+    let stage = Stage::new().await;
+    let records = &stage.service.records;
+    let found = records.connection(&organisation(), connection_id()).await.unwrap().unwrap();
+    let mut row = found.value;
+    row.notifications = Notifications::Poll;
+    records.save_connection(&organisation(), &row, Some(found.revision)).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(stage.service.minute().await.raised, 1);
+        assert_eq!(receive(&stage), [scope(1)]);
+        sync(&stage, &scope(1)).await;
+        stage.clock.advance(SignedDuration::from_mins(1));
+    }
+    assert_eq!(stage.exchange.urls(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_off_is_left_alone() {
+    let stage = Stage::new().await;
+    let records = &stage.service.records;
+    records.change_mailbox(&scope(1), |row| row.enabled = false).await.unwrap();
+    for _ in 0..61 {
+        let report = stage.service.minute().await;
+        assert_eq!(report, SweepReport::default());
+        stage.clock.advance(SignedDuration::from_mins(1));
+    }
+    assert!(stage.queue.is_empty());
+    assert_eq!(stage.exchange.urls(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn start_up_sweeps_every_mailbox_once_whatever_was_sent() {
+    let stage = Stage::new().await;
+    for number in 2..=150 {
+        stage.add_mailbox(number).await;
+    }
+    stage.service.raise(&scope(1), &Collection::calendar()).await.unwrap();
+    assert_eq!(receive(&stage).len(), 1);
+    let report = stage.service.start_up().await;
+    assert_eq!((report.raised, report.renewed, report.errors), (150, 150, 0));
+    let mut received: Vec<_> = receive(&stage);
+    received.sort();
+    received.dedup();
+    assert_eq!(received.len(), 150);
+}
+
+#[tokio::test]
+async fn what_does_not_work_keeps_nothing_else_waiting() {
+    let stage = Stage::new().await;
+    stage.add_mailbox(2).await;
+    stage.fail(|operation| match operation {
+        Operation::Query { partition, .. } => partition.ends_with(&scope(1).mailbox.to_string()),
+        _ => false,
+    });
+    let report = stage.service.minute().await;
+    assert!(report.errors > 0);
+    assert_eq!(report.renewed, 1);
+    stage.mend();
+    assert_eq!(stage.service.minute().await.renewed, 1);
+}
+
+#[tokio::test]
+async fn subscriptions_are_asked_for_in_bounds() {
+    let stage = Stage::new().await;
+    for number in 2..=120 {
+        stage.add_mailbox(number).await;
+    }
+    assert_eq!(stage.service.minute().await.renewed, RENEWALS_MAX);
+    assert_eq!(stage.service.minute().await.renewed, 20);
+}
+
+#[test]
+fn mailboxes_spread_over_their_period() {
+    let now: Timestamp = "2027-03-02T09:00:30Z".parse().unwrap();
+    let mut turns: BTreeMap<Timestamp, usize> = BTreeMap::new();
+    for number in 0..6000_u128 {
+        let mailbox = MailboxId::new(Uuid::from_u128(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let turn = last_turn(mailbox, now, 60);
+        assert!(turn <= now && now.duration_since(turn) < SignedDuration::from_hours(1));
+        assert_eq!(is_turn(mailbox, now, 60), now.duration_since(turn).as_secs() < 60);
+        *turns.entry(turn).or_default() += 1;
+    }
+    assert_eq!(turns.len(), 60);
+    assert!(turns.values().all(|count| (50..=150).contains(count)), "{turns:?}");
+}
