@@ -16,7 +16,7 @@ const DEFAULT_FILTER: &str = "info,hyper=warn,h2=warn,reqwest=warn,aws=warn,rust
 pub fn start(environment: &Environment) {
     let filter = environment
         .text("AWS_LAMBDA_LOG_LEVEL")
-        .map(|level| level.to_lowercase())
+        .map(str::to_lowercase)
         .or_else(|| environment.text("RUST_LOG").map(str::to_owned))
         .unwrap_or_else(|| DEFAULT_FILTER.to_owned());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));

@@ -27,7 +27,6 @@ pub(crate) async fn carry_out(
     permit: &dyn Permit,
 ) -> Result<Option<Written>, MailboxError> {
     let reference = match (&decision.exchange, current) {
-        (ExchangeAction::None | ExchangeAction::Hold { .. }, _) => return Ok(None),
         (ExchangeAction::Create { target, mail }, _) => {
             mailbox.create(target, stamp, *mail, permit).await?
         }
@@ -45,12 +44,14 @@ pub(crate) async fn carry_out(
                 Err(error) => Err(error),
             };
         }
-        // A plan that writes to an item has seen it. If not, there is nothing to write to.
+        // Nothing to do, or nothing to do it to: a plan that writes to an item has seen it.
         (
-            ExchangeAction::Update { .. }
+            ExchangeAction::None
+            | ExchangeAction::Hold { .. }
+            | ExchangeAction::Update { .. }
             | ExchangeAction::Respond { .. }
             | ExchangeAction::Delete { .. },
-            None,
+            _,
         ) => return Ok(None),
     };
     read_back(mailbox, reference).await.map(Some)

@@ -89,7 +89,7 @@ impl Run<'_> {
             let profile = self.profile_under(hold.as_ref());
             let decision = self.decide(&work, base.as_ref(), &wishes, &profile)?;
             match self.perform(&work, decision, wishes).await {
-                Ok(done) => return self.settle(work, base, done, hold),
+                Ok(done) => return self.settle(&work, base.as_ref(), &done, hold),
                 Err(Failure::Exchange(error)) => match error.disposition {
                     Disposition::Conflict => work.seen = self.look_again(&work).await?,
                     Disposition::Gone => work.seen = Seen::Gone,

@@ -7,7 +7,7 @@ use tidemark_mailbox::{Change, ChangePage, Cursor, Disposition, RemoteEvent, Rem
 use tidemark_store::records::{Commit, CursorRow, ItemCommit, LinkRow, LinkState};
 
 use super::item::{Seen, Work};
-use super::run::Run;
+use super::run::{PENDING_PER_ITEM_MAX, Run};
 use super::stop::Stop;
 
 /// Changes that are asked for at once. Each is read whole, so that a page bounds the memory.
@@ -151,6 +151,7 @@ impl Run<'_> {
         let mut pending = self.pending.remove(&link.link).unwrap_or_default();
         if pending.is_empty() && link.revision > 0 {
             pending = self.service.records.pending_of_link(&self.scope, link.link).await?;
+            pending.truncate(PENDING_PER_ITEM_MAX);
         }
         let commit = self.deal_with(Work { link, seen, pending, intents: Vec::new() }).await?;
         Ok(matters(&commit).then_some(commit))

@@ -25,6 +25,8 @@ use crate::service::Service;
 const LEASE_OVER: SignedDuration = SignedDuration::from_secs(REQUEST_TIMEOUT.as_secs() + 20);
 /// Waiting changes that one run takes up. More of them continue in the next run.
 const PENDING_MAX: usize = 500;
+/// Waiting changes of one item that one commit carries out; more of them continue in the next run.
+pub(super) const PENDING_PER_ITEM_MAX: usize = 16;
 /// Intents that can be open at once: one per item, settled before new ones are recorded.
 const INTENTS_MAX: usize = 500;
 
@@ -233,7 +235,12 @@ impl Run<'_> {
             if !order.contains(&link) {
                 order.push(link);
             }
-            self.pending.entry(link).or_default().push(row);
+            let waiting = self.pending.entry(link).or_default();
+            if waiting.len() < PENDING_PER_ITEM_MAX {
+                waiting.push(row);
+            } else {
+                self.more_pending = true;
+            }
         }
         let cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         self.generation = cursor.generation;

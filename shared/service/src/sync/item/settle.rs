@@ -27,16 +27,16 @@ impl Run<'_> {
     /// Turns what was done into what is remembered and told.
     pub(super) fn settle(
         &mut self,
-        work: Work,
-        base: Option<Base>,
-        done: Done,
+        work: &Work,
+        base: Option<&Base>,
+        done: &Done,
         hold: Option<HoldRow>,
     ) -> Result<ItemCommit, Stop> {
         let mut commit = ItemCommit::default();
         let begun = work.intents.iter().chain(&done.intent);
         commit.intents.extend(begun.map(tidemark_store::records::IntentRow::reference));
         if done.refused.is_some() {
-            self.settle_refusal(&work, base.as_ref(), &done, &mut commit);
+            self.settle_refusal(work, base, done, &mut commit);
             return Ok(commit);
         }
         let decision = &done.decision;
@@ -47,17 +47,17 @@ impl Run<'_> {
         let after = tidemark_engine::settle(decision, read_back);
         let mut link = work.link.clone();
         self.count_flips(&mut link, decision);
-        let changed = self.remember(&mut link, &after, &work, &done)?;
+        let changed = self.remember(&mut link, &after, work, done)?;
         let shown = match &after {
             LinkAfter::Linked(base) => Some(&**base),
-            LinkAfter::Unchanged => base.as_ref(),
+            LinkAfter::Unchanged => base,
             LinkAfter::Private { .. } | LinkAfter::Tombstone { .. } => None,
         };
-        let waits = self.keep_hold(&work, decision, hold, &mut commit);
+        let waits = self.keep_hold(work, decision, hold, &mut commit);
         if !waits {
-            self.tell(&work, shown, decision, &mut commit);
+            self.tell(work, shown, decision, &mut commit);
         }
-        self.tell_unreadable(&work, shown, &done, &mut commit);
+        self.tell_unreadable(work, shown, done, &mut commit);
         let settled = |number: u64| {
             let verdict = decision.outcomes.iter().find(|outcome| outcome.number == number);
             !matches!(verdict, Some(outcome) if outcome.verdict == Verdict::Held)
@@ -68,7 +68,7 @@ impl Run<'_> {
             .filter(|row| settled(row.number))
             .map(tidemark_store::records::PendingRow::reference)
             .collect();
-        self.account(&work, &done, &mut commit);
+        self.account(work, done, &mut commit);
         if changed {
             commit.links.push(LinkWrite::Put(Box::new(link)));
         }
@@ -89,7 +89,13 @@ impl Run<'_> {
             _ => None,
         };
         match after {
-            LinkAfter::Unchanged => return Ok(work.link.generation != link.generation),
+            LinkAfter::Unchanged => {
+                // A compare has to note that it saw the item.
+                let noted =
+                    link.revision > 0 && seen.is_some() && link.generation < self.generation;
+                link.generation = link.generation.max(self.generation);
+                return Ok(noted);
+            }
             LinkAfter::Linked(base) => {
                 link.state = LinkState::Linked;
                 link.base_exchange = Some(encode_base(base)?);
@@ -114,7 +120,7 @@ impl Run<'_> {
             }
         }
         if !matches!(after, LinkAfter::Tombstone { .. }) {
-            self.identify(link, seen, done);
+            identify(link, seen, done);
         }
         link.updated_at = self.now();
         link.generation = self.generation;
@@ -122,25 +128,6 @@ impl Run<'_> {
             link.business_key = work.pending.iter().find_map(|row| row.business_key.clone());
         }
         Ok(true)
-    }
-
-    /// Notes which item in Exchange, in which version, the link stands for.
-    fn identify(&self, link: &mut LinkRow, seen: Option<&RemoteEvent>, done: &Done) {
-        if let Some(remote) = seen {
-            link.remote_id = Some(remote.reference.id.as_str().to_owned());
-            link.change_key = Some(remote.reference.change_key.as_str().to_owned());
-            link.attempt = remote.stamp.map(|stamp| IntentId::new(stamp.intent));
-            link.role = Some(role_word(remote.role).to_owned());
-        }
-        if let Some(Written::Overtaken(reference)) = &done.written {
-            link.remote_id = Some(reference.id.as_str().to_owned());
-            link.change_key = Some(reference.change_key.as_str().to_owned());
-            if let (ExchangeAction::Create { .. }, Some(intent)) =
-                (&done.decision.exchange, &done.intent)
-            {
-                link.attempt = Some(intent.intent);
-            }
-        }
     }
 
     fn count_flips(&self, link: &mut LinkRow, decision: &Decision) {
@@ -379,6 +366,25 @@ impl Run<'_> {
         };
         commit.brake = (done.intent.is_none() && cost.is_spent()).then_some(cost);
         self.report.events += u64::try_from(commit.feed.len()).unwrap_or(0);
+    }
+}
+
+/// Notes which item in Exchange, in which version, the link stands for.
+fn identify(link: &mut LinkRow, seen: Option<&RemoteEvent>, done: &Done) {
+    if let Some(remote) = seen {
+        link.remote_id = Some(remote.reference.id.as_str().to_owned());
+        link.change_key = Some(remote.reference.change_key.as_str().to_owned());
+        link.attempt = remote.stamp.map(|stamp| IntentId::new(stamp.intent));
+        link.role = Some(role_word(remote.role).to_owned());
+    }
+    if let Some(Written::Overtaken(reference)) = &done.written {
+        link.remote_id = Some(reference.id.as_str().to_owned());
+        link.change_key = Some(reference.change_key.as_str().to_owned());
+        if let (ExchangeAction::Create { .. }, Some(intent)) =
+            (&done.decision.exchange, &done.intent)
+        {
+            link.attempt = Some(intent.intent);
+        }
     }
 }
 
