@@ -159,13 +159,13 @@ impl Service {
             self.pause_endpoint(organisation, endpoint, NO_SECRET).await?;
             return Ok(ended(DeliveryEnd::Paused));
         };
-        let (state, revision) = match self.records.delivery(organisation, endpoint).await? {
-            Some(state) => (state.value, Some(state.revision)),
-            None => {
+        let (state, revision) =
+            if let Some(state) = self.records.delivery(organisation, endpoint).await? {
+                (state.value, Some(state.revision))
+            } else {
                 let cursor = self.records.feed_heads(organisation).await?;
                 (DeliveryState { cursor, ..DeliveryState::default() }, None)
-            }
-        };
+            };
         let retries = self.records.retries(organisation, endpoint).await?;
         if rests(&state, self.world.now()) {
             return Ok(ended(DeliveryEnd::Failing));

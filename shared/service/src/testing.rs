@@ -14,9 +14,7 @@ use tidemark_mailbox::{
     Capabilities, ChangePage, Cursor, Disposition, ItemRead, Mailbox, MailboxError, Permit,
     PushSubscription, RemoteEvent, RemoteId, RemoteRef, Scope, Stamp,
 };
-use tidemark_model::{
-    Event, LinkId, MailMode, MailboxId, OrganisationId, Participation, SystemId,
-};
+use tidemark_model::{Event, LinkId, MailMode, MailboxId, OrganisationId, Participation, SystemId};
 use tidemark_store::memory::{Fault, MemoryQueue, MemorySecrets, MemoryTable, Operation};
 use tidemark_store::records::{
     ConnectionId, ConnectionRow, FirstSync, Keyring, MailboxRow, MailboxScope, MailboxState,
@@ -221,12 +219,7 @@ impl Mailbox for FakeExchange {
         Err(error("not-asked-here"))
     }
 
-    async fn delete(
-        &self,
-        _: &RemoteRef,
-        _: MailMode,
-        _: &dyn Permit,
-    ) -> Result<(), MailboxError> {
+    async fn delete(&self, _: &RemoteRef, _: MailMode, _: &dyn Permit) -> Result<(), MailboxError> {
         Err(error("not-asked-here"))
     }
 
@@ -318,7 +311,8 @@ impl Stage {
     fn empty() -> Self {
         let clock = Hands(Arc::new(Mutex::new("2027-03-02T09:00:00Z".parse().unwrap())));
         let dice = Arc::new(Dice(Mutex::new(7)));
-        let world = World::new(Arc::new(clock.clone()), Arc::clone(&dice) as Arc<dyn Entropy>);
+        let entropy: Arc<dyn Entropy> = dice.clone();
+        let world = World::new(Arc::new(clock.clone()), entropy);
         let table = MemoryTable::new();
         let shared: Arc<dyn Table> = Arc::new(table.clone());
         let random = Arc::new(move |buffer: &mut [u8]| dice.fill(buffer));

@@ -84,12 +84,11 @@ fn headers(id: &str, at: Timestamp, signature: &str) -> Option<HeaderMap> {
 /// Seconds or a date (RFC 9110, 10.2.3), at most an hour.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u32>() {
-        Ok(seconds) => SignedDuration::from_secs(i64::from(seconds)),
-        Err(_) => {
-            let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-            at.duration_since(now)
-        }
+    let wait = if let Ok(seconds) = text.parse::<u32>() {
+        SignedDuration::from_secs(i64::from(seconds))
+    } else {
+        let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        at.duration_since(now)
     };
     wait.is_positive().then(|| wait.min(RETRY_AFTER_MAX))
 }

@@ -218,10 +218,7 @@ async fn an_endpoint_that_is_down_rests() {
 #[tokio::test]
 async fn only_the_systems_own_entries_go_out_and_erased_ones_do_not() {
     let stage = stage().await;
-    let foreign = FeedEntry {
-        system: SystemId::parse("other").unwrap(),
-        ..entry(1, 1, "foreign")
-    };
+    let foreign = FeedEntry { system: SystemId::parse("other").unwrap(), ..entry(1, 1, "foreign") };
     put(&stage, vec![foreign, entry(2, 2, "erased"), entry(3, 3, "own")]).await;
     let shard = tidemark_store::records::shard_of(scope(1).mailbox);
     stage.service.records.erase_feed_entry(&organisation(), shard, 2).await.unwrap();
