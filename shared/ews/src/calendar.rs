@@ -15,6 +15,3 @@ pub use item::{CalendarItem, WireAttachment, WireBody, WireOccurrence};
 pub use read::{ReadContext, ReadItem, ReadWarning, read_item};
 pub use series::{ModifiedOccurrence, Series, assemble_series};
 pub use write::{NewItem, WriteContext, WriteError};
-
-#[cfg(test)]
-mod tests;

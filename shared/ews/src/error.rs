@@ -129,7 +129,7 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
-    pub(crate) fn of(error: quick_xml::Error) -> Self {
+    pub(crate) fn of(error: &quick_xml::Error) -> Self {
         use quick_xml::errors::IllFormedError;
         match error {
             quick_xml::Error::Syntax(_)

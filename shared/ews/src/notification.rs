@@ -36,8 +36,7 @@ impl core::fmt::Debug for Notification {
 impl Notification {
     /// The watermark after these events.
     pub fn watermark(&self) -> Option<&str> {
-        let marks = self.events.iter().rev();
-        marks.filter_map(|event| event.watermark.as_deref()).next()
+        self.events.iter().rev().find_map(|event| event.watermark.as_deref())
     }
 
     /// Whether anything happened to an item; otherwise it is a heartbeat, or about folders only.

@@ -48,7 +48,9 @@ impl Operation for SubscribePush {
                     self.folders.iter().for_each(|folder| folder.write(xml));
                 });
                 xml.element("t:EventTypes", &[], |xml| {
-                    EVENTS.iter().for_each(|event| xml.text("t:EventType", event));
+                    for event in EVENTS {
+                        xml.text("t:EventType", event);
+                    }
                 });
                 xml.text_if("t:Watermark", self.watermark.as_deref());
                 let minutes = self.status_minutes.clamp(1, STATUS_MINUTES_MAX);

@@ -21,7 +21,7 @@ impl EwsTime {
         let mut rest = Digits(text.trim());
         let date = rest.date()?;
         let time = if rest.skip('T') || rest.skip(' ') { rest.time()? } else { Time::midnight() };
-        let offset_seconds = rest.offset()?;
+        let offset_seconds = if rest.0.is_empty() { None } else { Some(rest.offset()?) };
         rest.0.is_empty().then(|| Self { civil: date.to_datetime(time), offset_seconds })
     }
 
@@ -94,13 +94,10 @@ impl Digits<'_> {
         Time::new(hour?, minute?, second?, 0).ok()
     }
 
-    /// The offset; none twice if what is left is no offset.
-    fn offset(&mut self) -> Option<Option<i32>> {
-        if self.0.is_empty() {
-            return Some(None);
-        }
+    /// The offset in seconds east, up to the end of the text.
+    fn offset(&mut self) -> Option<i32> {
         if self.skip('Z') || self.skip('z') {
-            return Some(Some(0));
+            return Some(0);
         }
         let sign = if self.skip('+') {
             1
@@ -112,7 +109,7 @@ impl Digits<'_> {
         let hours = i32::from(self.number(2)?);
         let _ = self.skip(':');
         let minutes = if self.0.is_empty() { 0 } else { i32::from(self.number(2)?) };
-        Some(Some(sign * (hours * 3600 + minutes * 60)))
+        Some(sign * (hours * 3600 + minutes * 60))
     }
 
     fn number(&mut self, digits: usize) -> Option<i16> {

@@ -6,6 +6,3 @@ pub(crate) mod writer;
 
 pub(crate) use reader::{Element, Level, Xml, decode};
 pub(crate) use writer::XmlWriter;
-
-#[cfg(test)]
-mod tests;

@@ -80,15 +80,11 @@ impl ZoneDefinition {
     /// ours can say.
     pub fn rules_at(&self, at: Timestamp) -> Option<ZoneRules> {
         let utc = Zone::utc();
-        let current = self
-            .transitions
-            .iter()
-            .filter(|transition| match &transition.when {
-                When::Always => true,
-                When::Since(since) => since.instant(&utc) <= at,
-                When::Yearly(_) | When::Otherwise => false,
-            })
-            .next_back();
+        let current = self.transitions.iter().rfind(|transition| match &transition.when {
+            When::Always => true,
+            When::Since(since) => since.instant(&utc) <= at,
+            When::Yearly(_) | When::Otherwise => false,
+        });
         let group = match current {
             Some(transition) => self.groups.iter().find(|group| group.id == transition.to)?,
             None => self.groups.first()?,
@@ -229,6 +225,3 @@ pub(crate) const fn weekday_name(day: Weekday) -> &'static str {
         Weekday::Sunday => "Sunday",
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 //! From the model to the wire: what differs between two states of an item.
 
+use std::collections::BTreeSet;
+
 use tidemark_model::{Event, Property};
 
 use super::attendee::{ROLES, list_of, write_attendees};
@@ -91,7 +93,7 @@ impl FieldChange {
 pub fn changes(
     current: &Event,
     target: &Event,
-    context: &WriteContext<'_>,
+    context: WriteContext<'_>,
 ) -> Result<Vec<FieldChange>, WriteError> {
     let mut found = Vec::new();
     own_changes(current, target, &mut found)?;
@@ -113,7 +115,7 @@ pub fn changes(
 pub fn occurrence_changes(
     current: &Event,
     target: &Event,
-    context: &WriteContext<'_>,
+    context: WriteContext<'_>,
 ) -> Result<Vec<FieldChange>, WriteError> {
     let mut found = Vec::new();
     own_changes(current, target, &mut found)?;
@@ -124,7 +126,7 @@ pub fn occurrence_changes(
     };
     let (current, target) = (as_single(current), as_single(target));
     if !same(&current, &target, Property::Schedule) {
-        let times = Times::of(&target.schedule, true, context)?;
+        let times = Times::of(&target.schedule, false, context)?;
         found.extend(time_changes(&times));
     }
     Ok(found)
@@ -134,8 +136,7 @@ fn same(current: &Event, target: &Event, property: Property) -> bool {
     current.value(property).same(&target.value(property))
 }
 
-/// Whether texts are the same byte for byte: a body that reads the same in another format is left
-/// alone, but a text that was respelled is written.
+/// What a series and its occurrences have alike.
 fn own_changes(
     current: &Event,
     target: &Event,
@@ -191,7 +192,7 @@ fn reminder_changes(minutes: Option<u32>, found: &mut Vec<FieldChange>) {
 /// Each list is written whole, and only if somebody was added to it or taken off it.
 fn attendee_changes(current: &Event, target: &Event, found: &mut Vec<FieldChange>) {
     for role in ROLES {
-        let addresses = |event: &Event| -> std::collections::BTreeSet<String> {
+        let addresses = |event: &Event| -> BTreeSet<String> {
             let people = event.attendees.iter();
             people
                 .filter(|(_, attendee)| attendee.role == role)
@@ -214,7 +215,7 @@ fn attendee_changes(current: &Event, target: &Event, found: &mut Vec<FieldChange
 fn schedule_changes(
     current: &Event,
     target: &Event,
-    context: &WriteContext<'_>,
+    context: WriteContext<'_>,
     found: &mut Vec<FieldChange>,
 ) -> Result<(), WriteError> {
     let series = SeriesStart::of(target)?;

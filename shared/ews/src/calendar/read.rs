@@ -9,7 +9,7 @@ use tidemark_model::{
     OnlineMeeting, Participation, Schedule, ShowAs, Zone,
 };
 
-use super::attendee::{WireResponse, attendees_of};
+use super::attendee::{WireMailbox, WireResponse, attendees_of};
 use super::item::{CalendarItem, Importance};
 use super::series::ModifiedOccurrence;
 use super::times;
@@ -107,7 +107,7 @@ pub fn read_item(item: &CalendarItem, context: &ReadContext) -> Result<ReadItem,
         }
         _ => None,
     };
-    let organizer = item.organizer.as_ref().and_then(|mailbox| mailbox.person());
+    let organizer = item.organizer.as_ref().and_then(WireMailbox::person);
     let organizer_key = organizer.as_ref().map(|person| person.address.as_str());
     let attendees = people(item, organizer_key, &mut warnings);
     let role = role(item, &attendees, organizer_key, context.owner.as_deref());

@@ -99,7 +99,7 @@ impl WireRecurrence {
     pub(crate) fn to_model(&self, first: Date) -> Option<Recurrence> {
         let interval = self.interval.unwrap_or(1);
         let start_month = first.month().unsigned_abs();
-        let years = (interval > YEAR && interval % YEAR == 0).then(|| interval / YEAR);
+        let years = (interval > YEAR && interval.is_multiple_of(YEAR)).then_some(interval / YEAR);
         let pattern = match self.pattern? {
             PatternKind::Daily => Pattern::Daily { interval },
             PatternKind::Weekly => Pattern::Weekly {
@@ -158,8 +158,9 @@ pub(super) fn check(rule: &Recurrence, first: Date) -> Result<(), WriteError> {
         return Err(WriteError::Count);
     }
     let (interval, days) = match rule.pattern {
-        Pattern::Daily { interval } | Pattern::Weekly { interval, .. } => (interval, None),
-        Pattern::AbsoluteMonthly { interval, .. } => (interval, None),
+        Pattern::Daily { interval }
+        | Pattern::Weekly { interval, .. }
+        | Pattern::AbsoluteMonthly { interval, .. } => (interval, None),
         Pattern::RelativeMonthly { interval, days, .. } => (interval, Some(days)),
         Pattern::AbsoluteYearly { interval, .. } => (written_months(interval), None),
         Pattern::RelativeYearly { interval, days, .. } => (written_months(interval), Some(days)),
@@ -211,17 +212,17 @@ fn write_pattern(pattern: &Pattern, xml: &mut XmlWriter) {
                 let names: Vec<_> = days.iter().map(weekday_name).collect();
                 xml.text("t:DaysOfWeek", &names.join(" "));
                 xml.text("t:FirstDayOfWeek", weekday_name(first_day));
-            })
+            });
         }
         Pattern::AbsoluteMonthly { interval, day } => absolute_monthly(interval, day, xml),
         Pattern::RelativeMonthly { interval, index, days } => {
-            relative_monthly(interval, index, days, xml)
+            relative_monthly(interval, index, days, xml);
         }
         Pattern::AbsoluteYearly { interval: 1, month, day } => {
             xml.element("t:AbsoluteYearlyRecurrence", &[], |xml| {
                 number("t:DayOfMonth", u32::from(day), xml);
                 xml.text("t:Month", month_name(month));
-            })
+            });
         }
         Pattern::AbsoluteYearly { interval, day, .. } => {
             absolute_monthly(written_months(interval), day, xml);
@@ -230,10 +231,10 @@ fn write_pattern(pattern: &Pattern, xml: &mut XmlWriter) {
             xml.element("t:RelativeYearlyRecurrence", &[], |xml| {
                 relative(index, days, xml);
                 xml.text("t:Month", month_name(month));
-            })
+            });
         }
         Pattern::RelativeYearly { interval, index, days, .. } => {
-            relative_monthly(written_months(interval), index, days, xml)
+            relative_monthly(written_months(interval), index, days, xml);
         }
     }
 }

@@ -100,12 +100,10 @@ fn identify(
         return id;
     }
     let same_day = rule.starts_from(first, civil.date()).next();
-    match same_day.filter(|near| near.start().date() == civil.date()) {
-        // Whoever has the day has the occurrence: a clock that was changed does not matter.
-        Some(near) => near,
-        None => {
-            warnings.push(ReadWarning::OccurrenceOffRule);
-            id
-        }
+    // Whoever has the day has the occurrence: a clock that was changed does not matter.
+    if let Some(near) = same_day.filter(|near| near.start().date() == civil.date()) {
+        return near;
     }
+    warnings.push(ReadWarning::OccurrenceOffRule);
+    id
 }

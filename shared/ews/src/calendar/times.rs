@@ -115,7 +115,7 @@ impl Times {
     pub(super) fn of(
         schedule: &Schedule,
         is_series: bool,
-        context: &WriteContext<'_>,
+        context: WriteContext<'_>,
     ) -> Result<Self, WriteError> {
         let zone = schedule.zone().unwrap_or(context.zone);
         let start_zone = match zone.windows_id() {

@@ -92,7 +92,7 @@ impl NewItem {
     pub fn of(
         event: &Event,
         stamp: Option<&str>,
-        context: &WriteContext<'_>,
+        context: WriteContext<'_>,
     ) -> Result<Self, WriteError> {
         check(event)?;
         let series = SeriesStart::of(event)?;

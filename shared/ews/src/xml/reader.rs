@@ -137,7 +137,7 @@ impl<'a> Xml<'a> {
     }
 
     fn event(&mut self) -> Result<Event<'a>, Unreadable> {
-        let event = self.reader.read_event().map_err(Unreadable::of)?;
+        let event = self.reader.read_event().map_err(|error| Unreadable::of(&error))?;
         match &event {
             Event::Start(_) => {
                 self.depth = self.depth.saturating_add(1);

@@ -32,15 +32,15 @@ pub(super) fn push_reference(out: &mut String, name: &str) {
         "gt" => '>',
         "quot" => '"',
         "apos" => '\'',
-        _ => match name.strip_prefix('#') {
-            Some(number) => numbered(number),
-            None => {
+        _ => {
+            let Some(number) = name.strip_prefix('#') else {
                 out.push('&');
                 out.push_str(name);
                 out.push(';');
                 return;
-            }
-        },
+            };
+            numbered(number)
+        }
     };
     out.push(character);
 }
@@ -62,15 +62,12 @@ pub(super) fn unescaped(raw: Cow<'_, str>) -> Cow<'_, str> {
     let mut rest = raw.as_ref();
     while let Some((before, after)) = rest.split_once('&') {
         out.push_str(before);
-        match after.split_once(';') {
-            Some((name, tail)) => {
-                push_reference(&mut out, name);
-                rest = tail;
-            }
-            None => {
-                out.push('&');
-                rest = after;
-            }
+        if let Some((name, tail)) = after.split_once(';') {
+            push_reference(&mut out, name);
+            rest = tail;
+        } else {
+            out.push('&');
+            rest = after;
         }
     }
     out.push_str(rest);
