@@ -13,7 +13,8 @@ use tidemark_business::{Delivery, SigningSecret, after_failure};
 use tidemark_model::OrganisationId;
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    DeliveryState, EndpointId, EndpointRow, FeedError, FeedRecord, RETRIES_MAX, RetryRow, SaveError,
+    DeliveryState, EndpointId, EndpointRow, FeedCursor, FeedError, FeedRecord, RETRIES_MAX,
+    RetryRow, SaveError,
 };
 
 use self::attempt::{Attempt, TIMEOUT};
@@ -113,27 +114,45 @@ impl Service {
         }
         let heads = self.records.feed_heads(organisation).await?;
         let mut delivered: u64 = 0;
+        let mut failure = None;
         for found in endpoints.iter().filter(|found| found.value.paused.is_none()) {
-            let id = found.value.id;
-            let now = self.world.now();
-            if now >= deadline {
+            if self.world.now() >= deadline {
                 break;
             }
-            let is_behind = match self.records.delivery(organisation, id).await? {
-                None => true,
-                Some(state) => {
-                    let state = state.value;
-                    // Failures without a time are those of an endpoint that was paused since.
-                    let is_due = state.due_at.map_or(state.failures > 0, |due| due <= now);
-                    is_due || (state.cursor != heads && !rests(&state, now))
+            match self.wake_endpoint(organisation, found.value.id, &heads, deadline).await {
+                Ok(count) => delivered = delivered.saturating_add(count),
+                // The other endpoints do not wait for one whose state cannot be read.
+                Err(error) => {
+                    tracing::warn!(endpoint = %found.value.id, %error, "an endpoint was left out");
+                    failure = Some(error);
                 }
-            };
-            if is_behind {
-                let report = self.deliver_due(organisation, id, deadline).await?;
-                delivered = delivered.saturating_add(report.delivered);
             }
         }
-        Ok(delivered)
+        failure.map_or(Ok(delivered), Err)
+    }
+
+    async fn wake_endpoint(
+        &self,
+        organisation: &OrganisationId,
+        endpoint: EndpointId,
+        heads: &FeedCursor,
+        deadline: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let now = self.world.now();
+        let is_behind = match self.records.delivery(organisation, endpoint).await? {
+            None => true,
+            Some(state) => {
+                let state = state.value;
+                // Failures without a time are those of an endpoint that was paused since.
+                let is_due = state.due_at.map_or(state.failures > 0, |due| due <= now);
+                is_due || (state.cursor != *heads && !rests(&state, now))
+            }
+        };
+        if !is_behind {
+            return Ok(0);
+        }
+        let report = self.deliver_due(organisation, endpoint, deadline).await?;
+        Ok(report.delivered)
     }
 
     /// Delivers what an endpoint has still to get and what is due again, until everything is

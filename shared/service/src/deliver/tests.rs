@@ -1,8 +1,6 @@
 use tidemark_business::{SigningSecret, sign};
 use tidemark_model::{LinkId, SystemId};
-use tidemark_store::records::{
-    Commit, FeedCursor, FeedEntry, ItemCommit, Records, SaveError as Save,
-};
+use tidemark_store::records::{Commit, FeedEntry, ItemCommit, Records, SaveError as Save};
 use uuid::Uuid;
 
 use super::*;

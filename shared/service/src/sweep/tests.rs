@@ -1,11 +1,15 @@
 use std::collections::BTreeMap;
 
+use tidemark_model::LinkId;
 use tidemark_store::memory::Operation;
+use tidemark_store::records::{
+    Commit, DeliveryState, EndpointId, EndpointRow, FeedEntry, ItemCommit,
+};
 use uuid::Uuid;
 
 use super::*;
 use crate::service::SyncTask;
-use crate::testing::{Stage, connection_id, organisation, scope};
+use crate::testing::{Stage, connection_id, organisation, scope, system};
 
 /// The mailboxes whose messages are taken and finished now.
 fn receive(stage: &Stage) -> Vec<MailboxScope> {
@@ -145,6 +149,40 @@ async fn subscriptions_are_asked_for_in_bounds() {
     }
     assert_eq!(stage.service.minute().await.renewed, RENEWALS_MAX);
     assert_eq!(stage.service.minute().await.renewed, 20);
+}
+
+#[tokio::test]
+async fn each_minute_compares_endpoints_with_the_heads() {
+    let stage = Stage::new().await;
+    let records = &stage.service.records;
+    let now = stage.service.world.now();
+    stage.put_secret("hook", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
+    let id = EndpointId::new(Uuid::from_u128(9));
+    let start = DeliveryState::default();
+    records.save_delivery(&organisation(), id, &start, None, &[], &[]).await.unwrap();
+    let endpoint = EndpointRow {
+        id,
+        system: system(),
+        url: "https://erp.example.com/hook".to_owned(),
+        secret_name: "hook".to_owned(),
+        paused: None,
+        created_at: now,
+    };
+    records.save_endpoint(&organisation(), &endpoint, None).await.unwrap();
+    let ttl = SignedDuration::from_secs(60);
+    let lease = records.take_lease(&scope(1), "test", now, ttl).await.unwrap();
+    let entry = FeedEntry {
+        id: Uuid::from_u128(1),
+        link: LinkId::new(Uuid::from_u128(1)),
+        system: system(),
+        event: b"news".to_vec(),
+    };
+    let item = ItemCommit { feed: vec![entry], ..ItemCommit::default() };
+    records.commit(&Commit::new(scope(1), lease).item(item), now).await.unwrap();
+    // Nobody was woken after the commit.
+    assert_eq!(stage.service.minute().await.delivered, 1);
+    assert_eq!(stage.webhooks.take_bodies(), ["news"]);
+    assert_eq!(stage.service.minute().await.delivered, 0);
 }
 
 #[test]
