@@ -73,15 +73,8 @@ mod tests {
     }
 
     async fn post_to(answer: PushAnswer, method: &str, body: Body) -> Response {
-        let request = Request::builder()
-            .method(method)
-            .uri("/ews/k1")
-            .body(body)
-            .unwrap();
-        router(Arc::new(Fixed(answer)))
-            .oneshot(request)
-            .await
-            .unwrap()
+        let request = Request::builder().method(method).uri("/ews/k1").body(body).unwrap();
+        router(Arc::new(Fixed(answer))).oneshot(request).await.unwrap()
     }
 
     #[tokio::test]

@@ -47,6 +47,14 @@ pub(crate) struct Host {
     queue: LocalQueue,
 }
 
+/// The simulator that a demo runs against.
+pub(crate) struct SimulatorPeer {
+    /// `host:port`.
+    pub(crate) address: String,
+    /// Whether it began with this process, so that it remembers nobody who listened before.
+    pub(crate) is_fresh: bool,
+}
+
 /// How the host differs between the demo and a configuration.
 pub(crate) struct HostOptions {
     /// Where Exchange reaches this process.
@@ -107,10 +115,14 @@ impl Host {
         self,
         listener: TcpListener,
         setup: &Setup,
-        simulator: Option<String>,
+        simulator: Option<SimulatorPeer>,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         let mailboxes = setup::apply(&self.service, setup).await?;
+        if simulator.as_ref().is_some_and(|peer| peer.is_fresh) {
+            self.forget_listeners(&mailboxes).await?;
+        }
+        let simulator = simulator.map(|peer| peer.address);
         let router = self.router(setup, mailboxes, simulator);
         let ran = Arc::new(Notify::new());
         let workers = Workers {
@@ -132,6 +144,17 @@ impl Host {
             () = lines => Ok(()),
             () = stop => Ok(()),
         }
+    }
+
+    /// Retires every subscription, so that new ones are made.
+    async fn forget_listeners(&self, mailboxes: &[MailboxScope]) -> anyhow::Result<()> {
+        let records = &self.service.records;
+        for scope in mailboxes {
+            for row in records.subscriptions(scope).await? {
+                records.retire_subscription(&row.value.key_digest).await?;
+            }
+        }
+        Ok(())
     }
 
     fn router(

@@ -10,7 +10,7 @@ use tidemark_transport::{NetworkRange, SystemEntropy};
 use tokio::net::TcpListener;
 
 use crate::console::say;
-use crate::host::{DataDirectory, Host, HostOptions, bind, stop_signal};
+use crate::host::{DataDirectory, Host, HostOptions, SimulatorPeer, bind, stop_signal};
 use crate::settings::Settings;
 use crate::setup::Setup;
 use crate::{demo, simulator};
@@ -48,8 +48,11 @@ pub(crate) async fn run_demo(environment: &Environment) -> anyhow::Result<()> {
     say(&format!("demo API key         {shown}"));
     say("demo login           alex@tidemark.example (also blake, casey, devon), Passw0rd!");
     say("ready when           GET /health answers 200; Ctrl-C ends it");
-    let address = simulator_url.split_once("://").map(|(_, rest)| rest.to_owned());
-    let served = host.serve(listener, &setup, address, stop);
+    let peer = simulator_url.split_once("://").map(|(_, address)| SimulatorPeer {
+        address: address.to_owned(),
+        is_fresh: simulator_listener.is_some(),
+    });
+    let served = host.serve(listener, &setup, peer, stop);
     let ended = match simulator_listener {
         Some(simulator_listener) => tokio::select! {
             ended = served => ended,

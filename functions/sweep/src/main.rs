@@ -1,3 +1,22 @@
-//! The sweep function.
+//! The sweep function: what is done every minute.
 
-fn main() {}
+mod handler;
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tidemark_runtime::{Environment, logs, service_from_environment};
+
+use crate::handler::{Schedule, Summary};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let environment = Environment::of_process();
+    logs::start(&environment);
+    let service = Arc::new(service_from_environment(&environment).await?);
+    lambda_runtime::run(service_fn(move |_: LambdaEvent<Schedule>| {
+        let service = Arc::clone(&service);
+        async move { Ok::<Summary, Error>(handler::handle(&service).await) }
+    }))
+    .await
+}

@@ -1,3 +1,24 @@
-//! The sync function.
+//! The sync function: one run per message of the queue.
 
-fn main() {}
+mod handler;
+
+use std::sync::Arc;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tidemark_runtime::{Environment, logs, service_from_environment};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let environment = Environment::of_process();
+    logs::start(&environment);
+    let service = Arc::new(service_from_environment(&environment).await?);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
+        let service = Arc::clone(&service);
+        async move {
+            let ends_at = handler::end_of(event.context.deadline);
+            Ok::<_, Error>(handler::handle(&service, event.payload, ends_at).await)
+        }
+    }))
+    .await
+}

@@ -1,0 +1,116 @@
+//! Deliveries: to one endpoint, to those of an organisation, or to all that are behind.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tidemark_model::OrganisationId;
+use tidemark_model::ids::IdError;
+use tidemark_service::Service;
+use tidemark_store::StoreError;
+use tidemark_store::records::EndpointId;
+
+/// What a round leaves of the function's time for its last write.
+const RESERVE_MAX: SignedDuration = SignedDuration::from_secs(5);
+
+/// What is to be delivered. A scheduled event names nothing: then every organisation is looked at.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Event {
+    organisation: Option<String>,
+    endpoint: Option<String>,
+}
+
+/// What the function answers, for whoever invokes it by hand.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Summary {
+    /// Organisations that were looked at.
+    pub(crate) organisations: u64,
+    /// Entries that endpoints have taken.
+    pub(crate) delivered: u64,
+    /// Organisations that could not be looked at; the next schedule does.
+    pub(crate) failed: u64,
+}
+
+/// Why nothing is delivered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeliverError {
+    /// The event names something that cannot be.
+    #[error("the event does not name an endpoint: {0}")]
+    Event(&'static str),
+    /// The store does not answer: Lambda is to try again.
+    #[error("the store does not answer")]
+    Store(#[from] StoreError),
+}
+
+impl From<IdError> for DeliverError {
+    fn from(error: IdError) -> Self {
+        Self::Event(error.rule)
+    }
+}
+
+/// When a round has to stop: 5 seconds before the function ends, or a quarter of what is left if
+/// that is less. `deadline_ms` counts from 1970, as Lambda gives it.
+pub(crate) fn deadline(now: Timestamp, deadline_ms: u64) -> Timestamp {
+    let ends_at = i64::try_from(deadline_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(Timestamp::MAX);
+    let left = ends_at.duration_since(now).max(SignedDuration::ZERO);
+    ends_at.saturating_sub(RESERVE_MAX.min(left / 4)).unwrap_or(ends_at)
+}
+
+/// Delivers until everything is delivered or `deadline`.
+///
+/// # Errors
+/// [`DeliverError`].
+pub(crate) async fn handle(
+    service: &Service,
+    event: Event,
+    deadline: Timestamp,
+) -> Result<Summary, DeliverError> {
+    let summary = match (event.organisation, event.endpoint) {
+        (Some(organisation), Some(endpoint)) => {
+            let organisation = OrganisationId::parse(&organisation)?;
+            let endpoint = EndpointId::parse(&endpoint)
+                .ok_or(DeliverError::Event("the endpoint's id is a UUID"))?;
+            let report = service.deliver_due(&organisation, endpoint, deadline).await?;
+            Summary { organisations: 1, delivered: report.delivered, failed: 0 }
+        }
+        (Some(organisation), None) => {
+            let organisation = OrganisationId::parse(&organisation)?;
+            let delivered = service.wake_delivery(&organisation, deadline).await?;
+            Summary { organisations: 1, delivered, failed: 0 }
+        }
+        (None, Some(_)) => {
+            return Err(DeliverError::Event("an endpoint is named with its organisation"));
+        }
+        (None, None) => deliver_everywhere(service, deadline).await?,
+    };
+    tracing::info!(
+        organisations = summary.organisations,
+        delivered = summary.delivered,
+        failed = summary.failed,
+        "deliveries done"
+    );
+    Ok(summary)
+}
+
+/// One organisation whose rows do not answer keeps no other one waiting.
+async fn deliver_everywhere(
+    service: &Service,
+    deadline: Timestamp,
+) -> Result<Summary, DeliverError> {
+    let mut summary = Summary { organisations: 0, delivered: 0, failed: 0 };
+    for organisation in service.records.organisations().await? {
+        summary.organisations += 1;
+        match service.wake_delivery(&organisation, deadline).await {
+            Ok(delivered) => summary.delivered = summary.delivered.saturating_add(delivered),
+            Err(error) => {
+                tracing::warn!(organisation = %organisation, error = %error, "not delivered");
+                summary.failed += 1;
+            }
+        }
+    }
+    Ok(summary)
+}
+
+#[cfg(test)]
+mod tests;
