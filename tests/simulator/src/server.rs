@@ -1,4 +1,9 @@
 //! The simulator on a socket: HTTP in, callbacks out.
+//!
+//! When the environment names a directory in `TIDEMARK_SIM_RECORD`, every distinct EWS body that is
+//! heard or said is written there as a file: judges validate them against Microsoft's schema.
+
+mod recorder;
 
 use std::io;
 use std::sync::Arc;
@@ -12,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::callback::Callback;
+use crate::server::recorder::{Recorder, Speaker};
 use crate::simulator::{SimOutcome, SimRequest, Simulator};
 
 /// How long a listener may take to answer a callback.
@@ -19,15 +25,32 @@ const CALLBACK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the clock is looked at while nothing wakes the callbacks.
 const TICK: Duration = Duration::from_millis(50);
 
+/// The variable that names the directory of the recording.
+const RECORD_VARIABLE: &str = "TIDEMARK_SIM_RECORD";
+/// Where EWS is spoken; control requests are not recorded.
+const EWS_PATH: &str = "/EWS/Exchange.asmx";
+
 struct Host {
     simulator: Arc<Simulator>,
     wake: Notify,
+    recorder: Option<Recorder>,
+}
+
+impl Host {
+    fn record(&self, speaker: Speaker, body: &[u8]) {
+        if let Some(recorder) = &self.recorder
+            && let Err(error) = recorder.record(speaker, body)
+        {
+            tracing::error!(error = %error, "the recording is incomplete");
+        }
+    }
 }
 
 /// Serves until the listener fails or the future is dropped. Only loopback addresses are taken.
 ///
 /// # Errors
-/// When the listener is not bound to a loopback address, or fails.
+/// When the listener is not bound to a loopback address, or fails, or the recording's directory
+/// cannot be made.
 pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Result<()> {
     if !listener.local_addr()?.ip().is_loopback() {
         return Err(io::Error::other("the simulator listens on loopback only"));
@@ -38,10 +61,7 @@ pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Resu
         .no_proxy()
         .build()
         .map_err(io::Error::other)?;
-    let host = Arc::new(Host {
-        simulator,
-        wake: Notify::new(),
-    });
+    let host = Arc::new(Host { simulator, wake: Notify::new(), recorder: open_recorder()? });
     let router = Router::new()
         .fallback(answer)
         .layer(DefaultBodyLimit::max(crate::ews::REQUEST_BYTES_MAX))
@@ -50,6 +70,14 @@ pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Resu
         served = async { axum::serve(listener, router).await } => served,
         () = run_callbacks(&host, &client) => Ok(()),
     }
+}
+
+/// Looked at once, where the socket is served: the simulator itself knows no environment.
+fn open_recorder() -> io::Result<Option<Recorder>> {
+    std::env::var_os(RECORD_VARIABLE)
+        .filter(|directory| !directory.is_empty())
+        .map(|directory| Recorder::open(directory.into()))
+        .transpose()
 }
 
 async fn answer(State(host): State<Arc<Host>>, request: Request) -> Response {
@@ -69,21 +97,22 @@ async fn answer(State(host): State<Arc<Host>>, request: Request) -> Response {
             .collect(),
         body: body.to_vec(),
     };
+    let is_ews = request.path.eq_ignore_ascii_case(EWS_PATH);
+    if is_ews {
+        host.record(Speaker::Client, &request.body);
+    }
     let outcome = host.simulator.handle(&request);
     host.wake.notify_one();
     match outcome {
-        SimOutcome::Answer {
-            status,
-            headers,
-            body,
-        } => {
+        SimOutcome::Answer { status, headers, body } => {
+            if is_ews {
+                host.record(Speaker::Simulator, &body);
+            }
             let mut response = Response::builder().status(status);
             for (name, value) in headers {
                 response = response.header(name, value);
             }
-            response
-                .body(Body::from(body))
-                .unwrap_or_else(|_| plain(500))
+            response.body(Body::from(body)).unwrap_or_else(|_| plain(500))
         }
         SimOutcome::CutBefore | SimOutcome::CutAfter => cut(),
     }
@@ -99,10 +128,9 @@ fn plain(status: u16) -> Response {
 fn cut() -> Response {
     let broken = http_body_util::Limited::new(Body::from("-"), 0);
     let mut response = Response::new(Body::new(broken));
-    response.headers_mut().insert(
-        http::header::CONTENT_LENGTH,
-        http::HeaderValue::from_static("1"),
-    );
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_LENGTH, http::HeaderValue::from_static("1"));
     response
 }
 
@@ -120,10 +148,12 @@ async fn run_callbacks(host: &Arc<Host>, client: &reqwest::Client) {
 }
 
 async fn post(host: Arc<Host>, client: reqwest::Client, callback: Callback) {
+    host.record(Speaker::Simulator, callback.body.as_bytes());
     let (status, body) = match try_post(&client, &callback).await {
         Ok(answer) => answer,
         Err(_) => (0, bytes::Bytes::new()),
     };
+    host.record(Speaker::Client, &body);
     host.simulator.callback_answered(callback.id, status, &body);
     host.wake.notify_one();
 }
