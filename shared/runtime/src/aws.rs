@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(read.retention, SignedDuration::from_hours(168));
         for (name, value) in [
             ("TIDEMARK_CALLBACK_URL", "http://hooks.example"),
-            ("TIDEMARK_RETENTION_DAYS", "0"),
+            ("TIDEMARK_RETENTION_DAYS", "777"),
             ("TIDEMARK_RUN_SECONDS", "841"),
             ("TIDEMARK_SWEEP_MINUTES", "soon"),
             ("TIDEMARK_PUSH_STATUS_MINUTES", "1441"),
