@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Lets programs that are not ours judge the running connector and its simulated Exchange.
+
+usage: judges.py [JUDGE...]        all of them when none is named
+
+  demo       exchangelib edits a mailbox of the demo, the business side sees it, and back;
+             webhook deliveries are verified with the Standard Webhooks library
+  traffic    every EWS body of `demo` is validated against Microsoft's schema
+  captures   our readers read what another EWS server said to other clients
+  simulator  exchangelib uses the simulator alone
+  davmail    DavMail offers a simulated calendar as CalDAV, and a CalDAV client uses it
+  kill       the connector is killed at random moments under load; nothing may be lost or doubled
+
+What they need is installed below .tools. `traffic` and `captures` need the material beside the
+project (TIDEMARK_SHARED), `davmail` the program of that name; without, they are skipped, and that
+is said. TIDEMARK_KILLS (20) and TIDEMARK_KILL_SEED (1) set the rounds of `kill`.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import venv
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+JUDGES = ROOT / "tests" / "judges"
+VENV = ROOT / ".tools" / "python"
+PYTHON = VENV / "bin" / "python"
+PACKAGES = ["exchangelib==5.6.0", "lxml==6.1.3", "standardwebhooks==1.1.0", "caldav==3.6.0"]
+KEY = "judges-demo-key"
+START_SECONDS = 120
+STOP_SECONDS = 20
+
+
+class Skipped(Exception):
+    """A judge that could not be asked, and why."""
+
+
+class Wrong(Exception):
+    """What a judge found."""
+
+
+def prepare() -> None:
+    """Installs the pinned packages, once."""
+    stamp, wanted = VENV / "tidemark-packages", "\n".join(PACKAGES)
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    venv.create(VENV, with_pip=True, clear=True)
+    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES], check=True)
+    stamp.write_text(wanted)
+
+
+def build() -> pathlib.Path:
+    """Builds the program and returns where it is."""
+    cargo = os.environ.get("CARGO", "cargo")
+    subprocess.run([cargo, "build", "--quiet", "--locked", "--package", "tidemark-local", "--bin", "tidemark"],
+                   cwd=ROOT, check=True)
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
+    return ROOT / target / "debug" / "tidemark"
+
+
+class Program:
+    """The program under judgement, in a process group of its own, on ports that the system picks."""
+
+    def __init__(self, binary, arguments, log: pathlib.Path, **environment):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TIDEMARK_")}
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [binary, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                env=clean | {"RUST_BACKTRACE": "1"} | environment, start_new_session=True)
+
+    def tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+    def printed_url(self, line_start: str) -> str:
+        """The origin of the address on the line that begins so."""
+        def look():
+            for line in self.log.read_text(errors="replace").splitlines():
+                if line.startswith(line_start):
+                    parts = line.split()[-1].split("/")
+                    return "/".join(parts[:3])
+            return None
+        return self.wait_for(look, f"the line \"{line_start}\"")
+
+    def wait_until_ready(self, url: str) -> None:
+        def look():
+            try:
+                with urllib.request.urlopen(url + "/health", timeout=5) as answer:
+                    return answer.status == 200
+            except (urllib.error.URLError, OSError):
+                return False
+        self.wait_for(look, "/health")
+
+    def wait_for(self, look, what):
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            found = look()
+            if found:
+                return found
+            if self.process.poll() is not None:
+                raise Wrong(f"the program ended with {self.process.returncode}:\n{self.tail()}")
+            time.sleep(0.02)
+        raise Wrong(f"{what} did not come in {START_SECONDS} s:\n{self.tail()}")
+
+    def interrupt(self) -> None:
+        """Ctrl-C: it has to end by itself, and well."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Wrong(f"still running {STOP_SECONDS} s after SIGINT") from None
+        if code != 0:
+            raise Wrong(f"SIGINT ended it with {code}:\n{self.tail()}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def judge(script: pathlib.Path, *arguments, timeout=900) -> None:
+    """Runs a judge's script; its findings are on the terminal."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    done = subprocess.run([PYTHON, script, *map(str, arguments)], timeout=timeout, env=environment)
+    if done.returncode != 0:
+        raise Wrong(f"{script.name} ended with {done.returncode}")
+
+
+def shared() -> pathlib.Path:
+    folder = os.environ.get("TIDEMARK_SHARED")
+    if not folder:
+        raise Skipped("TIDEMARK_SHARED is not set")
+    return pathlib.Path(folder)
+
+
+class Judges:
+    def __init__(self, scratch: pathlib.Path):
+        self.scratch = scratch
+        self.recording = scratch / "traffic"
+        self.binary = build()
+
+    def demo(self) -> None:
+        log, data = self.scratch / "demo.log", self.scratch / "demo-data"
+        with Program(self.binary, ["local", "--demo"], log, TIDEMARK_API_PORT="0", TIDEMARK_SIM_PORT="0",
+                     TIDEMARK_DATA=str(data), TIDEMARK_DEMO_API_KEY=KEY,
+                     TIDEMARK_SIM_RECORD=str(self.recording)) as program:
+            api = program.printed_url("API and status page")
+            simulator = program.printed_url("simulated Exchange")
+            program.wait_until_ready(api)
+            try:
+                judge(JUDGES / "exchangelib_demo.py", api, simulator, KEY)
+            except Wrong:
+                print(program.tail())
+                raise
+            program.interrupt()
+
+    def traffic(self) -> None:
+        schema = shared() / "reference" / "xsd"
+        if not self.recording.is_dir():
+            raise Skipped("nothing was recorded: ask `demo` as well")
+        judge(JUDGES / "xsd.py", schema, self.recording)
+
+    def captures(self) -> None:
+        folder = shared()
+        if not (ROOT / "shared" / "ews" / "tests" / "captures.rs").is_file():
+            raise Skipped("shared/ews has no test of them")
+        done = subprocess.run(
+            [os.environ.get("CARGO", "cargo"), "test", "--quiet", "--locked", "--package", "tidemark-ews", "--test", "captures"],
+            cwd=ROOT, env=os.environ | {"TIDEMARK_SHARED": str(folder)})
+        if done.returncode != 0:
+            raise Wrong("captures are not read")
+
+    def simulator(self) -> None:
+        with Program(self.binary, ["simulator"], self.scratch / "simulator.log", TIDEMARK_SIM_PORT="0") as program:
+            url = program.printed_url("simulator")
+            judge(ROOT / "tests" / "simulator" / "judges" / "exchangelib_basic.py", url)
+            program.interrupt()
+
+    def davmail(self) -> None:
+        if not shutil.which("davmail"):
+            raise Skipped("DavMail is not installed (Debian package davmail)")
+        with Program(self.binary, ["simulator"], self.scratch / "davmail-simulator.log", TIDEMARK_SIM_PORT="0") as program:
+            url = program.printed_url("simulator")
+            judge(JUDGES / "davmail.py", url, self.scratch / "davmail", timeout=300)
+            program.interrupt()
+
+    def kill(self) -> None:
+        rounds = os.environ.get("TIDEMARK_KILLS", "20")
+        seed = os.environ.get("TIDEMARK_KILL_SEED", "1")
+        judge(JUDGES / "kill.py", self.binary, self.scratch / "kill", rounds, seed, timeout=600 + 60 * int(rounds))
+
+
+ORDER = ["demo", "traffic", "captures", "simulator", "davmail", "kill"]
+
+
+def main() -> int:
+    names = sys.argv[1:] or ORDER
+    unknown = set(names) - set(ORDER)
+    if unknown:
+        print(f"no such judge: {', '.join(sorted(unknown))}\n\n{__doc__}", file=sys.stderr)
+        return 2
+    prepare()
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-judges-"))
+    judges, wrong = Judges(scratch), []
+    for name in names:
+        print(f"== judge: {name}", flush=True)
+        began = time.monotonic()
+        try:
+            getattr(judges, name)()
+            print(f"== {name}: holds ({time.monotonic() - began:.0f} s)", flush=True)
+        except Skipped as reason:
+            print(f"== {name}: SKIPPED, {reason}", flush=True)
+        except (Wrong, subprocess.TimeoutExpired) as found:
+            wrong.append(name)
+            print(f"== {name}: WRONG, {found}", flush=True)
+    if wrong:
+        print(f"judges: {', '.join(wrong)} not content; logs in {scratch}")
+        return 1
+    shutil.rmtree(scratch, ignore_errors=True)
+    print("judges: content")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
