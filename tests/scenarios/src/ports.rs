@@ -1,7 +1,7 @@
 //! The ports of the product in a simulated world. Every effect waits twice, so that a worker can be
 //! killed or frozen before it happens and after.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,7 +14,10 @@ use tidemark_mailbox::ews::{
 use tidemark_mailbox::{Mailbox, MailboxError};
 use tidemark_model::Zone;
 use tidemark_service::Exchange;
-use tidemark_simulator::{SimClock, SimOutcome, SimRequest, Simulator};
+use tidemark_simulator::{
+    FaultKind, FaultPlan, FaultRule, SimClock, SimOutcome, SimRequest, Simulator,
+};
+use tidemark_store::memory::Fault;
 use tidemark_store::records::{ConnectionRow, MailboxRow};
 use tidemark_store::{DueEntry, Item, Key, Order, Page, Span, StoreError, Table, Write};
 use tidemark_transport::{
@@ -22,6 +25,74 @@ use tidemark_transport::{
 };
 
 use crate::executor::{VirtualClock, pause};
+
+/// What the crash table does to one effect of a run.
+#[derive(Debug, Clone)]
+pub enum Interruption {
+    /// The worker stops right before it.
+    StopBefore,
+    /// The worker stops when it has happened and before anybody knows.
+    StopAfter,
+    /// The table reports this.
+    Table(Fault),
+    /// This goes wrong with the request.
+    Http(FaultKind),
+}
+
+/// What an effect is done to, and with which intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EffectKind {
+    /// A read of the table.
+    TableRead,
+    /// A write to the table.
+    TableWrite,
+    /// A request to Exchange.
+    Http,
+}
+
+/// Counts the effects of runs, and interrupts one of them.
+#[derive(Default)]
+pub struct Effects(Mutex<EffectsState>);
+
+#[derive(Default)]
+struct EffectsState {
+    seen: Vec<EffectKind>,
+    planned: Option<(usize, Interruption)>,
+    stopped: bool,
+}
+
+impl Effects {
+    fn state(&self) -> MutexGuard<'_, EffectsState> {
+        self.0.lock().expect("nobody panics while holding it")
+    }
+
+    /// Counts from zero again, and interrupts the effect with this number, the first being 0.
+    pub fn plan(&self, interruption: Option<(usize, Interruption)>) {
+        *self.state() = EffectsState { planned: interruption, ..EffectsState::default() };
+    }
+
+    /// The effects since the last plan, in their order.
+    pub fn seen(&self) -> Vec<EffectKind> {
+        self.state().seen.clone()
+    }
+
+    /// Whether a worker was stopped: whoever runs it has to drop it.
+    pub fn is_stopped(&self) -> bool {
+        self.state().stopped
+    }
+
+    fn begin(&self, kind: EffectKind) -> Option<Interruption> {
+        let mut state = self.state();
+        let number = state.seen.len();
+        state.seen.push(kind);
+        state.planned.take_if(|(at, _)| *at == number).map(|(_, interruption)| interruption)
+    }
+
+    async fn stop<T>(&self) -> T {
+        self.state().stopped = true;
+        core::future::pending().await
+    }
+}
 
 /// The virtual clock, as the simulator reads it.
 pub struct SimulatorClock(pub VirtualClock);
@@ -35,12 +106,13 @@ impl SimClock for SimulatorClock {
 /// The simulator, reached without a socket.
 pub struct SimulatedHttp {
     simulator: Arc<Simulator>,
+    effects: Arc<Effects>,
 }
 
 impl SimulatedHttp {
     /// The way to this simulator.
-    pub fn new(simulator: Arc<Simulator>) -> Self {
-        Self { simulator }
+    pub fn new(simulator: Arc<Simulator>, effects: Arc<Effects>) -> Self {
+        Self { simulator, effects }
     }
 }
 
@@ -48,6 +120,10 @@ impl SimulatedHttp {
 impl HttpPort for SimulatedHttp {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         pause().await;
+        let interruption = self.effects.begin(EffectKind::Http);
+        if matches!(interruption, Some(Interruption::StopBefore)) {
+            self.effects.stop::<()>().await;
+        }
         let url: http::Uri = request.url.parse().expect("a valid URL");
         let asked = SimRequest {
             method: request.method.to_string(),
@@ -62,7 +138,15 @@ impl HttpPort for SimulatedHttp {
                 .collect(),
             body: request.body.to_vec(),
         };
+        if let Some(Interruption::Http(kind)) = interruption {
+            self.simulator.set_faults(FaultPlan::new(0, vec![FaultRule::times(kind, 1)]));
+        }
         let outcome = self.simulator.handle(&asked);
+        match interruption {
+            Some(Interruption::StopAfter) => self.effects.stop().await,
+            Some(Interruption::Http(_)) => self.simulator.set_faults(FaultPlan::default()),
+            _ => {}
+        }
         pause().await;
         let cut = |delivery| TransportError { fault: TransportFault::Cut, delivery };
         match outcome {
@@ -122,23 +206,47 @@ impl Exchange for SimulatedExchange {
     }
 }
 
-/// A table whose every operation waits before and after.
-pub struct PausingTable<T>(pub T);
+/// A table whose every operation waits before and after, and may be interrupted.
+pub struct PausingTable<T> {
+    table: T,
+    effects: Arc<Effects>,
+}
+
+impl<T: Table> PausingTable<T> {
+    /// `table`, with its operations counted among `effects`.
+    pub fn new(table: T, effects: Arc<Effects>) -> Self {
+        Self { table, effects }
+    }
+
+    async fn perform<R>(
+        &self,
+        kind: EffectKind,
+        operation: impl Future<Output = Result<R, StoreError>> + Send,
+    ) -> Result<R, StoreError> {
+        pause().await;
+        let result = match self.effects.begin(kind) {
+            None | Some(Interruption::Http(_)) => operation.await,
+            Some(Interruption::StopBefore) => self.effects.stop().await,
+            Some(Interruption::StopAfter) => {
+                let _ = operation.await;
+                self.effects.stop().await
+            }
+            Some(Interruption::Table(Fault::Before(error))) => Err(error),
+            Some(Interruption::Table(Fault::After(error))) => operation.await.and(Err(error)),
+        };
+        pause().await;
+        result
+    }
+}
 
 #[async_trait]
 impl<T: Table> Table for PausingTable<T> {
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        pause().await;
-        let found = self.0.get(key).await;
-        pause().await;
-        found
+        self.perform(EffectKind::TableRead, self.table.get(key)).await
     }
 
     async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
-        pause().await;
-        let found = self.0.get_together(keys).await;
-        pause().await;
-        found
+        self.perform(EffectKind::TableRead, self.table.get_together(keys)).await
     }
 
     async fn query(
@@ -149,10 +257,8 @@ impl<T: Table> Table for PausingTable<T> {
         order: Order,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        pause().await;
-        let page = self.0.query(partition, span, after, order, limit).await;
-        pause().await;
-        page
+        let query = self.table.query(partition, span, after, order, limit);
+        self.perform(EffectKind::TableRead, query).await
     }
 
     async fn due(
@@ -161,22 +267,15 @@ impl<T: Table> Table for PausingTable<T> {
         until_ms: i64,
         limit: usize,
     ) -> Result<Vec<DueEntry>, StoreError> {
-        pause().await;
-        self.0.due(shard, until_ms, limit).await
+        self.perform(EffectKind::TableRead, self.table.due(shard, until_ms, limit)).await
     }
 
     async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
-        pause().await;
-        let written = self.0.write(write).await;
-        pause().await;
-        written
+        self.perform(EffectKind::TableWrite, self.table.write(write)).await
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        pause().await;
-        let written = self.0.transact(writes).await;
-        pause().await;
-        written
+        self.perform(EffectKind::TableWrite, self.table.transact(writes)).await
     }
 }
 

@@ -17,8 +17,15 @@ use tidemark_transport::Entropy as _;
 use uuid::Uuid;
 
 use crate::executor::{Executor, VirtualClock};
-use crate::ports::{PausingTable, Receiver, SimulatedExchange, SimulatedHttp, SimulatorClock};
+use crate::ports::{Effects, PausingTable, Receiver, SimulatedExchange, SimulatedHttp, SimulatorClock};
 use crate::random::Random;
+
+mod bridge;
+mod clockwork;
+mod desk;
+mod outlook;
+
+pub use desk::Attempt;
 
 /// The people whose mailboxes are synced.
 pub const PEOPLE: [&str; 3] =
@@ -36,11 +43,13 @@ pub struct Setting {
     pub rules: Value,
     /// Who decides.
     pub planner: Arc<dyn Planner>,
+    /// Whether the simulation prints what happens.
+    pub trace: bool,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { seed: 1, rules: serde_json::json!({}), planner: Arc::new(Engine) }
+        Self { seed: 1, rules: serde_json::json!({}), planner: Arc::new(Engine), trace: false }
     }
 }
 
@@ -56,6 +65,8 @@ pub struct Stage {
     pub table: MemoryTable,
     /// The work queue.
     pub queue: MemoryQueue,
+    /// What the product does to the table and to Exchange.
+    pub effects: Arc<Effects>,
     /// Where webhooks arrive.
     pub receiver: Arc<Receiver>,
     /// The product.
@@ -66,6 +77,8 @@ pub struct Stage {
     pub organisation: OrganisationId,
     /// The business system.
     pub system: SystemId,
+    /// Whether the simulation prints what happens.
+    pub trace: bool,
 }
 
 /// The id of a person's mailbox on a stage.
@@ -88,12 +101,14 @@ impl Stage {
         let queue =
             MemoryQueue::new(Arc::new(move || tidemark_transport::Clock::now(&now)), VISIBILITY);
         let world = World::new(Arc::new(clock.clone()), random.clone());
-        let pausing: Arc<dyn Table> = Arc::new(PausingTable(table.clone()));
+        let effects = Arc::new(Effects::default());
+        let pausing: Arc<dyn Table> =
+            Arc::new(PausingTable::new(table.clone(), Arc::clone(&effects)));
         let fill = random.clone();
         let keyring = Keyring::new(&[7; 32], Arc::new(move |bytes: &mut [u8]| fill.fill(bytes)));
         let keyring = Arc::new(keyring.expect("a key of the right length"));
         let exchange = SimulatedExchange::new(
-            Arc::new(SimulatedHttp::new(Arc::clone(&simulator))),
+            Arc::new(SimulatedHttp::new(Arc::clone(&simulator), Arc::clone(&effects))),
             world.clock(),
             world.entropy(),
         );
@@ -118,10 +133,12 @@ impl Stage {
             simulator,
             table,
             queue,
+            effects,
             receiver,
             service,
             organisation: OrganisationId::parse("demo").expect("a valid id"),
             system: SystemId::parse("erp").expect("a valid id"),
+            trace: setting.trace,
         };
         stage.set_up(setting.rules);
         stage
@@ -218,7 +235,15 @@ impl Stage {
     }
 
     /// All events of the feed after a cursor, and the cursor after them.
+    ///
+    /// # Panics
+    /// When the store fails.
     pub fn feed(&mut self, cursor: Option<FeedCursor>) -> (Vec<Value>, FeedCursor) {
+        self.try_feed(cursor).expect("the feed can be read")
+    }
+
+    /// The same; none when the store fails.
+    pub fn try_feed(&mut self, cursor: Option<FeedCursor>) -> Option<(Vec<Value>, FeedCursor)> {
         let (records, organisation) =
             (Arc::clone(&self.service.records), self.organisation.clone());
         let now = tidemark_transport::Clock::now(&self.clock);
@@ -226,15 +251,12 @@ impl Stage {
             let mut at = cursor;
             let mut events = Vec::new();
             loop {
-                let page = records
-                    .read_feed(&organisation, at.as_ref(), 500, now)
-                    .await
-                    .expect("the feed can be read");
+                let page = records.read_feed(&organisation, at.as_ref(), 500, now).await.ok()?;
                 events.extend(page.entries.into_iter().filter_map(|entry| {
-                    serde_json::from_slice(&entry.event?).expect("an event is JSON")
+                    serde_json::from_slice::<Value>(&entry.event?).ok()
                 }));
                 if !page.more {
-                    return (events, page.cursor);
+                    return Some((events, page.cursor));
                 }
                 at = Some(page.cursor);
             }

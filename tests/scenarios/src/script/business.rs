@@ -1,0 +1,38 @@
+//! Lines about the business system and the administrator.
+
+use tidemark_service::border::{Guards, HoldChoice, ItemChangeRequest};
+
+use super::words::Words;
+use super::{Outcome, Script, address};
+
+impl Script {
+    pub(super) fn business(&mut self, words: &mut Words) -> Outcome {
+        let act = words.word("an act")?;
+        let person = address(&words.word("a person")?);
+        let id = self.id_of(&words.word("an id")?);
+        let change = match act.as_str() {
+            "put" => ItemChangeRequest::Put(words.json("an item")?),
+            "patch" => ItemChangeRequest::Patch(words.json("a patch")?),
+            "delete" => ItemChangeRequest::Delete,
+            other => return Err(format!("the business system cannot '{other}'")),
+        };
+        let if_match =
+            if words.takes("if-match") { Some(u64::from(words.number()?)) } else { None };
+        let guards = Guards { if_match, idempotency_key: None };
+        match self.stage.ask(&person, &id, change, guards) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(format!("the border refuses it: {refusal:?}")),
+        }
+    }
+
+    pub(super) fn decide(&mut self, words: &mut Words) -> Outcome {
+        let choice = match words.word("a choice")?.as_str() {
+            "send" => HoldChoice::Send,
+            "without-attendees" => HoldChoice::WithoutAttendees,
+            "discard" => HoldChoice::Discard,
+            other => return Err(format!("there is no choice '{other}'")),
+        };
+        self.stage.decide(choice);
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! One test for each script.
+
+use std::collections::BTreeSet;
+
+macro_rules! scripts {
+    ($($test:ident $file:literal,)*) => {
+        const SCRIPTS: &[&str] = &[$($file),*];
+
+        $(
+            #[test]
+            fn $test() {
+                let text = include_str!(concat!("../../scripts/", $file, ".script"));
+                tidemark_scenarios::script::run($file, text);
+            }
+        )*
+    };
+}
+
+scripts! {
+    a12_throttled "a12-throttled",
+    a12_unavailable "a12-unavailable",
+    a6_first_copy "a6-first-copy",
+    a6_first_copy_adopts "a6-first-copy-adopts",
+    e1_business_to_exchange "e1-business-to-exchange",
+    e1_exchange_to_business "e1-exchange-to-business",
+    e10_start_of_sync "e10-start-of-sync",
+    e3_deletes_off_in_business "e3-deletes-off-in-business",
+    e3_deletes_off_in_exchange "e3-deletes-off-in-exchange",
+    e3_one_direction "e3-one-direction",
+    e3_private_carried_by_setting "e3-private-carried-by-setting",
+    e3_private_from_business "e3-private-from-business",
+    e3_private_is_skipped "e3-private-is-skipped",
+    e3_turned_private "e3-turned-private",
+    e5_conference_protected "e5-conference-protected",
+    n1_lost_notification "n1-lost-notification",
+    n1_lost_subscription "n1-lost-subscription",
+    n1_notification "n1-notification",
+    n3_conflict_business_wins "n3-conflict-business-wins",
+    n3_conflict_exchange_wins "n3-conflict-exchange-wins",
+    n3_conflict_latest_wins "n3-conflict-latest-wins",
+    n3_delete_against_edit "n3-delete-against-edit",
+    n3_if_match "n3-if-match",
+    n3_merge "n3-merge",
+    n7_absent_clears_nothing "n7-absent-clears-nothing",
+}
+
+#[test]
+fn every_script_is_run_and_says_what_it_proves() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts");
+    let found: BTreeSet<String> = std::fs::read_dir(folder)
+        .expect("the scripts are there")
+        .map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    let listed: BTreeSet<String> =
+        SCRIPTS.iter().map(|script| format!("{script}.script")).collect();
+    assert_eq!(found, listed);
+    for script in found {
+        let text = std::fs::read_to_string(format!("{folder}/{script}")).expect("a text");
+        let first = text.lines().next().unwrap_or_default();
+        let id = script.split('-').next().unwrap_or_default().to_uppercase();
+        assert!(first.starts_with("# ") && first.contains(&id), "{script}: {first}");
+    }
+}
