@@ -1,6 +1,7 @@
 //! Ids of items and folders, and how they are addressed in requests.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use crate::error::Unreadable;
 use crate::xml::{Element, XmlWriter};
@@ -22,8 +23,10 @@ impl ItemId {
 
     /// Reads the attributes `Id` and `ChangeKey`; an id without `Id` is none.
     pub(crate) fn read(element: &Element<'_>) -> Option<Self> {
-        let id = element.attribute("Id").filter(|id| !id.is_empty())?;
-        Some(Self { id: id.into_owned(), change_key: change_key(element) })
+        let [id, change_key] = element.attributes(["Id", "ChangeKey"]);
+        let filled = |value: Cow<'_, str>| (!value.is_empty()).then(|| value.into_owned());
+        let id = id.and_then(filled)?;
+        Some(Self { id, change_key: change_key.and_then(filled) })
     }
 
     pub(crate) fn write(&self, name: &str, xml: &mut XmlWriter) {
@@ -154,11 +157,6 @@ fn write_id(name: &str, key: &str, id: &str, change_key: Option<&str>, xml: &mut
         Some(change_key) => xml.empty(name, &[(key, id), ("ChangeKey", change_key)]),
         None => xml.empty(name, &[(key, id)]),
     }
-}
-
-fn change_key(element: &Element<'_>) -> Option<String> {
-    let key = element.attribute("ChangeKey").filter(|key| !key.is_empty())?;
-    Some(key.into_owned())
 }
 
 /// Reads an id that has to be there.

@@ -1,5 +1,12 @@
 //! Answers of servers that are broken or want to do harm: an error or a part, never a panic.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where something is not as it should be"
+)]
+
 use tidemark_ews::notification::{read_events, read_push};
 use tidemark_ews::{
     EwsError, FindFolder, FindItem, GetFolder, GetItem, GetServerTimeZones, ResolveNames,
@@ -81,7 +88,7 @@ fn unreadable(xml: &str) -> Option<Unreadable> {
 fn subject(xml: &str) -> String {
     match GetItem::read(xml.as_bytes()).expect("an answer").single().expect("an item") {
         tidemark_ews::Item::Calendar(item) => item.subject.unwrap_or_default(),
-        other => panic!("{other:?}"),
+        other @ tidemark_ews::Item::Other(..) => panic!("{other:?}"),
     }
 }
 
@@ -135,7 +142,8 @@ fn nesting_is_bounded_also_where_it_is_skipped() {
 
 #[test]
 fn huge_attributes_and_many_of_them_are_only_read_where_they_count() {
-    let many: String = (0..100_000).map(|number| format!(" a{number}='v'")).collect();
+    let many: Vec<String> = (0..100_000).map(|number| format!(" a{number}='v'")).collect();
+    let many = many.concat();
     assert_eq!(subject(&item(&format!("<Later{many}/><Subject{many}>one</Subject>"))), "one");
     let huge = "x".repeat(4 * 1024 * 1024);
     assert_eq!(subject(&item(&format!("<Later a='{huge}'/><Subject>one</Subject>"))), "one");

@@ -1,13 +1,20 @@
 //! Answers written by hand after Microsoft's reference: see fixtures/README.md.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where something is not as it should be"
+)]
+
 use jiff::Timestamp;
 use tidemark_ews::calendar::{
     CalendarItem, ReadContext, ReadItem, ReadWarning, assemble_series, read_item,
 };
 use tidemark_ews::notification::{EventKind, PushReply, Subject, read_push};
 use tidemark_ews::{
-    CodeClass, EwsError, GetItem, GetServerTimeZones, Item, ItemChange, ItemKind, SyncFolderItems,
-    Unreadable,
+    CodeClass, EwsError, GetItem, GetServerTimeZones, Item, ItemChange, ItemKind, ResponseCode,
+    SyncFolderItems, Unreadable,
 };
 use tidemark_model::{
     AttendeeRole, BodyFormat, CopyRole, EventStatus, OccurrencePatch, Override, Participation,
@@ -219,7 +226,7 @@ fn every_event_of_a_notification_is_told() {
     let Subject::Item { id, old } = &first.events[2].subject else { panic!("an item") };
     assert_eq!((id.id.as_str(), old.as_ref().map(|old| old.id.as_str())), ("now", Some("before")));
     assert_eq!(first.events[8].subject, Subject::Nothing);
-    assert_eq!(second.code().map(|code| code.class()), Some(CodeClass::StateReset));
+    assert_eq!(second.code().map(ResponseCode::class), Some(CodeClass::StateReset));
     assert_eq!(read_push(SYNC), Err(EwsError::Unreadable(Unreadable::Unexpected)));
 }
 
@@ -263,7 +270,7 @@ fn changes_are_told_in_order_and_a_broken_one_does_not_hide_the_others() {
 fn a_fault_says_how_long_to_wait() {
     let Err(EwsError::Fault(fault)) = GetItem::read(BUSY) else { panic!("a fault") };
     assert_eq!(fault.code.as_str(), "ErrorInternalServerError");
-    assert_eq!(fault.inner.as_ref().map(|code| code.as_str()), Some("ErrorServerBusy"));
+    assert_eq!(fault.inner.as_ref().map(ResponseCode::as_str), Some("ErrorServerBusy"));
     assert_eq!((fault.class(), fault.back_off_ms), (CodeClass::BackOff, Some(297_749)));
     assert_eq!((fault.line, fault.position), (Some(1), Some(42)));
     assert_eq!(fault.text.as_deref(), Some("The server is busy."));

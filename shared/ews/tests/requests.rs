@@ -1,6 +1,13 @@
 //! Requests as they are sent. Their validity against Microsoft's schema is checked elsewhere; here
 //! stands what they say.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where something is not as it should be"
+)]
+
 use jiff::SignedDuration;
 use jiff::civil::{Weekday, date};
 use roxmltree::{Document, Node};

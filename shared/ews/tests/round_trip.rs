@@ -1,5 +1,12 @@
 //! What is written to Exchange reads the same when it comes back, for everything that EWS can hold.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where something is not as it should be"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;

@@ -21,7 +21,8 @@ pub(crate) fn decode(bytes: &[u8], bytes_max: usize) -> Result<Cow<'_, str>, Unr
         return Err(Unreadable::TooLarge);
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    Ok(String::from_utf8_lossy(bytes))
+    // Nearly all answers are UTF-8, and the plain check of that is the cheaper one.
+    Ok(core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed))
 }
 
 /// How deep an element's inside lies; zero is outside of the root.
@@ -46,15 +47,25 @@ impl Element<'_> {
         self.start.local_name().into_inner()
     }
 
+    /// The values of attributes, by local name, in one pass over them.
+    pub(crate) fn attributes<const N: usize>(&self, names: [&str; N]) -> [Option<Cow<'_, str>>; N] {
+        let mut values = [const { None }; N];
+        let mut attributes = self.start.attributes();
+        let found = attributes.with_checks(false).take(ATTRIBUTES_MAX);
+        for attribute in found.filter_map(Result::ok) {
+            let name = attribute.key.local_name().into_inner();
+            let slot = names.iter().zip(&mut values).find(|(wanted, _)| **wanted == name);
+            if let Some((_, slot)) = slot {
+                slot.get_or_insert(text::unescaped(attribute.value));
+            }
+        }
+        values
+    }
+
     /// The value of an attribute, by local name.
     pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.start
-            .attributes()
-            .with_checks(false)
-            .take(ATTRIBUTES_MAX)
-            .filter_map(Result::ok)
-            .find(|attribute| attribute.key.local_name().into_inner() == name)
-            .map(|attribute| text::unescaped(attribute.value))
+        let [value] = self.attributes([name]);
+        value
     }
 }
 
