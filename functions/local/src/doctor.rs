@@ -48,7 +48,7 @@ pub(crate) async fn run(environment: &Environment, file: &Path) -> anyhow::Resul
                 Ok(facts) => is_well &= tell_facts(connection, facts),
                 Err(error) => {
                     is_well = false;
-                    tell_error(&error);
+                    tell_error(connection, &error);
                 }
             }
         }
@@ -85,10 +85,8 @@ fn endpoint(
 
 /// Tells that every step went well, and whether the server's version is supported.
 fn tell_facts(connection: &ConnectionSetup, facts: ServerFacts) -> bool {
-    for step in STEPS {
-        if step != "impersonation" || connection.impersonate {
-            say(&format!("    ok    {step}"));
-        }
+    for step in steps_of(connection) {
+        say(&format!("    ok    {step}"));
     }
     if let Some(items) = facts.calendar_items {
         say(&format!("          {items} items in the calendar"));
@@ -105,9 +103,9 @@ fn tell_facts(connection: &ConnectionSetup, facts: ServerFacts) -> bool {
 }
 
 /// Tells which step failed; those before it went well, those after it were not reached.
-fn tell_error(error: &MailboxError) {
+fn tell_error(connection: &ConnectionSetup, error: &MailboxError) {
     let failed = step_of(&error.code);
-    for step in STEPS {
+    for step in steps_of(connection) {
         if step == failed {
             say(&format!("    WRONG {step}: {}", error.text));
             say(&format!("          ({})", error.code));
@@ -115,6 +113,18 @@ fn tell_error(error: &MailboxError) {
         }
         say(&format!("    ok    {step}"));
     }
+    say(&format!("    WRONG {failed}: {} ({})", error.text, error.code));
+}
+
+/// The steps that there are on the way of a connection.
+fn steps_of(connection: &ConnectionSetup) -> impl Iterator<Item = &'static str> {
+    let is_plain = connection.url.trim_start().starts_with("http:");
+    let impersonates = connection.impersonate;
+    STEPS.into_iter().filter(move |step| match *step {
+        "TLS" => !is_plain,
+        "impersonation" => impersonates,
+        _ => true,
+    })
 }
 
 /// At which step an error arises: the adapter's own codes and Exchange's response codes.
