@@ -40,7 +40,7 @@ docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 
 deny: $(TOOLS)/bin/cargo-deny ## Check licences, sources and banned crates
-	$(TOOLS)/bin/cargo-deny --all-features check --config .config/deny.toml --hide-inclusion-graph licenses bans sources
+	$(TOOLS)/bin/cargo-deny --all-features --config .config/deny.toml check --hide-inclusion-graph licenses bans sources
 
 purity: ## Check that the pure crates stay pure and the layers keep their direction
 	$(PYTHON) tests/tools/layers.py
