@@ -59,13 +59,20 @@ pub(crate) async fn carry_out(
 
 /// Reads the item that was just written. What Exchange made of it is the new common state, but only
 /// in exactly the version that the write returned: a later one holds somebody else's change.
+///
+/// # Errors
+/// When it cannot be read now. The write happened; the next run finds it and carries on from there.
 async fn read_back(mailbox: &dyn Mailbox, reference: RemoteRef) -> Result<Written, MailboxError> {
     match read_one(mailbox, &reference.id).await {
         Ok(item) if item.reference.change_key == reference.change_key => {
             Ok(Written::Item(Box::new(item)))
         }
-        // The write itself happened. What cannot be read now is read by the next run.
-        Ok(_) | Err(_) => Ok(Written::Overtaken(reference)),
+        Ok(_) => Ok(Written::Overtaken(reference)),
+        Err(error) => match error.disposition {
+            // Gone or unreadable already: the change that made it so is read as one of its own.
+            Disposition::Gone | Disposition::Quarantine => Ok(Written::Overtaken(reference)),
+            _ => Err(error),
+        },
     }
 }
 
