@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use tidemark_model::OrganisationId;
 use tidemark_service::Service;
-use tidemark_store::records::{FeedCursor, FeedError, FeedRecord, MailboxState};
+use tidemark_store::records::{FeedCursor, FeedError, FeedRecord, MailboxRow, MailboxState};
 
 use crate::readiness::Readiness;
 use crate::setup::all_mailboxes;
@@ -99,22 +99,9 @@ async fn status(State(page): State<Arc<StatusPage>>) -> Response {
         Err(missing) => format!("not ready: {missing}"),
     };
     let rows = match all_mailboxes(&page.readiness.service, &page.organisation).await {
-        Ok(mailboxes) => mailboxes
-            .iter()
-            .map(|found| {
-                let row = &found.value;
-                format!(
-                    "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
-                    row.id,
-                    word_of(row.state),
-                    row.troubles
-                        .iter()
-                        .map(|trouble| escaped(&trouble.code))
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                )
-            })
-            .collect::<String>(),
+        Ok(mailboxes) => {
+            mailboxes.iter().map(|found| row_of(&found.value)).collect::<Vec<_>>().concat()
+        }
         Err(_) => String::new(),
     };
     let html = format!(
@@ -133,6 +120,12 @@ async fn status(State(page): State<Arc<StatusPage>>) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, Html(html)).into_response()
+}
+
+fn row_of(row: &MailboxRow) -> String {
+    let troubles: Vec<_> = row.troubles.iter().map(|trouble| escaped(&trouble.code)).collect();
+    let (state, troubles) = (word_of(row.state), troubles.join(", "));
+    format!("<tr><td>{}</td><td>{state}</td><td>{troubles}</td></tr>", row.id)
 }
 
 const fn word_of(state: MailboxState) -> &'static str {

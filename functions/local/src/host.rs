@@ -162,7 +162,7 @@ impl Host {
         mailboxes: Vec<MailboxScope>,
         simulator: Option<String>,
     ) -> Router {
-        let intake: Arc<dyn PushIntake> = Arc::clone(&self.service) as Arc<dyn PushIntake>;
+        let intake: Arc<dyn PushIntake> = self.service.clone();
         let readiness =
             Arc::new(Readiness { service: Arc::clone(&self.service), mailboxes, simulator });
         let page = Arc::new(StatusPage {
@@ -178,13 +178,12 @@ impl Host {
 
 /// The keyring under the data directory's master key, which is drawn at the first start.
 async fn open_keyring(secrets: &dyn Secrets, entropy: Arc<dyn Entropy>) -> anyhow::Result<Keyring> {
-    let text = match secrets.get(MASTER_KEY_SECRET).await? {
-        Some(text) => text,
-        None => {
-            let text = draw_master_key(&*entropy);
-            secrets.put(MASTER_KEY_SECRET, SecretString::from(text.expose_secret())).await?;
-            text
-        }
+    let text = if let Some(text) = secrets.get(MASTER_KEY_SECRET).await? {
+        text
+    } else {
+        let text = draw_master_key(&*entropy);
+        secrets.put(MASTER_KEY_SECRET, SecretString::from(text.expose_secret())).await?;
+        text
     };
     let master = read_master_key(&text)?;
     Ok(Keyring::new(&master, Arc::new(move |buffer: &mut [u8]| entropy.fill(buffer)))?)
@@ -228,14 +227,12 @@ pub(crate) struct DataDirectory {
 impl DataDirectory {
     /// The directory that was named, or a fresh one.
     pub(crate) fn named_or_fresh(named: Option<&str>) -> Self {
-        match named {
-            Some(path) => Self { path: PathBuf::from(path), is_temporary: false },
-            None => {
-                let id = tidemark_transport::uuid_v7(SystemClock.now(), &SystemEntropy);
-                let path = std::env::temp_dir().join(format!("tidemark-{id}"));
-                Self { path, is_temporary: true }
-            }
+        if let Some(path) = named {
+            return Self { path: PathBuf::from(path), is_temporary: false };
         }
+        let id = tidemark_transport::uuid_v7(SystemClock.now(), &SystemEntropy);
+        let path = std::env::temp_dir().join(format!("tidemark-{id}"));
+        Self { path, is_temporary: true }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -25,13 +25,13 @@ const DEFAULT_PORT: u16 = 8480;
 pub(crate) async fn run_demo(environment: &Environment) -> anyhow::Result<()> {
     demo::check_ways(environment)?;
     let stop = stop_signal()?;
-    let (simulator_url, simulator_listener) = match environment.text("TIDEMARK_SIM_URL") {
-        Some(url) => (url.trim_end_matches('/').to_owned(), None),
-        None => {
+    let (simulator_url, simulator_listener) =
+        if let Some(url) = environment.text("TIDEMARK_SIM_URL") {
+            (url.trim_end_matches('/').to_owned(), None)
+        } else {
             let listener = simulator::listen(environment).await?;
             (format!("http://{}", listener.local_addr()?), Some(listener))
-        }
-    };
+        };
     let listener = listen(environment).await?;
     let api_url = format!("http://{}", listener.local_addr()?);
     let directory = DataDirectory::named_or_fresh(environment.text("TIDEMARK_DATA"));

@@ -116,7 +116,7 @@ impl Settings {
         let text = read_text(file)?;
         let mut settings: Self =
             serde_json::from_str(&text).with_context(|| file.display().to_string())?;
-        settings.folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        settings.folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
         Ok(settings)
     }
 

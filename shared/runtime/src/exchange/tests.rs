@@ -32,8 +32,8 @@ impl Fixture {
         let secrets = Arc::new(MemorySecrets::new());
         secrets.put("p", SecretString::from("one")).await.unwrap();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let world = World::new(Arc::clone(&clock) as Arc<dyn Clock>, entropy);
-        let exchange = EwsExchange::new(Arc::clone(&secrets) as Arc<dyn Secrets>, world);
+        let world = World::new(clock.clone(), entropy);
+        let exchange = EwsExchange::new(secrets.clone(), world);
         Self { clock, secrets, exchange }
     }
 
