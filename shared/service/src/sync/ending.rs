@@ -19,6 +19,8 @@ use crate::service::Service;
 pub(super) const BROKEN_WAIT: SignedDuration = SignedDuration::from_mins(5);
 /// How long a mailbox rests whose brake is on, before somebody looks whether it was released.
 const BRAKE_WAIT: SignedDuration = SignedDuration::from_mins(15);
+/// How long a change waits for an item that could not be seen.
+const UNSEEN_WAIT: SignedDuration = SignedDuration::from_mins(1);
 /// How old the visible time of the last sync may get before it is written again.
 const LAST_SYNCED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// The trouble of a mailbox that another connector works on as well (E21).
@@ -124,10 +126,18 @@ impl Run<'_> {
             self.tell_state("firstsync.done", text, None, &mut item);
             commit = commit.item(item);
         }
-        self.carry(commit.synced(self.started.clone(), None)).await?;
+        let wait = self.look_again_at();
+        self.carry(commit.synced(self.started.clone(), wait)).await?;
         self.show_success(first).await?;
         self.service.records.release_lease(&self.scope, &self.lease).await?;
         Ok(())
+    }
+
+    /// When somebody has to look again although nothing happens: items that could not be read wait.
+    fn look_again_at(&self) -> Option<Timestamp> {
+        let changes = self.waits_on.then(|| self.now() + UNSEEN_WAIT);
+        let aside = self.aside.iter().map(|aside| self.now() + aside.wait()).min();
+        [changes, aside].into_iter().flatten().min()
     }
 
     /// Shows on the mailbox that it is synced; rarely, since it costs a write.

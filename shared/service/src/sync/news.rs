@@ -66,7 +66,10 @@ pub(crate) fn events(
         };
         told.push(event(subject, verb, Origin::Business, reason, shown, new_id(), now));
     }
+    // What only Exchange writes (the organiser, a join address) shows in the outcome's item already.
+    let shown_already = !told.is_empty();
     let news = match &decision.business {
+        Some(News::Updated { properties }) if properties.is_empty() && shown_already => None,
         Some(News::Created) => Some((Verb::Created, shown)),
         Some(News::Updated { .. }) => Some((Verb::Updated, shown)),
         Some(News::Deleted) => Some((Verb::Deleted, None)),

@@ -6,6 +6,7 @@ use tidemark_engine::StampView;
 use tidemark_mailbox::{Change, ChangePage, Cursor, Disposition, RemoteEvent, RemoteId, RemoteRef};
 use tidemark_store::records::{Commit, CursorRow, ItemCommit, LinkRow, LinkState};
 
+use super::aside;
 use super::item::{Seen, Work};
 use super::run::{PENDING_PER_ITEM_MAX, Run};
 use super::stop::Stop;
@@ -26,6 +27,8 @@ impl Run<'_> {
             cursor.generation += 1;
         }
         self.generation = cursor.generation;
+        self.aside = aside::decode(cursor.progress.as_deref());
+        self.read_aside().await?;
         loop {
             self.check_time()?;
             let page = match self.next_page(&cursor).await {
@@ -39,6 +42,7 @@ impl Run<'_> {
                 self.find_vanished().await?;
                 next.comparing = false;
             }
+            next.progress = aside::encode(&self.aside);
             let commit = Commit::new(self.scope.clone(), self.lease.clone());
             self.carry(commit.cursor(self.collection.clone(), next)).await?;
             if !page.more {
@@ -123,7 +127,7 @@ impl Run<'_> {
                         // Gone since the page was made: its own change says so later.
                         Disposition::Gone => None,
                         Disposition::Quarantine | Disposition::Reject => {
-                            self.note_unreadable(id, &error.code);
+                            self.leave_aside(id, &error.code);
                             None
                         }
                         _ => return Err(Stop::of_mailbox(error, now)),
@@ -157,8 +161,18 @@ impl Run<'_> {
         Ok(matters(&commit).then_some(commit))
     }
 
+    /// An item that was left aside can be read now.
+    pub(super) async fn read_again(&mut self, remote: RemoteEvent) -> Result<(), Stop> {
+        let link = self.service.records.link_of_remote(&self.scope, remote.reference.id.as_str());
+        let link = link.await?;
+        match self.read_present(remote, link).await? {
+            Some(commit) => self.commit(vec![commit]).await,
+            None => Ok(()),
+        }
+    }
+
     /// An item left the collection. That is no proof: it is asked for by its id.
-    async fn read_removed(&mut self, id: &RemoteId) -> Result<(), Stop> {
+    pub(super) async fn read_removed(&mut self, id: &RemoteId) -> Result<(), Stop> {
         let link = self.service.records.link_of_remote(&self.scope, id.as_str()).await?;
         let Some(link) = link else { return Ok(()) };
         let now = self.now();
@@ -208,9 +222,7 @@ impl Run<'_> {
         loop {
             let page = self.service.records.links(&self.scope, after, COMPARE_ITEMS).await?;
             for link in page.links {
-                let Some(id) = link.remote_id.clone() else {
-                    continue;
-                };
+                let Some(id) = link.remote_id.as_deref().map(RemoteId::new) else { continue };
                 let dead = matches!(link.state, LinkState::Deleted { .. } | LinkState::New);
                 if dead || link.generation >= self.generation {
                     continue;
@@ -218,9 +230,13 @@ impl Run<'_> {
                 self.check_time()?;
                 let now = self.now();
                 let seen = self
-                    .look(&RemoteId::new(id), StampView::Ours)
+                    .look(&id, StampView::Ours)
                     .await
                     .map_err(|error| Stop::of_mailbox(error, now))?;
+                if matches!(seen, Seen::Hidden) {
+                    self.leave_aside(&id, "unseen-and-unreadable");
+                    continue;
+                }
                 self.deal_with_missing(link, seen).await?;
             }
             match page.next {
@@ -237,13 +253,6 @@ impl Run<'_> {
         link.generation = self.generation;
         let write = tidemark_store::records::LinkWrite::Put(Box::new(link));
         self.commit(vec![ItemCommit { links: vec![write], ..ItemCommit::default() }]).await
-    }
-
-    fn note_unreadable(&self, _id: &RemoteId, code: &str) {
-        tracing::warn!(
-            mailbox.id = %self.scope.mailbox, code,
-            "an item cannot be read and is left aside: {code}"
-        );
     }
 }
 

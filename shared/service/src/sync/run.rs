@@ -13,6 +13,7 @@ use tidemark_store::records::{
     LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow, StartedAt,
 };
 
+use super::aside::Aside;
 use super::ending::BROKEN_WAIT;
 use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
@@ -82,6 +83,10 @@ pub(super) struct Run<'a> {
     pub(super) holds: BTreeMap<LinkId, HoldRow>,
     /// The present compare run: items that it saw carry it.
     pub(super) generation: u64,
+    /// Whether a change waits on for an item that could not be seen now.
+    pub(super) waits_on: bool,
+    /// Items that could not be read, to be tried again.
+    pub(super) aside: Vec<Aside>,
     /// Whether an item carries a stamp that we did not make (E21).
     pub(super) foreign: bool,
     pub(super) report: RunReport,
@@ -195,6 +200,8 @@ impl Service {
             more_pending: false,
             holds: holds.into_iter().filter_map(|hold| Some((hold.link?, hold))).collect(),
             generation: 0,
+            waits_on: false,
+            aside: Vec::new(),
             foreign: false,
             report: RunReport { end: RunEnd::Continues, items: 0, writes: 0, events: 0 },
         }))

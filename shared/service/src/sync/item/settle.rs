@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use tidemark_business::{CloudEvent, StateChange, Verb};
 use tidemark_engine::{
-    Base, Decision, ExchangeAction, HoldWhy, LinkAfter, News, Side, StampView, Verdict,
+    Base, Decision, ExchangeAction, HoldWhy, LinkAfter, News, RefusalCode, Side, StampView, Verdict,
 };
 use tidemark_mailbox::RemoteEvent;
 use tidemark_model::{CopyRole, MailMode};
@@ -58,9 +58,11 @@ impl Run<'_> {
             self.tell(work, shown, decision, &mut commit);
         }
         self.tell_unreadable(work, shown, done, &mut commit);
+        // A change without an outcome waits on: what it is about could not be seen now.
         let settled = |number: u64| {
-            let verdict = decision.outcomes.iter().find(|outcome| outcome.number == number);
-            !matches!(verdict, Some(outcome) if outcome.verdict == Verdict::Held)
+            let outcome = decision.outcomes.iter().find(|outcome| outcome.number == number);
+            let unreadable = done.wishes.unreadable.iter().any(|(other, _)| *other == number);
+            unreadable || outcome.is_some_and(|outcome| outcome.verdict != Verdict::Held)
         };
         commit.pending = work
             .pending
@@ -68,6 +70,8 @@ impl Run<'_> {
             .filter(|row| settled(row.number))
             .map(tidemark_store::records::PendingRow::reference)
             .collect();
+        let left = work.pending.len() > commit.pending.len();
+        self.waits_on |= left && !matches!(decision.exchange, ExchangeAction::Hold { .. });
         self.account(work, done, &mut commit);
         if changed {
             commit.links.push(LinkWrite::Put(Box::new(link)));
@@ -219,8 +223,14 @@ impl Run<'_> {
         done: &Done,
         commit: &mut ItemCommit,
     ) {
+        // A patch that no longer has anything to be read against is wrong for one reason only.
+        let deleted = matches!(work.link.state, LinkState::Deleted { in_exchange: true, .. });
+        let deleted = deleted.then_some(RefusalCode::DeletedInExchange);
         for (_, problems) in &done.wishes.unreadable {
-            self.refuse(work, shown, "invalid", &wish::describe(problems), commit);
+            match deleted {
+                Some(code) => self.refuse(work, shown, code.as_str(), code.sentence(), commit),
+                None => self.refuse(work, shown, "invalid", &wish::describe(problems), commit),
+            }
         }
     }
 

@@ -1,0 +1,96 @@
+//! Items that cannot be read: left aside so that their neighbours go on, and tried again later.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use tidemark_mailbox::{Disposition, RemoteId};
+
+use super::run::Run;
+use super::stop::Stop;
+
+/// Most items that are left aside in one mailbox. Beyond that the mailbox is in no state to be
+/// synced item by item, and the oldest are left to the next compare.
+const ASIDE_MAX: usize = 100;
+/// How often an item is tried before it is left to the next compare: about eight hours in all.
+const TRIES_MAX: u32 = 9;
+
+/// An item that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Aside {
+    id: String,
+    tries: u32,
+}
+
+impl Aside {
+    /// How long to wait until it is tried again: a minute, doubled each time.
+    pub(super) fn wait(&self) -> SignedDuration {
+        SignedDuration::from_mins(1i64 << self.tries.min(TRIES_MAX))
+    }
+}
+
+/// The items as the cursor keeps them; none when there are none.
+pub(super) fn encode(aside: &[Aside]) -> Option<String> {
+    if aside.is_empty() { None } else { serde_json::to_string(aside).ok() }
+}
+
+/// The items of such a text. What cannot be read is left to the next compare.
+pub(super) fn decode(text: Option<&str>) -> Vec<Aside> {
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+impl Run<'_> {
+    /// Leaves an item aside that cannot be read now.
+    pub(super) fn leave_aside(&mut self, id: &RemoteId, code: &str) {
+        tracing::warn!(
+            mailbox.id = %self.scope.mailbox, code,
+            "an item cannot be read and is left aside: {code}"
+        );
+        if self.aside.iter().any(|aside| aside.id == id.as_str()) {
+            return;
+        }
+        if self.aside.len() >= ASIDE_MAX {
+            self.aside.remove(0);
+        }
+        self.aside.push(Aside { id: id.as_str().to_owned(), tries: 0 });
+    }
+
+    /// Tries the items again that an earlier run left aside.
+    pub(super) async fn read_aside(&mut self) -> Result<(), Stop> {
+        for mut aside in core::mem::take(&mut self.aside) {
+            let id = RemoteId::new(aside.id.as_str());
+            let now = self.now();
+            let mut read = self
+                .mailbox
+                .read(core::slice::from_ref(&id))
+                .await
+                .map_err(|error| Stop::of_mailbox(error, now))?;
+            match read.pop() {
+                Some(Ok(remote)) => self.read_again(remote).await?,
+                Some(Err(error)) if error.disposition == Disposition::Gone => {
+                    self.read_removed(&id).await?;
+                }
+                Some(Err(_)) | None => {
+                    aside.tries += 1;
+                    if aside.tries <= TRIES_MAX {
+                        self.aside.push(aside);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_aside_comes_back_and_waits_longer_each_time() {
+        let aside = vec![Aside { id: "a".to_owned(), tries: 3 }];
+        assert_eq!(decode(encode(&aside).as_deref()), aside);
+        assert_eq!(encode(&[]), None);
+        assert_eq!(decode(Some("nonsense")), []);
+        let wait = |tries| Aside { id: String::new(), tries }.wait().as_mins();
+        assert_eq!([wait(0), wait(1), wait(9), wait(99)], [1, 2, 512, 512]);
+    }
+}
