@@ -22,7 +22,7 @@
 //! business put|patch PERSON ID JSON [if-match N]
 //! business delete PERSON ID
 //! decide send|without-attendees|discard        about everything that waits
-//! expect feed VERB ID [PROPERTY VALUE]…        the next event of this kind; it is read then
+//! expect feed VERB ID [in PERSON] [PROPERTY VALUE]…        the next event of this kind; it is read then
 //! expect feed nothing                          no event about an item is unread
 //! expect state NAME [reason TEXT]              an event about a state; it is read then
 //! expect exchange PERSON TITLE [PROPERTY VALUE]…
@@ -80,8 +80,8 @@ pub(crate) struct Script {
     cursor: Option<FeedCursor>,
     /// Events of the feed that no line has expected yet.
     unread: Vec<Value>,
-    /// Ids of items by their titles, as the feed told them.
-    ids: BTreeMap<String, String>,
+    /// Ids of items by mailbox and title, as the feed told them.
+    ids: BTreeMap<(String, String), String>,
     /// The appointments that people act upon, as they were called when they were made.
     numbers: BTreeMap<(String, String), tidemark_simulator::store::ItemNumber>,
     mails_read: Vec<usize>,
@@ -130,8 +130,10 @@ impl Script {
     }
 
     /// The id of an item: the title's, if the feed told one, else the word itself.
-    fn id_of(&self, word: &str) -> String {
-        self.ids.get(word).cloned().unwrap_or_else(|| word.to_owned())
+    fn id_of(&mut self, person: &str, word: &str) -> String {
+        self.read_feed();
+        let key = (person.to_owned(), word.to_owned());
+        self.ids.get(&key).cloned().unwrap_or(key.1)
     }
 
     /// Reads what is new in the feed.
@@ -140,8 +142,11 @@ impl Script {
         self.cursor = Some(cursor);
         for event in events {
             let data = &event["data"];
-            if let (Some(id), Some(title)) = (data["id"].as_str(), data["item"]["title"].as_str()) {
-                self.ids.insert(title.to_owned(), id.to_owned());
+            let text = |value: &Value| value.as_str().map(str::to_owned);
+            if let (Some(person), Some(id), Some(title)) =
+                (text(&data["mailbox"]), text(&data["id"]), text(&data["item"]["title"]))
+            {
+                self.ids.insert((person, title), id);
             }
             self.unread.push(event);
         }

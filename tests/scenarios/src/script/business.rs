@@ -9,7 +9,7 @@ impl Script {
     pub(super) fn business(&mut self, words: &mut Words) -> Outcome {
         let act = words.word("an act")?;
         let person = address(&words.word("a person")?);
-        let id = self.id_of(&words.word("an id")?);
+        let id = self.id_of(&person, &words.word("an id")?);
         let change = match act.as_str() {
             "put" => ItemChangeRequest::Put(words.json("an item")?),
             "patch" => ItemChangeRequest::Patch(words.json("a patch")?),

@@ -43,12 +43,18 @@ impl Script {
             return if left.is_empty() { Ok(()) } else { Err(format!("unread: {}", brief(&left))) };
         }
         let who = words.word("an item")?;
-        let id = self.id_of(&who);
+        let person = if words.takes("in") { Some(address(&words.word("a person")?)) } else { None };
         let wanted = format!("tidemark.appointment.{verb}");
+        let ids = &self.ids;
+        let is_id = |data: &Value| {
+            let key = (data["mailbox"].as_str().unwrap_or_default().to_owned(), who.clone());
+            data["id"] == who.as_str() || ids.get(&key).is_some_and(|id| data["id"] == id.as_str())
+        };
         let found = self.unread.iter().position(|event| {
             let data = &event["data"];
-            let is_it = data["id"] == id.as_str() || data["item"]["title"] == who.as_str();
-            event["type"] == wanted.as_str() && is_it
+            let is_it = is_id(data) || data["item"]["title"] == who.as_str();
+            let is_there = person.as_deref().is_none_or(|person| data["mailbox"] == person);
+            event["type"] == wanted.as_str() && is_it && is_there
         });
         let Some(found) = found else {
             return Err(format!("no such event; unread: {}", self.brief()));
@@ -107,7 +113,7 @@ impl Script {
 
     fn expect_business(&mut self, words: &mut Words) -> Outcome {
         let person = address(&words.word("a person")?);
-        let id = self.id_of(&words.word("an item")?);
+        let id = self.id_of(&person, &words.word("an item")?);
         let view = self.stage.item(&person, &id);
         if words.takes("none") {
             return match view {
@@ -126,7 +132,7 @@ impl Script {
 
     fn expect_history(&mut self, words: &mut Words) -> Outcome {
         let person = address(&words.word("a person")?);
-        let id = self.id_of(&words.word("an item")?);
+        let id = self.id_of(&person, &words.word("an item")?);
         let text = words.word("a text")?;
         let history = self.stage.history(&person, &id);
         let says = |words: &str| words.contains(text.as_str());

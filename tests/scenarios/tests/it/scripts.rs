@@ -17,6 +17,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    a11_created_again "a11-created-again",
     a12_throttled "a12-throttled",
     a12_unavailable "a12-unavailable",
     a6_first_copy "a6-first-copy",
@@ -24,6 +25,7 @@ scripts! {
     e1_business_to_exchange "e1-business-to-exchange",
     e1_exchange_to_business "e1-exchange-to-business",
     e10_start_of_sync "e10-start-of-sync",
+    e23_refused_by_exchange "e23-refused-by-exchange",
     e3_deletes_off_in_business "e3-deletes-off-in-business",
     e3_deletes_off_in_exchange "e3-deletes-off-in-exchange",
     e3_one_direction "e3-one-direction",
@@ -35,13 +37,32 @@ scripts! {
     n1_lost_notification "n1-lost-notification",
     n1_lost_subscription "n1-lost-subscription",
     n1_notification "n1-notification",
+    n10_hold_and_send "n10-hold-and-send",
+    n10_hold_discard "n10-hold-discard",
+    n10_hold_without_attendees "n10-hold-without-attendees",
+    n10_past_and_first_copy_mail_nobody "n10-past-and-first-copy-mail-nobody",
+    n10_rule_send "n10-rule-send",
+    n11_delete_while_cursor_lost "n11-delete-while-cursor-lost",
+    n11_empty_answer "n11-empty-answer",
+    n11_moved_away_and_back "n11-moved-away-and-back",
+    n16_answers "n16-answers",
+    n16_meeting_copies "n16-meeting-copies",
     n3_conflict_business_wins "n3-conflict-business-wins",
     n3_conflict_exchange_wins "n3-conflict-exchange-wins",
     n3_conflict_latest_wins "n3-conflict-latest-wins",
     n3_delete_against_edit "n3-delete-against-edit",
     n3_if_match "n3-if-match",
     n3_merge "n3-merge",
+    n4_all_day "n4-all-day",
+    n4_both_sides_of_a_series "n4-both-sides-of-a-series",
+    n4_series_becomes_single "n4-series-becomes-single",
+    n4_series_from_business "n4-series-from-business",
+    n4_series_from_exchange "n4-series-from-exchange",
+    n4_series_of_other_zones "n4-series-of-other-zones",
+    n5_history "n5-history",
     n7_absent_clears_nothing "n7-absent-clears-nothing",
+    w16_many_changes_one_run "w16-many-changes-one-run",
+    w17_impersonation "w17-impersonation",
 }
 
 #[test]
