@@ -1,0 +1,273 @@
+//! A business system: it reads the feed into a picture of its own, and writes through the border.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tidemark_model::Kind;
+use tidemark_service::Border as _;
+use tidemark_service::border::{Caller, Guards, ItemChangeRequest, Refusal};
+use tidemark_store::records::FeedCursor;
+
+use super::Violation;
+use super::people::SECRET;
+use crate::random::Random;
+use crate::stage::{PEOPLE, Stage};
+
+/// Which item: mailbox address and item id.
+pub(crate) type ItemKey = (String, String);
+
+/// A change that was accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) key: ItemKey,
+    pub(crate) delete: bool,
+}
+
+/// The business system.
+pub(crate) struct Business {
+    caller: Caller,
+    random: Arc<Random>,
+    made: u32,
+    cursor: Option<FeedCursor>,
+    /// Its picture of the items, as the feed told it.
+    pub(crate) items: BTreeMap<ItemKey, Value>,
+    /// Everything that it asked for.
+    pub(crate) asked: Vec<Asked>,
+    /// Outcomes per item.
+    pub(crate) outcomes: BTreeMap<ItemKey, usize>,
+    /// `created` events per item.
+    pub(crate) created: BTreeMap<ItemKey, usize>,
+    /// The UID of each item, as last told.
+    pub(crate) uids: BTreeMap<ItemKey, String>,
+    all_uids: BTreeMap<ItemKey, BTreeSet<String>>,
+    /// Items that some event said to be gone.
+    pub(crate) gone: BTreeSet<ItemKey>,
+    events: usize,
+    digest: u64,
+    trace: bool,
+}
+
+impl Business {
+    pub(crate) fn new(caller: Caller, random: Arc<Random>, trace: bool) -> Self {
+        Self {
+            caller,
+            random,
+            made: 0,
+            cursor: None,
+            items: BTreeMap::new(),
+            asked: Vec::new(),
+            outcomes: BTreeMap::new(),
+            created: BTreeMap::new(),
+            uids: BTreeMap::new(),
+            all_uids: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            events: 0,
+            digest: 0,
+            trace,
+        }
+    }
+
+    pub(crate) const fn events(&self) -> usize {
+        self.events
+    }
+
+    pub(crate) const fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Under how many UIDs an item was told: more than one if it was made again.
+    pub(crate) fn uids_of(&self, key: &ItemKey) -> usize {
+        self.all_uids.get(key).map_or(0, BTreeSet::len)
+    }
+
+    /// One change of the business system, or a look at the feed.
+    pub(crate) fn edit(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+        let known: Vec<ItemKey> = self.items.keys().cloned().collect();
+        let known = self.random.pick(&known).cloned();
+        match (self.random.below(10), known) {
+            (0..=2, _) => self.read_feed(stage),
+            (3..=5, _) | (_, None) => {
+                self.made += 1;
+                let person = PEOPLE[self.random.below(PEOPLE.len())];
+                let key = (person.to_owned(), format!("erp-{}", self.made));
+                let item = self.new_item();
+                self.ask(stage, key, ItemChangeRequest::Put(item));
+                Ok(())
+            }
+            (6, Some(key)) => {
+                self.ask(stage, key, ItemChangeRequest::Delete);
+                Ok(())
+            }
+            (_, Some(key)) => {
+                let patch = self.patch();
+                self.ask(stage, key, ItemChangeRequest::Patch(patch));
+                Ok(())
+            }
+        }
+    }
+
+    fn new_item(&self) -> Value {
+        let hour = 8 + self.random.below(9);
+        let day = 2 + self.random.below(20);
+        let mut item = json!({
+            "title": format!("made by the ERP {}", self.made),
+            "start": format!("2027-04-{day:02}T{hour:02}:00:00"),
+            "timeZone": "Europe/Berlin",
+            "duration": "PT1H",
+        });
+        if self.random.chance(300) {
+            item["recurrenceRules"] = json!([{
+                "@type": "RecurrenceRule", "frequency": "daily", "interval": 2, "count": 5
+            }]);
+            if self.random.chance(500) {
+                let next = format!("2027-04-{:02}T{hour:02}:00:00", day + 2);
+                item["recurrenceOverrides"] = json!({ next: { "title": "once, says the ERP" } });
+            }
+        }
+        if self.random.chance(100) {
+            item["privacy"] = json!("private");
+            item["title"] = json!(format!("{SECRET} of the ERP"));
+        }
+        if self.random.chance(80) {
+            item["participants"] = json!({
+                "guest@elsewhere.example": {
+                    "@type": "Participant", "roles": { "attendee": true },
+                    "sendTo": { "imip": "mailto:guest@elsewhere.example" }
+                }
+            });
+        }
+        item
+    }
+
+    fn patch(&self) -> Value {
+        match self.random.below(4) {
+            0 => json!({ "title": format!("retitled {}", self.random.below(100)) }),
+            1 => json!({ "locations": { "1": { "name": format!("site {}", self.random.below(9)) } } }),
+            2 => json!({ "description": format!("words {}", self.random.below(100)) }),
+            _ => json!({ "freeBusyStatus": "free" }),
+        }
+    }
+
+    fn ask(&mut self, stage: &mut Stage, key: ItemKey, change: ItemChangeRequest) {
+        let (service, caller) = (stage.service.clone(), self.caller.clone());
+        let delete = change == ItemChangeRequest::Delete;
+        let key_text = key.clone();
+        let what = match &change {
+            ItemChangeRequest::Put(item) => format!("put {item}"),
+            ItemChangeRequest::Patch(item) => format!("patch {item}"),
+            ItemChangeRequest::Delete => "delete".to_owned(),
+        };
+        let asked = Asked { key: key.clone(), delete };
+        // A request without an answer is made again with the same key: it counts once.
+        let idempotency_key = Some(format!("change-{}", self.asked.len() + self.events));
+        let scope = stage.scope(&key.0);
+        let system = stage.system.clone();
+        let clock = stage.clock.clone();
+        let answer = stage.run(async move {
+            use tidemark_store::records::{ChangeId, Collection, PendingChange, PendingOperation};
+            let _ = &caller;
+            let bk = tidemark_model::BusinessKey::parse(&key.1).unwrap();
+            let link = match tidemark_model::LinkId::parse(&key.1) {
+                Ok(link) => link,
+                Err(_) => tidemark_model::LinkId::of_business_key(&system, scope.mailbox, Kind::Appointment, &bk),
+            };
+            let change = PendingChange {
+                id: ChangeId::new(service.world.uuid()),
+                link,
+                business_key: tidemark_model::LinkId::parse(&key.1).is_err().then_some(bk),
+                operation: match &change { ItemChangeRequest::Put(_) => PendingOperation::Put, ItemChangeRequest::Patch(_) => PendingOperation::Patch, ItemChangeRequest::Delete => PendingOperation::Delete },
+                body: match &change { ItemChangeRequest::Put(v) | ItemChangeRequest::Patch(v) => serde_json::to_vec(v).unwrap(), ItemChangeRequest::Delete => Vec::new() },
+                if_match: None,
+                idempotency_key,
+                system,
+            };
+            let mut answer = Err(Refusal::Unavailable);
+            for _ in 0..20 {
+                let now = tidemark_transport::Clock::now(&clock);
+                if service.records.accept(&scope, &change, &Collection::calendar(), now).await.is_ok() {
+                    let _ = service.raise(&scope, &Collection::calendar()).await;
+                    answer = Ok(());
+                    break;
+                }
+            }
+            answer
+        });
+        if self.trace {
+            println!("asked {} {}: {what} {}", key_text.0, key_text.1, answer.is_ok());
+        }
+        if answer.is_ok() {
+            self.asked.push(asked);
+        }
+    }
+
+    /// Reads the feed to its end and applies what it says.
+    pub(crate) fn read_feed(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+        let Some((events, cursor)) = stage.try_feed(self.cursor.clone()) else { return Ok(()) };
+        self.cursor = Some(cursor);
+        for event in events {
+            self.apply(&event)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: &Value) -> Result<(), Violation> {
+        self.events += 1;
+        let text = event.to_string();
+        if text.contains(SECRET) {
+            return Err(Violation { rule: "nothing private is told", detail: text });
+        }
+        let kind = event["type"].as_str().unwrap_or_default();
+        self.digest = mix(self.digest, kind);
+        if self.trace {
+            let data = &event["data"];
+            println!("{} {kind} {} {} {}", event["time"], data["id"], data["item"]["title"], data["reason"]);
+        }
+        let Some(verb) = kind.strip_prefix("tidemark.appointment.") else { return Ok(()) };
+        let data = &event["data"];
+        let field = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
+        let key = (field("mailbox"), field("id"));
+        self.digest = mix(self.digest, &key.0);
+        if let Some(uid) = data["item"]["uid"].as_str() {
+            self.uids.insert(key.clone(), uid.to_owned());
+            self.all_uids.entry(key.clone()).or_default().insert(uid.to_owned());
+        }
+        match verb {
+            "created" | "updated" => {
+                if verb == "created" {
+                    *self.created.entry(key.clone()).or_default() += 1;
+                }
+                if data["origin"] != "exchange" {
+                    return Err(Violation { rule: "nothing echoes", detail: text });
+                }
+                self.items.insert(key, data["item"].clone());
+            }
+            "deleted" => {
+                self.items.remove(&key);
+                self.gone.insert(key);
+            }
+            "applied" | "conflict" | "refused" | "held" => {
+                if verb != "held" {
+                    *self.outcomes.entry(key.clone()).or_default() += 1;
+                }
+                if data["item"].is_object() {
+                    self.items.insert(key, data["item"].clone());
+                } else if verb != "held" {
+                    // Deleted as asked, or private: there is nothing to show.
+                    self.items.remove(&key);
+                }
+            }
+            other => {
+                return Err(Violation {
+                    rule: "events have known types",
+                    detail: other.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mix(digest: u64, text: &str) -> u64 {
+    text.bytes().fold(digest, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,245 @@
+//! What must hold when everything is at rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tidemark_jscalendar::read_event_patch;
+use tidemark_model::{Event, Property, PropertyValue};
+use tidemark_simulator::{SimOutcome, SimRequest, Snapshot};
+use tidemark_store::records::MailboxScope;
+use tidemark_transport::Clock as _;
+
+use super::Violation;
+use super::business::{Business, ItemKey};
+use super::people::People;
+use crate::stage::{PEOPLE, Stage};
+
+/// Whether nothing is left to do: no hint, no message, no lease, no open write.
+pub(crate) fn at_rest(stage: &mut Stage) -> Result<bool, Violation> {
+    Ok(what_waits(stage).is_empty())
+}
+
+/// What is left to do, in words.
+pub(crate) fn what_waits(stage: &mut Stage) -> String {
+    let mut waits = Vec::new();
+    if !stage.queue.is_empty() {
+        waits.push(format!("{} messages", stage.queue.len()));
+    }
+    for person in PEOPLE {
+        let (records, scope) = (Arc::clone(&stage.service.records), stage.scope(person));
+        let now = stage.clock.now();
+        let (marks, intents, row) = stage.run(async move {
+            let marks = records.marks(&scope).await.expect("the store answers");
+            let intents = records.intents(&scope, 100).await.expect("the store answers");
+            let row = records.mailbox(&scope).await.expect("the store answers");
+            (marks, intents.len(), row.expect("the mailbox is there").value)
+        });
+        if marks.is_dirty() {
+            waits.push(format!("{person} is dirty ({marks:?}; {:?})", row.troubles));
+        }
+        if intents > 0 {
+            waits.push(format!("{person} has {intents} open writes"));
+        }
+        if marks.lease_until.is_some_and(|until| until > now) {
+            waits.push(format!("{person} is leased"));
+        }
+    }
+    waits.join("; ")
+}
+
+/// Checks everything.
+pub(crate) fn check(
+    stage: &mut Stage,
+    business: &Business,
+    people: &People,
+) -> Result<(), Violation> {
+    check_mail(stage)?;
+    check_outcomes(stage, business)?;
+    for person in PEOPLE {
+        let snapshots = stage.simulator.snapshot(person).expect("a mailbox of the demo");
+        check_doubles(person, &snapshots)?;
+        check_sides(person, &snapshots, business)?;
+        check_survivors(person, &snapshots, business, people)?;
+    }
+    check_news(business, people)
+}
+
+fn violation(rule: &'static str, detail: impl Into<String>) -> Violation {
+    Violation { rule, detail: detail.into() }
+}
+
+/// Nobody chose a mail rule, so nobody was mailed.
+fn check_mail(stage: &Stage) -> Result<(), Violation> {
+    let request = SimRequest {
+        method: "GET".to_owned(),
+        path: "/_sim/ledger".to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    let SimOutcome::Answer { body, .. } = stage.simulator.handle(&request) else {
+        return Err(violation("the ledger can be read", ""));
+    };
+    let ledger: Value = serde_json::from_slice(&body).expect("the ledger is JSON");
+    let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    let mails = ledger.as_object().and_then(|it| it.values().next()).unwrap_or(&ledger);
+    if empty(mails) { Ok(()) } else { Err(violation("nobody is mailed", ledger.to_string())) }
+}
+
+/// Every accepted change has exactly one outcome, or waits visibly.
+fn check_outcomes(stage: &mut Stage, business: &Business) -> Result<(), Violation> {
+    let mut expected: BTreeMap<ItemKey, usize> = BTreeMap::new();
+    for asked in &business.asked {
+        *expected.entry(asked.key.clone()).or_default() += 1;
+    }
+    let mut waiting = 0;
+    let mut held = 0;
+    for person in PEOPLE {
+        let (records, scope): (_, MailboxScope) =
+            (Arc::clone(&stage.service.records), stage.scope(person));
+        let (pending, holds) = stage.run(async move {
+            let pending = records.pending(&scope, 0, 500).await.expect("the store answers");
+            let holds = records.holds(&scope).await.expect("the store answers");
+            (pending.len(), holds.iter().map(|hold| hold.pending.len()).sum::<usize>())
+        });
+        waiting += pending;
+        held += holds;
+    }
+    let (asked, told): (usize, usize) =
+        (expected.values().sum(), business.outcomes.values().sum());
+    if waiting != held {
+        return Err(violation(
+            "what waits is held",
+            format!("{waiting} changes wait, {held} are held"),
+        ));
+    }
+    if asked != told + waiting {
+        return Err(violation(
+            "every change has one outcome",
+            format!("{asked} asked, {told} told, {waiting} wait"),
+        ));
+    }
+    Ok(())
+}
+
+/// No item stands twice in Exchange.
+fn check_doubles(person: &str, snapshots: &[Snapshot]) -> Result<(), Violation> {
+    let mut uids = BTreeSet::new();
+    let mut stamps = BTreeSet::new();
+    for snapshot in snapshots {
+        if !uids.insert(&snapshot.uid) {
+            return Err(violation("nothing is doubled", format!("{person}: one UID twice")));
+        }
+        for values in snapshot.extended.values() {
+            let text = format!("{values:?}");
+            let link = text.split(';').next().unwrap_or_default().to_owned();
+            if !stamps.insert(link) {
+                return Err(violation("nothing is doubled", format!("{person}: one link twice")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Both sides are equal under the profile: what is private is not compared.
+fn check_sides(
+    person: &str,
+    snapshots: &[Snapshot],
+    business: &Business,
+) -> Result<(), Violation> {
+    let mut picture: BTreeMap<&str, (&ItemKey, &Value)> = BTreeMap::new();
+    for (key, item) in business.items.iter().filter(|(key, _)| key.0 == person) {
+        let uid = item["uid"].as_str().unwrap_or_default();
+        if picture.insert(uid, (key, item)).is_some() {
+            return Err(violation("nothing is doubled", format!("{person}: {} twice", key.1)));
+        }
+    }
+    for snapshot in snapshots {
+        let known = picture.remove(snapshot.uid.as_str());
+        if snapshot.event.privacy.hides_details() {
+            continue;
+        }
+        let Some((key, item)) = known else {
+            let title = snapshot.event.title.clone().unwrap_or_default();
+            return Err(violation("nothing is lost", format!("{person}: nobody told {title:?}")));
+        };
+        if let Some(property) = difference(&snapshot.event, item) {
+            return Err(violation(
+                "both sides are equal",
+                format!("{person} {}: {property:?}: {item:#}\n{:#?}", key.1, snapshot.event),
+            ));
+        }
+    }
+    match picture.values().next() {
+        None => Ok(()),
+        Some((key, item)) => Err(violation(
+            "nothing is lost",
+            format!("{person}: {} is not in Exchange: {item:#}", key.1),
+        )),
+    }
+}
+
+fn difference(event: &Event, item: &Value) -> Option<Property> {
+    let reading = match read_event_patch(item, None) {
+        Ok(reading) => reading,
+        Err(problems) => panic!("an item of ours cannot be read: {problems:?} {item:#}"),
+    };
+    let Some(PropertyValue::Schedule(schedule, _)) = reading.patch.get(Property::Schedule) else {
+        return Some(Property::Schedule);
+    };
+    let mut told = Event::new(schedule.clone());
+    told.apply_patch(&reading.patch);
+    let (event, told) = (event.clone().normalised(), told.normalised());
+    let properties: BTreeSet<Property> =
+        event.properties().into_iter().chain(told.properties()).collect();
+    properties
+        .into_iter()
+        .filter(|property| *property != Property::MyParticipation)
+        .find(|property| !event.value(*property).same(&told.value(*property)))
+}
+
+/// What nobody deleted is still there.
+fn check_survivors(
+    person: &str,
+    snapshots: &[Snapshot],
+    business: &Business,
+    people: &People,
+) -> Result<(), Violation> {
+    let there: BTreeSet<&str> = snapshots.iter().map(|it| it.uid.as_str()).collect();
+    for (place, subject) in people.created.iter().filter(|((owner, _), _)| owner == person) {
+        let asked = business.asked.iter().any(|asked| {
+            asked.delete && business.uids.get(&asked.key) == Some(&place.1)
+        });
+        if !there.contains(place.1.as_str()) && !people.deleted.contains(place) && !asked {
+            return Err(violation("no delete without proof", format!("{person}: {subject:?}")));
+        }
+    }
+    for (key, uid) in business.uids.iter().filter(|(key, _)| key.0 == person) {
+        let place = (person.to_owned(), uid.clone());
+        let asked = business.asked.iter().any(|asked| asked.delete && asked.key == *key);
+        let recreated = business.uids_of(key) > 1;
+        if !there.contains(uid.as_str()) && !people.deleted.contains(&place) && !asked && !recreated
+        {
+            return Err(violation("no delete without proof", format!("{person}: {}", key.1)));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is announced twice, and nothing that the business system made is announced to it.
+fn check_news(business: &Business, people: &People) -> Result<(), Violation> {
+    for (key, count) in &business.created {
+        let uid = business.uids.get(key).cloned().unwrap_or_default();
+        let came_back = business.gone.contains(key)
+            || people.deleted.contains(&(key.0.clone(), uid))
+            || business.asked.iter().any(|asked| asked.delete && asked.key == *key);
+        let allowed = usize::from(!key.1.starts_with("erp-"));
+        if *count > allowed && !came_back {
+            return Err(violation(
+                "nothing is announced twice",
+                format!("{} of {}: {count} times", key.1, key.0),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Seeds of the simulation. `make sim SEED=n` replays one of them.
+
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tidemark_scenarios::sabotage::Sabotage;
+use tidemark_scenarios::simulation::{Finished, Violation, run};
+use tidemark_scenarios::stage::Setting;
+
+/// Seeds that `make test` runs. CI runs more, by `TIDEMARK_SIM_SEEDS`.
+const SEEDS: u64 = 200;
+/// Seeds within which a broken engine has to be found.
+const SABOTAGE_SEEDS: u64 = 120;
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Runs `seeds` on all cores; each seed itself is single-threaded.
+fn run_all(
+    seeds: core::ops::Range<u64>,
+    setting: impl Fn() -> Setting + Sync,
+) -> Vec<(u64, Result<Finished, Violation>)> {
+    let next = AtomicU64::new(seeds.start);
+    let results = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| loop {
+                let seed = next.fetch_add(1, Ordering::SeqCst);
+                if seed >= seeds.end {
+                    return;
+                }
+                let result = run(seed, setting());
+                results.lock().unwrap().push((seed, result));
+            });
+        }
+    });
+    results.into_inner().unwrap()
+}
+
+#[test]
+fn no_seed_breaks_a_promise() {
+    let seeds = from_environment("TIDEMARK_SIM_SEEDS").unwrap_or(SEEDS);
+    let start = from_environment("TIDEMARK_SIM_START").unwrap_or(0);
+    let results = run_all(start..start + seeds, Setting::default);
+    let mut broken: Vec<_> = results
+        .iter()
+        .filter_map(|(seed, result)| Some((seed, result.as_ref().err()?)))
+        .collect();
+    broken.sort_by_key(|(seed, _)| **seed);
+    for (seed, violation) in &broken {
+        eprintln!("seed {seed}: {}", violation.rule);
+    }
+    for (seed, violation) in broken.iter().take(5) {
+        eprintln!("make sim SEED={seed}\n  {}: {}", violation.rule, violation.detail);
+    }
+    assert!(broken.is_empty(), "{} of {seeds} seeds broke a promise", broken.len());
+    let (mut events, mut losses) = (0, 0);
+    for (_, result) in &results {
+        let finished = result.as_ref().unwrap();
+        events += finished.events;
+        losses += finished.losses;
+    }
+    println!("{seeds} seeds: {events} events told, {losses} workers killed or frozen");
+    assert!(events > 0 && losses > 0, "the simulation did nothing");
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in [3, 17] {
+        assert_eq!(run(seed, Setting::default()), run(seed, Setting::default()));
+    }
+}
+
+/// `make sim SEED=42`.
+#[test]
+fn replay_one_seed() {
+    let seed = from_environment("TIDEMARK_SIM_SEED").unwrap_or(1);
+    match run(seed, Setting { trace: true, ..Setting::default() }) {
+        Ok(finished) => println!("seed {seed}: {finished:?}"),
+        Err(violation) => panic!("seed {seed}: {}: {}", violation.rule, violation.detail),
+    }
+}
+
+#[test]
+fn every_broken_engine_is_found() {
+    let mut missed = Vec::new();
+    for sabotage in Sabotage::ALL {
+        let setting = || Setting { planner: sabotage.planner(), ..Setting::default() };
+        let found = (0..SABOTAGE_SEEDS).find_map(|seed| {
+            // A broken engine may also break what the harness relies on.
+            std::panic::catch_unwind(|| run(seed, setting()))
+                .map_or_else(|_| Some((seed, "it panics")), |result| {
+                    result.err().map(|violation| (seed, violation.rule))
+                })
+        });
+        match found {
+            Some((seed, rule)) => println!("{sabotage:?}: found by seed {seed}: {rule}"),
+            None => missed.push(sabotage),
+        }
+    }
+    assert!(missed.is_empty(), "not found within {SABOTAGE_SEEDS} seeds: {missed:?}");
+}
