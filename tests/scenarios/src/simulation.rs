@@ -90,7 +90,7 @@ impl Simulation {
         let caller = caller(&stage.organisation);
         Self {
             business: Business::new(caller, Arc::clone(&random), stage.trace),
-            people: People::new(random),
+            people: People::new(random, stage.trace),
             workers: Vec::new(),
             losses: 0,
             steps: 0,
@@ -166,8 +166,7 @@ impl Simulation {
     }
 
     fn spawn_callbacks(&mut self) {
-        let (service, simulator) =
-            (self.stage.service.clone(), Arc::clone(&self.stage.simulator));
+        let (service, simulator) = (self.stage.service.clone(), Arc::clone(&self.stage.simulator));
         let clock = self.stage.clock.clone();
         self.stage.executor.spawn(async move {
             loop {
@@ -233,8 +232,7 @@ impl Simulation {
             if !random.chance(store_faults) {
                 return None;
             }
-            let writes =
-                matches!(operation, Operation::Write(_) | Operation::Transact(_));
+            let writes = matches!(operation, Operation::Write(_) | Operation::Transact(_));
             let lost = || StoreError::Unavailable("simulated".to_owned());
             Some(match (random.below(4), writes) {
                 (0, true) => Fault::Before(StoreError::Conflict),
@@ -308,10 +306,7 @@ impl Simulation {
                 return Ok(());
             }
         }
-        Err(Violation {
-            rule: "it comes to rest",
-            detail: invariants::what_waits(&mut self.stage),
-        })
+        Err(Violation { rule: "it comes to rest", detail: invariants::what_waits(&mut self.stage) })
     }
 }
 

@@ -43,7 +43,14 @@ impl Run<'_> {
                 next.comparing = false;
             }
             next.progress = aside::encode(&self.aside);
-            let commit = Commit::new(self.scope.clone(), self.lease.clone());
+            let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
+            if !page.more {
+                self.find_lost_creates().await?;
+                next.progress = aside::encode(&self.aside);
+                let intents = core::mem::take(&mut self.created).into_values();
+                let intents = intents.flat_map(|created| created.intents).collect();
+                commit = commit.item(ItemCommit { intents, ..ItemCommit::default() });
+            }
             self.carry(commit.cursor(self.collection.clone(), next)).await?;
             if !page.more {
                 return Ok(());
@@ -99,6 +106,9 @@ impl Run<'_> {
         let mut wanted = Vec::new();
         let mut links = Vec::new();
         for reference in touched {
+            if let Some(created) = self.created.get_mut(reference.id.as_str()) {
+                created.seen = true;
+            }
             let link =
                 self.service.records.link_of_remote(&self.scope, reference.id.as_str()).await?;
             let known = link.as_ref().and_then(|link| link.change_key.as_deref());
@@ -178,6 +188,11 @@ impl Run<'_> {
         let now = self.now();
         let seen =
             self.look(id, StampView::Ours).await.map_err(|error| Stop::of_mailbox(error, now))?;
+        if matches!(seen, Seen::Hidden) {
+            // Whether it is gone is not known: nobody would ask again once the cursor has moved on.
+            self.leave_aside(id, "removed-and-unreadable");
+            return Ok(());
+        }
         self.deal_with_missing(link, seen).await
     }
 
@@ -244,6 +259,25 @@ impl Run<'_> {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// What we created and what is not among the changes was deleted in between: the server tells
+    /// nobody of an item that came and went between two readings.
+    async fn find_lost_creates(&mut self) -> Result<(), Stop> {
+        let unseen: Vec<String> = self
+            .created
+            .iter()
+            .filter(|(_, created)| !created.seen)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in unseen {
+            self.check_time()?;
+            let link = self.service.records.link_of_remote(&self.scope, &id).await?;
+            if link.is_some() {
+                self.read_removed(&RemoteId::new(id)).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn note_seen(&mut self, mut link: LinkRow) -> Result<(), Stop> {

@@ -9,8 +9,8 @@ use tidemark_mailbox::{Mailbox, RemoteId};
 use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    Collection, Commit, CommitError, Document, HoldRow, IntentRow, ItemCommit, Lease, LeaseHeld,
-    LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow, StartedAt,
+    Collection, Commit, CommitError, Document, HoldRow, IntentRef, IntentRow, ItemCommit, Lease,
+    LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow, StartedAt,
 };
 
 use super::aside::Aside;
@@ -85,6 +85,8 @@ pub(super) struct Run<'a> {
     pub(super) generation: u64,
     /// Whether a change waits on for an item that could not be seen now.
     pub(super) waits_on: bool,
+    /// Items that we created and that were not seen among the changes yet, by their server's id.
+    pub(super) created: BTreeMap<String, Created>,
     /// Items that could not be read, to be tried again.
     pub(super) aside: Vec<Aside>,
     /// Whether an item carries a stamp that we did not make (E21).
@@ -201,6 +203,7 @@ impl Service {
             holds: holds.into_iter().filter_map(|hold| Some((hold.link?, hold))).collect(),
             generation: 0,
             waits_on: false,
+            created: BTreeMap::new(),
             aside: Vec::new(),
             foreign: false,
             report: RunReport { end: RunEnd::Continues, items: 0, writes: 0, events: 0 },
@@ -331,6 +334,15 @@ impl Run<'_> {
             Err(CommitError::Store(error)) => Err(Stop::Store(error)),
         }
     }
+}
+
+/// An item that we created.
+#[derive(Default)]
+pub(super) struct Created {
+    /// The attempts that made it.
+    pub(super) intents: Vec<IntentRef>,
+    /// Whether it was seen among the changes.
+    pub(super) seen: bool,
 }
 
 /// Whether a new item of the business system is one that was here before.

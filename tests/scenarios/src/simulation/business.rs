@@ -143,7 +143,9 @@ impl Business {
     fn patch(&self) -> Value {
         match self.random.below(4) {
             0 => json!({ "title": format!("retitled {}", self.random.below(100)) }),
-            1 => json!({ "locations": { "1": { "name": format!("site {}", self.random.below(9)) } } }),
+            1 => {
+                json!({ "locations": { "1": { "name": format!("site {}", self.random.below(9)) } } })
+            }
             2 => json!({ "description": format!("words {}", self.random.below(100)) }),
             _ => json!({ "freeBusyStatus": "free" }),
         }
@@ -170,14 +172,28 @@ impl Business {
             let bk = tidemark_model::BusinessKey::parse(&key.1).unwrap();
             let link = match tidemark_model::LinkId::parse(&key.1) {
                 Ok(link) => link,
-                Err(_) => tidemark_model::LinkId::of_business_key(&system, scope.mailbox, Kind::Appointment, &bk),
+                Err(_) => tidemark_model::LinkId::of_business_key(
+                    &system,
+                    scope.mailbox,
+                    Kind::Appointment,
+                    &bk,
+                ),
             };
             let change = PendingChange {
                 id: ChangeId::new(service.world.uuid()),
                 link,
                 business_key: tidemark_model::LinkId::parse(&key.1).is_err().then_some(bk),
-                operation: match &change { ItemChangeRequest::Put(_) => PendingOperation::Put, ItemChangeRequest::Patch(_) => PendingOperation::Patch, ItemChangeRequest::Delete => PendingOperation::Delete },
-                body: match &change { ItemChangeRequest::Put(v) | ItemChangeRequest::Patch(v) => serde_json::to_vec(v).unwrap(), ItemChangeRequest::Delete => Vec::new() },
+                operation: match &change {
+                    ItemChangeRequest::Put(_) => PendingOperation::Put,
+                    ItemChangeRequest::Patch(_) => PendingOperation::Patch,
+                    ItemChangeRequest::Delete => PendingOperation::Delete,
+                },
+                body: match &change {
+                    ItemChangeRequest::Put(v) | ItemChangeRequest::Patch(v) => {
+                        serde_json::to_vec(v).unwrap()
+                    }
+                    ItemChangeRequest::Delete => Vec::new(),
+                },
                 if_match: None,
                 idempotency_key,
                 system,
@@ -185,7 +201,12 @@ impl Business {
             let mut answer = Err(Refusal::Unavailable);
             for _ in 0..20 {
                 let now = tidemark_transport::Clock::now(&clock);
-                if service.records.accept(&scope, &change, &Collection::calendar(), now).await.is_ok() {
+                if service
+                    .records
+                    .accept(&scope, &change, &Collection::calendar(), now)
+                    .await
+                    .is_ok()
+                {
                     let _ = service.raise(&scope, &Collection::calendar()).await;
                     answer = Ok(());
                     break;
@@ -221,7 +242,10 @@ impl Business {
         self.digest = mix(self.digest, kind);
         if self.trace {
             let data = &event["data"];
-            println!("{} {kind} {} {} {}", event["time"], data["id"], data["item"]["title"], data["reason"]);
+            println!(
+                "{} {kind} {} {} {}",
+                event["time"], data["id"], data["item"]["title"], data["reason"]
+            );
         }
         let Some(verb) = kind.strip_prefix("tidemark.appointment.") else { return Ok(()) };
         let data = &event["data"];

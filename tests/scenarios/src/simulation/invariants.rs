@@ -105,8 +105,7 @@ fn check_outcomes(stage: &mut Stage, business: &Business) -> Result<(), Violatio
         waiting += pending;
         held += holds;
     }
-    let (asked, told): (usize, usize) =
-        (expected.values().sum(), business.outcomes.values().sum());
+    let (asked, told): (usize, usize) = (expected.values().sum(), business.outcomes.values().sum());
     if waiting != held {
         return Err(violation(
             "what waits is held",
@@ -142,11 +141,7 @@ fn check_doubles(person: &str, snapshots: &[Snapshot]) -> Result<(), Violation> 
 }
 
 /// Both sides are equal under the profile: what is private is not compared.
-fn check_sides(
-    person: &str,
-    snapshots: &[Snapshot],
-    business: &Business,
-) -> Result<(), Violation> {
+fn check_sides(person: &str, snapshots: &[Snapshot], business: &Business) -> Result<(), Violation> {
     let mut picture: BTreeMap<&str, (&ItemKey, &Value)> = BTreeMap::new();
     for (key, item) in business.items.iter().filter(|(key, _)| key.0 == person) {
         let uid = item["uid"].as_str().unwrap_or_default();
@@ -207,9 +202,10 @@ fn check_survivors(
 ) -> Result<(), Violation> {
     let there: BTreeSet<&str> = snapshots.iter().map(|it| it.uid.as_str()).collect();
     for (place, subject) in people.created.iter().filter(|((owner, _), _)| owner == person) {
-        let asked = business.asked.iter().any(|asked| {
-            asked.delete && business.uids.get(&asked.key) == Some(&place.1)
-        });
+        let asked = business
+            .asked
+            .iter()
+            .any(|asked| asked.delete && business.uids.get(&asked.key) == Some(&place.1));
         if !there.contains(place.1.as_str()) && !people.deleted.contains(place) && !asked {
             return Err(violation("no delete without proof", format!("{person}: {subject:?}")));
         }

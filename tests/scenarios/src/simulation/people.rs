@@ -19,6 +19,7 @@ pub(crate) const SECRET: &str = "SECRET";
 pub(crate) struct People {
     random: Arc<Random>,
     made: u32,
+    trace: bool,
     /// UIDs that somebody deleted on purpose, by mailbox.
     pub(crate) deleted: BTreeSet<(String, String)>,
     /// UIDs that somebody made, by mailbox.
@@ -26,8 +27,8 @@ pub(crate) struct People {
 }
 
 impl People {
-    pub(crate) fn new(random: Arc<Random>) -> Self {
-        Self { random, made: 0, deleted: BTreeSet::new(), created: BTreeMap::new() }
+    pub(crate) fn new(random: Arc<Random>, trace: bool) -> Self {
+        Self { random, made: 0, trace, deleted: BTreeSet::new(), created: BTreeMap::new() }
     }
 
     /// What is in the mailboxes before the first sync.
@@ -48,9 +49,16 @@ impl People {
         // Whoever edits a meeting mails its people: that is a person's mail, not ours.
         items.retain(|snapshot| snapshot.event.attendees.is_empty());
         let item = self.random.below(items.len());
+        if self.trace {
+            let chosen = items.get(item).map(|item| (&item.uid, &item.event.title));
+            println!("{person} edits {chosen:?}");
+        }
         match (self.random.below(10), items.get(item)) {
             (0..=2, _) | (_, None) => self.create(simulator, person),
             (3, Some(item)) => {
+                if self.trace {
+                    println!("… deletes it");
+                }
                 self.deleted.insert((person.to_owned(), item.uid.clone()));
                 // Somebody who cancels or deletes what is gone already changes nothing.
                 let _ = simulator.user(person).delete(item.item);

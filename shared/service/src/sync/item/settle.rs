@@ -8,8 +8,8 @@ use tidemark_engine::{
 use tidemark_mailbox::RemoteEvent;
 use tidemark_model::{CopyRole, MailMode};
 use tidemark_store::records::{
-    Brake, Counter, FeedEntry, HistoryEntry, HoldId, HoldRow, IntentId, ItemCommit, LinkRow,
-    LinkState, LinkWrite, MailEntry,
+    Brake, Counter, FeedEntry, HistoryEntry, HoldId, HoldRow, IntentId, IntentRow, ItemCommit,
+    LinkRow, LinkState, LinkWrite, MailEntry, WriteKind,
 };
 
 use super::super::effect::Written;
@@ -33,9 +33,9 @@ impl Run<'_> {
         hold: Option<HoldRow>,
     ) -> Result<ItemCommit, Stop> {
         let mut commit = ItemCommit::default();
-        let begun = work.intents.iter().chain(&done.intent);
-        commit.intents.extend(begun.map(tidemark_store::records::IntentRow::reference));
         if done.refused.is_some() {
+            let begun = work.intents.iter().chain(&done.intent);
+            commit.intents.extend(begun.map(IntentRow::reference));
             self.settle_refusal(work, base, done, &mut commit);
             return Ok(commit);
         }
@@ -48,6 +48,7 @@ impl Run<'_> {
         let mut link = work.link.clone();
         self.count_flips(&mut link, decision);
         let changed = self.remember(&mut link, &after, work, done)?;
+        self.close_intents(work, done, &link, &mut commit);
         let shown = match &after {
             LinkAfter::Linked(base) => Some(&**base),
             LinkAfter::Unchanged => base,
@@ -77,6 +78,22 @@ impl Run<'_> {
             commit.links.push(LinkWrite::Put(Box::new(link)));
         }
         Ok(commit)
+    }
+
+    /// Removes the intents of an item. Those of a create stay open until the item was seen among the
+    /// changes: if somebody deletes it before, Exchange never mentions it, and only a look by its id
+    /// tells.
+    fn close_intents(&mut self, work: &Work, done: &Done, link: &LinkRow, commit: &mut ItemCommit) {
+        let stands = matches!(link.state, LinkState::Linked | LinkState::Private { .. });
+        for intent in work.intents.iter().chain(&done.intent) {
+            match &link.remote_id {
+                Some(id) if stands && intent.kind == WriteKind::Create => {
+                    let created = self.created.entry(id.clone()).or_default();
+                    created.intents.push(intent.reference());
+                }
+                _ => commit.intents.push(intent.reference()),
+            }
+        }
     }
 
     /// Writes into the link what the decision says to remember. Says whether that is anything new.
