@@ -1,0 +1,151 @@
+//! Notification intake: how many pushes a running connector takes in a second, each written down
+//! before it is answered.
+//!
+//! `intake HOST:PORT PATH SUBSCRIPTION REQUESTS CONNECTIONS` posts heartbeats with events of an
+//! item to PATH, on kept connections, one request at a time on each, and prints one JSON object.
+//! An answer other than 200 with `OK` in it ends the run: what was not taken must not be counted.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::json;
+use tidemark_bench::figures::percentile;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Longest answer that is read: the real ones have some hundred bytes.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [address, path, subscription, requests, connections] = arguments.as_slice() else {
+        bail!("usage: intake HOST:PORT PATH SUBSCRIPTION REQUESTS CONNECTIONS");
+    };
+    let (requests, connections): (usize, usize) = (requests.parse()?, connections.parse()?);
+    let plan = Arc::new(Plan {
+        address: address.clone(),
+        path: path.clone(),
+        subscription: subscription.clone(),
+        left: AtomicUsize::new(requests),
+        requests,
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build()?;
+    let start = now();
+    let mut times = runtime.block_on(async {
+        let tasks: Vec<_> =
+            (0..connections.max(1)).map(|_| runtime.spawn(Arc::clone(&plan).post_all())).collect();
+        let mut times = Vec::with_capacity(requests);
+        for task in tasks {
+            times.extend(task.await??);
+        }
+        anyhow::Ok(times)
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    ensure!(times.len() == requests, "some requests were not sent");
+    let milliseconds =
+        |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1_000.0);
+    print(&json!({
+        "requests": requests,
+        "connections": connections,
+        "requestsPerSecond": f64::from(u32::try_from(requests)?) / seconds,
+        "p50Milliseconds": milliseconds(percentile(&mut times, 50)),
+        "p99Milliseconds": milliseconds(percentile(&mut times, 99)),
+    }));
+    Ok(())
+}
+
+/// What all connections do together.
+struct Plan {
+    address: String,
+    path: String,
+    subscription: String,
+    left: AtomicUsize,
+    requests: usize,
+}
+
+impl Plan {
+    /// Posts until nothing is left; gives the time of each request.
+    async fn post_all(self: Arc<Self>) -> anyhow::Result<Vec<Duration>> {
+        let mut connection = TcpStream::connect(&self.address).await?;
+        connection.set_nodelay(true)?;
+        let mut times = Vec::new();
+        while let Some(number) = self.next() {
+            let request = self.request(number);
+            let start = now();
+            connection.write_all(&request).await?;
+            let answer = read_answer(&mut connection).await?;
+            times.push(start.elapsed());
+            ensure!(answer.contains(">OK<"), "a push was answered, but not with OK");
+        }
+        Ok(times)
+    }
+
+    /// The number of the next request, if there is one.
+    fn next(&self) -> Option<usize> {
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        });
+        taken.ok().map(|left| self.requests - left)
+    }
+
+    fn request(&self, number: usize) -> Vec<u8> {
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope \
+             xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><m:SendNotification \
+             xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" \
+             xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\">\
+             <m:ResponseMessages><m:SendNotificationResponseMessage ResponseClass=\"Success\">\
+             <m:ResponseCode>NoError</m:ResponseCode><m:Notification>\
+             <t:SubscriptionId>{}</t:SubscriptionId><t:PreviousWatermark>b{number}\
+             </t:PreviousWatermark><t:MoreEvents>false</t:MoreEvents><t:ModifiedEvent>\
+             <t:Watermark>b{}</t:Watermark><t:TimeStamp>2026-03-02T08:00:00Z</t:TimeStamp>\
+             <t:ItemId Id=\"bench\"/><t:ParentFolderId Id=\"bench\"/></t:ModifiedEvent>\
+             </m:Notification></m:SendNotificationResponseMessage></m:ResponseMessages>\
+             </m:SendNotification></s:Body></s:Envelope>",
+            self.subscription,
+            number + 1,
+        );
+        format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: text/xml; charset=utf-8\r\n\
+             content-length: {}\r\n\r\n{body}",
+            self.path,
+            self.address,
+            body.len(),
+        )
+        .into_bytes()
+    }
+}
+
+/// Reads one answer that says its length; gives its body.
+async fn read_answer(connection: &mut TcpStream) -> anyhow::Result<String> {
+    let mut read = Vec::new();
+    loop {
+        ensure!(read.len() < ANSWER_BYTES_MAX, "an answer is too long");
+        let count = connection.read_buf(&mut read).await?;
+        ensure!(count > 0, "the connection was closed");
+        let text = std::str::from_utf8(&read).context("an answer is no text")?;
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        ensure!(head.starts_with("HTTP/1.1 200 "), "a push was refused: {:.40}", head);
+        let length = head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .context("an answer does not say its length")?;
+        if body.len() >= length.1.trim().parse()? {
+            return Ok(body.to_owned());
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::print_stdout, reason = "this is the program's output")]
+fn print(result: &serde_json::Value) {
+    println!("{result}");
+}
