@@ -6,4 +6,7 @@
 pub mod executor;
 pub mod ports;
 pub mod random;
+pub mod sabotage;
+pub mod script;
+pub mod simulation;
 pub mod stage;

@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tidemark_mailbox::ews::{
-    Access, BasicUser, ConnectionLimiter, Credential, EwsEndpoint, EwsMailbox, EwsUrl, MailboxAddress,
+    Access, BasicUser, ConnectionLimiter, Credential, EwsEndpoint, EwsMailbox, EwsUrl,
+    MailboxAddress,
 };
 use tidemark_mailbox::{Mailbox, MailboxError};
 use tidemark_model::Zone;

@@ -168,4 +168,3 @@ fn overwrite(decision: &mut Decision, input: &PlanInput<'_>) {
         outcome.verdict = Verdict::Applied;
     }
 }
-

@@ -17,7 +17,9 @@ use tidemark_transport::Entropy as _;
 use uuid::Uuid;
 
 use crate::executor::{Executor, VirtualClock};
-use crate::ports::{Effects, PausingTable, Receiver, SimulatedExchange, SimulatedHttp, SimulatorClock};
+use crate::ports::{
+    Effects, PausingTable, Receiver, SimulatedExchange, SimulatedHttp, SimulatorClock,
+};
 use crate::random::Random;
 
 mod bridge;
@@ -252,9 +254,11 @@ impl Stage {
             let mut events = Vec::new();
             loop {
                 let page = records.read_feed(&organisation, at.as_ref(), 500, now).await.ok()?;
-                events.extend(page.entries.into_iter().filter_map(|entry| {
-                    serde_json::from_slice::<Value>(&entry.event?).ok()
-                }));
+                events.extend(
+                    page.entries
+                        .into_iter()
+                        .filter_map(|entry| serde_json::from_slice::<Value>(&entry.event?).ok()),
+                );
                 if !page.more {
                     return Some((events, page.cursor));
                 }

@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use tidemark_jscalendar::read_event_patch;
 use tidemark_model::{
-    Body, BodyFormat, Participation, Privacy, Property, PropertyValue, Recurrence, Schedule, ShowAs,
-    Zone,
+    Body, BodyFormat, Participation, Privacy, Property, PropertyValue, Recurrence, Schedule,
+    ShowAs, Zone,
 };
 use tidemark_simulator::store::{Change, Importance, ItemNumber};
 use tidemark_simulator::{FaultKind, FaultPlan, FaultRule, NewAppointment};

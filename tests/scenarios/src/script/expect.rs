@@ -38,8 +38,7 @@ impl Script {
         self.read_feed();
         let verb = words.word("a verb")?;
         if verb == "nothing" {
-            let left: Vec<&Value> =
-                self.unread.iter().filter(|event| is_of_item(event)).collect();
+            let left: Vec<&Value> = self.unread.iter().filter(|event| is_of_item(event)).collect();
             return if left.is_empty() { Ok(()) } else { Err(format!("unread: {}", brief(&left))) };
         }
         let who = words.word("an item")?;
@@ -217,11 +216,7 @@ fn is_of_item(event: &Value) -> bool {
 }
 
 /// Compares the properties that the rest of the line names. `reason` has to contain its value.
-fn check(
-    words: &mut Words,
-    shown: &Value,
-    value_of: impl Fn(&str) -> Option<Value>,
-) -> Outcome {
+fn check(words: &mut Words, shown: &Value, value_of: impl Fn(&str) -> Option<Value>) -> Outcome {
     while let Ok(name) = words.word("a property") {
         let actual = value_of(&name).filter(|value| !value.is_null());
         let wanted = words.any().ok_or(format!("which value has '{name}'?"))?;

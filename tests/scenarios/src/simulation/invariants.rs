@@ -156,7 +156,9 @@ fn check_sides(person: &str, snapshots: &[Snapshot], business: &Business) -> Res
         }
         let Some((key, item)) = known else {
             let title = snapshot.event.title.clone().unwrap_or_default();
-            return Err(violation("nothing is lost", format!("{person}: nobody told {title:?}")));
+            let known: Vec<_> = picture.iter().map(|(uid, (key, _))| (uid, &key.1)).collect();
+            let detail = format!("{person}: nobody told {title:?}, {}: {known:?}", snapshot.uid);
+            return Err(violation("nothing is lost", detail));
         };
         if let Some(property) = difference(&snapshot.event, item) {
             return Err(violation(

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::bridge::Bridge as _;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tidemark_model::Kind;
@@ -10,7 +11,6 @@ use tidemark_service::border::{
     Listing, Refusal, Role,
 };
 use tidemark_service::{RunEnd, RunReport};
-use super::bridge::Bridge as _;
 use tidemark_store::StoreError;
 use tidemark_store::records::{Collection, IntentRow, MailboxRow, Marks, PendingRow, ProfileRow};
 use tidemark_transport::Clock as _;
@@ -111,9 +111,7 @@ impl Stage {
     pub fn item(&mut self, person: &str, id: &str) -> Result<ItemView, Refusal> {
         let (service, caller) = (self.service.clone(), self.caller());
         let (person, id) = (person.to_owned(), id.to_owned());
-        self.run(
-            async move { service.item(&caller, &person, Kind::Appointment, &id).await },
-        )
+        self.run(async move { service.item(&caller, &person, Kind::Appointment, &id).await })
     }
 
     /// All items of a mailbox as the business system can read them.
@@ -223,8 +221,7 @@ impl Stage {
     /// # Panics
     /// When the store fails.
     pub fn set_rules(&mut self, rules: Value) {
-        let (records, organisation) =
-            (self.service.records.clone(), self.organisation.clone());
+        let (records, organisation) = (self.service.records.clone(), self.organisation.clone());
         self.run(async move {
             let row = records.profile(&organisation, "test").await.expect("read").expect("there");
             let new = ProfileRow { rules, ..row.value };

@@ -27,13 +27,15 @@ fn run_all(
     let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| loop {
-                let seed = next.fetch_add(1, Ordering::SeqCst);
-                if seed >= seeds.end {
-                    return;
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let result = run(seed, setting());
+                    results.lock().unwrap().push((seed, result));
                 }
-                let result = run(seed, setting());
-                results.lock().unwrap().push((seed, result));
             });
         }
     });
@@ -45,10 +47,8 @@ fn no_seed_breaks_a_promise() {
     let seeds = from_environment("TIDEMARK_SIM_SEEDS").unwrap_or(SEEDS);
     let start = from_environment("TIDEMARK_SIM_START").unwrap_or(0);
     let results = run_all(start..start + seeds, Setting::default);
-    let mut broken: Vec<_> = results
-        .iter()
-        .filter_map(|(seed, result)| Some((seed, result.as_ref().err()?)))
-        .collect();
+    let mut broken: Vec<_> =
+        results.iter().filter_map(|(seed, result)| Some((seed, result.as_ref().err()?))).collect();
     broken.sort_by_key(|(seed, _)| **seed);
     for (seed, violation) in &broken {
         eprintln!("seed {seed}: {}", violation.rule);
@@ -91,10 +91,10 @@ fn every_broken_engine_is_found() {
         let setting = || Setting { planner: sabotage.planner(), ..Setting::default() };
         let found = (0..SABOTAGE_SEEDS).find_map(|seed| {
             // A broken engine may also break what the harness relies on.
-            std::panic::catch_unwind(|| run(seed, setting()))
-                .map_or_else(|_| Some((seed, "it panics")), |result| {
-                    result.err().map(|violation| (seed, violation.rule))
-                })
+            std::panic::catch_unwind(|| run(seed, setting())).map_or_else(
+                |_| Some((seed, "it panics")),
+                |result| result.err().map(|violation| (seed, violation.rule)),
+            )
         });
         match found {
             Some((seed, rule)) => println!("{sabotage:?}: found by seed {seed}: {rule}"),
