@@ -45,8 +45,7 @@ fn main() -> anyhow::Result<()> {
     })?;
     let seconds = start.elapsed().as_secs_f64();
     ensure!(times.len() == requests, "some requests were not sent");
-    let milliseconds =
-        |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1_000.0);
+    let milliseconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1_000.0);
     print(&json!({
         "requests": requests,
         "connections": connections,
@@ -85,9 +84,9 @@ impl Plan {
 
     /// The number of the next request, if there is one.
     fn next(&self) -> Option<usize> {
-        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(1)
-        });
+        let taken = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         taken.ok().map(|left| self.requests - left)
     }
 
