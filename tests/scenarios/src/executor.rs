@@ -230,7 +230,9 @@ impl Executor {
 
     /// When something can go on: the next sleeper or the end of the next freeze.
     pub fn next_moment(&self) -> Option<Timestamp> {
-        let thaw = self.tasks.values().filter_map(|task| task.frozen_until).min();
+        let now = self.clock.now();
+        let frozen = self.tasks.values().filter_map(|task| task.frozen_until);
+        let thaw = frozen.filter(|until| *until > now).min();
         [self.clock.next_wake(), thaw].into_iter().flatten().min()
     }
 

@@ -262,9 +262,11 @@ impl Simulation {
         for _ in 0..steps {
             self.steps += 1;
             if self.steps > STEPS_MAX {
+                self.steps = 0;
+                let waits = invariants::what_waits(&mut self.stage);
                 return Err(Violation {
                     rule: "it comes to rest",
-                    detail: format!("{STEPS_MAX} steps were not enough"),
+                    detail: format!("{STEPS_MAX} steps were not enough: {waits}"),
                 });
             }
             if self.stage.executor.step() == Step::Idle {

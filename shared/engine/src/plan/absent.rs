@@ -5,7 +5,7 @@ use tidemark_model::{Event, Property, PropertyValue};
 
 use super::{hides, is_protected, lost_delete, quiet, send, tell_deleted};
 use crate::decision::{BaseAfter, Decision, ExchangeAction, Loser, LoserValue};
-use crate::input::{Base, PlanInput, Side};
+use crate::input::{Base, LinkView, PlanInput, Side};
 use crate::intake::{Intake, Wish};
 use crate::mail::forecast_create;
 use crate::profile::MailRule;
@@ -40,7 +40,8 @@ pub(super) fn decide_tombstone(
     }
 }
 
-/// A private item is gone: nobody is told, and there is no copy to compare with.
+/// A private item is gone. Whoever knows that it exists is told that it does so no more, which says
+/// nothing of what it was; there is no copy to compare with.
 pub(super) fn decide_private_gone(input: &PlanInput<'_>, intake: Intake) -> Decision {
     let by = match intake.wish {
         Wish::Delete => Side::Business,
@@ -54,6 +55,11 @@ pub(super) fn decide_private_gone(input: &PlanInput<'_>, intake: Intake) -> Deci
             let mut decision = refused_only(&intake);
             decision.reasons = vec![Reason::Deleted(Side::Exchange), Reason::Private];
             decision.base = base;
+            let known = matches!(input.link, LinkView::Private { announced: true, .. });
+            let profile = input.profile;
+            if known && profile.to_business && profile.deletes_in_business {
+                tell_deleted(&mut decision);
+            }
             decision
         }
     }

@@ -11,6 +11,8 @@ pub(crate) enum Written {
     Item(Box<RemoteEvent>),
     /// The item exists in this version, but a later one was read: somebody was faster.
     Overtaken(RemoteRef),
+    /// The item exists in this version and cannot be read.
+    Unread(RemoteRef),
     /// The item is gone.
     Removed,
 }
@@ -69,8 +71,9 @@ async fn read_back(mailbox: &dyn Mailbox, reference: RemoteRef) -> Result<Writte
         }
         Ok(_) => Ok(Written::Overtaken(reference)),
         Err(error) => match error.disposition {
-            // Gone or unreadable already: the change that made it so is read as one of its own.
-            Disposition::Gone | Disposition::Quarantine => Ok(Written::Overtaken(reference)),
+            // Gone already: the change that made it so is read as one of its own.
+            Disposition::Gone => Ok(Written::Overtaken(reference)),
+            Disposition::Quarantine => Ok(Written::Unread(reference)),
             _ => Err(error),
         },
     }

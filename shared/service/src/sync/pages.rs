@@ -27,7 +27,6 @@ impl Run<'_> {
             cursor.generation += 1;
         }
         self.generation = cursor.generation;
-        self.aside = aside::decode(cursor.progress.as_deref());
         self.read_aside().await?;
         loop {
             self.check_time()?;

@@ -13,7 +13,7 @@ use tidemark_store::records::{
     LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow, StartedAt,
 };
 
-use super::aside::Aside;
+use super::aside::{self, Aside};
 use super::ending::BROKEN_WAIT;
 use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
@@ -254,6 +254,7 @@ impl Run<'_> {
         }
         let cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         self.generation = cursor.generation;
+        self.aside = aside::decode(cursor.progress.as_deref());
         let mut begun: BTreeMap<LinkId, Vec<IntentRow>> = BTreeMap::new();
         for intent in self.service.records.intents(&self.scope, INTENTS_MAX).await? {
             begun.entry(intent.link).or_default().push(intent);

@@ -42,12 +42,15 @@ impl Run<'_> {
         let decision = &done.decision;
         let read_back = match &done.written {
             Some(Written::Item(remote)) => Some(&remote.event),
-            Some(Written::Overtaken(_) | Written::Removed) | None => None,
+            Some(Written::Overtaken(_) | Written::Unread(_) | Written::Removed) | None => None,
         };
         let after = tidemark_engine::settle(decision, read_back);
         let mut link = work.link.clone();
         self.count_flips(&mut link, decision);
         let changed = self.remember(&mut link, &after, work, done)?;
+        if let Some(Written::Unread(reference)) = &done.written {
+            self.leave_aside(&reference.id, "written-and-unreadable");
+        }
         self.close_intents(work, done, &link, &mut commit);
         let shown = match &after {
             LinkAfter::Linked(base) => Some(&**base),
@@ -404,9 +407,11 @@ fn identify(link: &mut LinkRow, seen: Option<&RemoteEvent>, done: &Done) {
         link.attempt = remote.stamp.map(|stamp| IntentId::new(stamp.intent));
         link.role = Some(role_word(remote.role).to_owned());
     }
-    if let Some(Written::Overtaken(reference)) = &done.written {
+    if let Some(Written::Overtaken(reference) | Written::Unread(reference)) = &done.written {
         link.remote_id = Some(reference.id.as_str().to_owned());
-        link.change_key = Some(reference.change_key.as_str().to_owned());
+        // Without its version the item is read again as soon as it can be.
+        let read = matches!(done.written, Some(Written::Overtaken(_)));
+        link.change_key = read.then(|| reference.change_key.as_str().to_owned());
         if let (ExchangeAction::Create { .. }, Some(intent)) =
             (&done.decision.exchange, &done.intent)
         {
