@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use tidemark_business::{CloudEvent, StateChange};
-use tidemark_engine::{Braked, BrakedWhat};
+use tidemark_engine::{BrakeState, Braked, BrakedWhat};
 use tidemark_mailbox::{Disposition, MailboxError};
 use tidemark_model::LinkId;
 use tidemark_store::StoreError;
@@ -234,6 +234,17 @@ impl Run<'_> {
         self.service.save_row(&self.scope, row).await
     }
 
+    /// A person released the brake: the hour gets a fresh budget, and the hold has done its work.
+    pub(super) async fn release_brake(&mut self) -> Result<(), Stop> {
+        if self.released.is_empty() {
+            return Ok(());
+        }
+        self.service.records.release_brake(&self.scope, self.brake.hour).await?;
+        self.brake = BrakeState::default();
+        let released = core::mem::take(&mut self.released);
+        self.commit(vec![ItemCommit { released, ..ItemCommit::default() }]).await
+    }
+
     /// Pauses the mailbox, with a hold that a person releases.
     async fn brake_on(&mut self, braked: Braked) -> Result<(), StoreError> {
         let why = match braked.what {
@@ -241,7 +252,7 @@ impl Run<'_> {
             BrakedWhat::Mails => "brake-mails",
         };
         let holds = self.service.records.holds(&self.scope).await?;
-        if holds.iter().any(|hold| hold.link.is_none() && hold.why == why) {
+        if holds.iter().any(|hold| hold.link.is_none() && hold.decision.is_none() && hold.why == why) {
             return Ok(());
         }
         let text = format!(

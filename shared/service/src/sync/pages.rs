@@ -21,10 +21,15 @@ const COMPARE_ITEMS: usize = 100;
 impl Run<'_> {
     /// Reads changes from the cursor until there are no more.
     pub(super) async fn read_changes(&mut self, mut cursor: CursorRow) -> Result<(), Stop> {
-        if cursor.cursor.is_none() && !cursor.comparing {
-            // From the beginning: whatever is linked and not seen on the way may be gone.
+        if cursor.cursor.is_none() {
+            // From the beginning: whatever is linked and not seen on the way may be gone. The new
+            // generation stands in the store first, since a run that is cut off before its first
+            // cursor begins anew, and what it saw may be gone by then.
             cursor.comparing = true;
             cursor.generation += 1;
+            let commit = Commit::new(self.scope.clone(), self.lease.clone());
+            self.carry(commit.cursor(self.collection.clone(), cursor)).await?;
+            cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         }
         self.generation = cursor.generation;
         self.read_aside().await?;

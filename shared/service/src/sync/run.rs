@@ -9,8 +9,9 @@ use tidemark_mailbox::{Mailbox, RemoteId};
 use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    Collection, Commit, CommitError, Document, HoldRow, IntentRef, IntentRow, ItemCommit, Lease,
+    Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit, Lease,
     LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow, StartedAt,
+    WriteKind,
 };
 
 use super::aside::{self, Aside};
@@ -81,6 +82,8 @@ pub(super) struct Run<'a> {
     pub(super) more_pending: bool,
     /// What waits for a person, by item.
     pub(super) holds: BTreeMap<LinkId, HoldRow>,
+    /// Brakes that a person has released since the last run.
+    pub(super) released: Vec<HoldId>,
     /// The present compare run: items that it saw carry it.
     pub(super) generation: u64,
     /// Whether a change waits on for an item that could not be seen now.
@@ -200,6 +203,11 @@ impl Service {
             }),
             pending: BTreeMap::new(),
             more_pending: false,
+            released: holds
+                .iter()
+                .filter(|hold| hold.link.is_none() && hold.decision.is_some())
+                .map(|hold| hold.id)
+                .collect(),
             holds: holds.into_iter().filter_map(|hold| Some((hold.link?, hold))).collect(),
             generation: 0,
             waits_on: false,
@@ -237,6 +245,7 @@ impl Run<'_> {
     }
 
     async fn work_through(&mut self) -> Result<(), Stop> {
+        self.release_brake().await?;
         let pending = self.service.records.pending(&self.scope, 0, PENDING_MAX).await?;
         self.more_pending = pending.len() >= PENDING_MAX;
         let mut order = Vec::new();
@@ -279,7 +288,8 @@ impl Run<'_> {
         let row = self.service.records.link(&self.scope, link).await?;
         let link = row.unwrap_or_else(|| LinkRow::new(link, Kind::Appointment, self.now()));
         let pending = self.pending.remove(&link.link).unwrap_or_default();
-        let seen = self.find(&link, !intents.is_empty()).await?;
+        let begun = intents.iter().any(|intent| intent.kind == WriteKind::Create);
+        let seen = self.find(&link, begun).await?;
         let commit = match self.joined(&link, seen, &pending).await? {
             Joined::Here(seen) => self.deal_with(Work { link, seen, pending, intents }).await?,
             Joined::Other(other, seen) => {
@@ -298,17 +308,20 @@ impl Run<'_> {
     async fn find(&self, link: &LinkRow, begun: bool) -> Result<Seen, Stop> {
         let now = self.now();
         let stop = |error| Stop::of_mailbox(error, now);
-        if let Some(id) = &link.remote_id {
-            return self.look(&RemoteId::new(id.as_str()), StampView::Ours).await.map_err(stop);
-        }
-        // Nothing stands in Exchange unless a create was begun and not seen to end.
-        if !begun {
-            return Ok(Seen::NotLooked);
+        let seen = match &link.remote_id {
+            Some(id) => {
+                self.look(&RemoteId::new(id.as_str()), StampView::Ours).await.map_err(stop)?
+            }
+            None => Seen::NotLooked,
+        };
+        // Only a create that was begun and not seen to end can have left an item elsewhere.
+        if !begun || !matches!(seen, Seen::NotLooked | Seen::Gone) {
+            return Ok(seen);
         }
         let found = self.mailbox.find_by_stamp(link.link).await.map_err(stop)?;
         match found.first() {
             Some(reference) => self.look(&reference.id, StampView::Ours).await.map_err(stop),
-            None => Ok(Seen::NotLooked),
+            None => Ok(seen),
         }
     }
 

@@ -49,10 +49,12 @@ impl Run<'_> {
         let Some(uid) = &remote.event.uid else {
             return Ok(None);
         };
-        for link in self.service.records.links_of_uid(&self.scope, uid).await? {
-            if matches!(link.state, LinkState::Deleted { .. }) {
-                continue;
-            }
+        let links = self.service.records.links_of_uid(&self.scope, uid).await?;
+        // What was deleted and came back is the same item, unless a living one has the UID.
+        let (deleted, living): (Vec<_>, Vec<_>) = links
+            .into_iter()
+            .partition(|link| matches!(link.state, LinkState::Deleted { .. }));
+        for link in living {
             match &link.remote_id {
                 None => return Ok(Some(link)),
                 Some(id) if *id == *remote.reference.id.as_str() => return Ok(Some(link)),
@@ -60,7 +62,7 @@ impl Run<'_> {
                 Some(_) => {}
             }
         }
-        Ok(None)
+        Ok(deleted.into_iter().next())
     }
 
     async fn is_gone(&self, id: &str) -> Result<bool, Stop> {
