@@ -252,7 +252,10 @@ impl Run<'_> {
             BrakedWhat::Mails => "brake-mails",
         };
         let holds = self.service.records.holds(&self.scope).await?;
-        if holds.iter().any(|hold| hold.link.is_none() && hold.decision.is_none() && hold.why == why) {
+        if holds
+            .iter()
+            .any(|hold| hold.link.is_none() && hold.decision.is_none() && hold.why == why)
+        {
             return Ok(());
         }
         let text = format!(

@@ -51,9 +51,8 @@ impl Run<'_> {
         };
         let links = self.service.records.links_of_uid(&self.scope, uid).await?;
         // What was deleted and came back is the same item, unless a living one has the UID.
-        let (deleted, living): (Vec<_>, Vec<_>) = links
-            .into_iter()
-            .partition(|link| matches!(link.state, LinkState::Deleted { .. }));
+        let (deleted, living): (Vec<_>, Vec<_>) =
+            links.into_iter().partition(|link| matches!(link.state, LinkState::Deleted { .. }));
         for link in living {
             match &link.remote_id {
                 None => return Ok(Some(link)),
