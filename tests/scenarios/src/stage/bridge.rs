@@ -205,6 +205,7 @@ impl Bridge for Service {
         if hold.link.is_none() {
             let mut row = self.records.mailbox(&scope).await.unwrap().unwrap();
             row.value.paused = None;
+            self.records.release_brake(&scope, self.world.now().as_second() / 3600).await.unwrap();
             let _ =
                 self.records.save_mailbox(&c.organisation, &row.value, Some(row.revision)).await;
         }

@@ -12,7 +12,9 @@ use tidemark_service::border::{
 };
 use tidemark_service::{RunEnd, RunReport};
 use tidemark_store::StoreError;
-use tidemark_store::records::{Collection, IntentRow, MailboxRow, Marks, PendingRow, ProfileRow};
+use tidemark_store::records::{
+    Collection, ConnectionRow, IntentRow, MailboxRow, Marks, PendingRow, ProfileRow,
+};
 use tidemark_transport::Clock as _;
 
 use super::{PEOPLE, Stage, mailbox_id};
@@ -226,6 +228,23 @@ impl Stage {
             let row = records.profile(&organisation, "test").await.expect("read").expect("there");
             let new = ProfileRow { rules, ..row.value };
             records.save_profile(&organisation, &new, Some(row.revision)).await.expect("saved");
+        });
+    }
+
+    /// Lets the connection log on with another account.
+    ///
+    /// # Panics
+    /// When the store fails.
+    pub fn set_account(&mut self, account: &str) {
+        let (records, organisation) = (self.service.records.clone(), self.organisation.clone());
+        let account = account.to_owned();
+        self.run(async move {
+            let rows = records.connections(&organisation).await.expect("read");
+            for row in rows {
+                let new = ConnectionRow { account: account.clone(), ..row.value };
+                let saved = records.save_connection(&organisation, &new, Some(row.revision)).await;
+                saved.expect("saved");
+            }
         });
     }
 

@@ -2,5 +2,7 @@
 
 mod crash;
 mod first;
+mod guards;
+mod patterns;
 mod scripts;
 mod simulation;

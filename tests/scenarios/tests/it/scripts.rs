@@ -44,6 +44,7 @@ scripts! {
     n10_rule_send "n10-rule-send",
     n11_delete_while_cursor_lost "n11-delete-while-cursor-lost",
     n11_empty_answer "n11-empty-answer",
+    n11_left_and_came_back "n11-left-and-came-back",
     n11_moved_away_and_back "n11-moved-away-and-back",
     n16_answers "n16-answers",
     n16_meeting_copies "n16-meeting-copies",

@@ -1,0 +1,259 @@
+//! What holds the connector back, and what it says then.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tidemark_mailbox::ews::BasicUser;
+use tidemark_model::SystemId;
+use tidemark_scenarios::stage::{Setting, Stage};
+use tidemark_service::border::{Caller, Guards, HoldChoice, ItemChangeRequest, Refusal, Role};
+use tidemark_simulator::NewAppointment;
+use tidemark_simulator::store::Change;
+
+const ALEX: &str = "alex@tidemark.example";
+const BLAKE: &str = "blake@tidemark.example";
+
+fn appointment(subject: &str) -> NewAppointment {
+    NewAppointment {
+        subject: subject.to_owned(),
+        start: "2027-03-02T09:00:00".parse().unwrap(),
+        duration: SignedDuration::from_hours(1),
+        body: None,
+        location: None,
+        recurrence: None,
+        attendees: Vec::new(),
+    }
+}
+
+fn item(title: &str) -> Value {
+    json!({
+        "title": title, "start": "2027-03-03T14:00:00", "timeZone": "Europe/Berlin",
+        "duration": "PT45M",
+    })
+}
+
+fn count(events: &[Value], kind: &str) -> usize {
+    events.iter().filter(|event| event["type"] == kind).count()
+}
+
+#[test]
+fn w15_a_domain_with_a_forward_slash_is_refused_with_the_mend() {
+    let Err(error) = BasicUser::parse("CONTOSO/alex") else { panic!("it is not refused") };
+    assert!(error.to_string().contains("DOMAIN\\user"), "{error}");
+    assert!(BasicUser::parse("CONTOSO\\alex").is_ok());
+}
+
+#[test]
+fn w19_the_ids_of_two_business_systems_do_not_meet() {
+    let mut stage = Stage::new(Setting::default());
+    stage.sync(ALEX);
+    stage.put(ALEX, "42", item("Of the ERP"));
+    stage.sync(ALEX);
+    let other = Caller {
+        organisation: stage.organisation.clone(),
+        system: SystemId::parse("crm").expect("a valid id"),
+        role: Role::Integrator,
+        key_id: "crm".to_owned(),
+    };
+    // Whatever the other system may do in this mailbox, it does not reach this system's item.
+    let delete = ItemChangeRequest::Delete;
+    let answer = stage.ask_as(&other, ALEX, "42", delete, Guards::default());
+    assert!(matches!(answer, Ok(_) | Err(Refusal::NotFound { .. } | Refusal::Forbidden(_))));
+    stage.sync(ALEX);
+    assert_eq!(stage.item(ALEX, "42").expect("it is there").item["title"], "Of the ERP");
+    assert_eq!(stage.calendar(ALEX).len(), 1);
+}
+
+#[test]
+fn n7_an_event_is_a_cloud_event() {
+    let mut stage = Stage::new(Setting::default());
+    stage.sync(ALEX);
+    stage.put(ALEX, "erp/1 ä", item("Review"));
+    stage.sync(ALEX);
+    let (events, _) = stage.feed(None);
+    let event = events.iter().find(|it| it["type"] == "tidemark.appointment.applied");
+    let event = event.expect("it is told").as_object().expect("an object");
+    let names: Vec<&str> = event.keys().map(String::as_str).collect();
+    let wanted =
+        ["data", "datacontenttype", "id", "source", "specversion", "subject", "time", "type"];
+    assert_eq!(names, wanted);
+    assert_eq!(event["specversion"], "1.0");
+    assert_eq!(event["source"], "urn:tidemark:demo");
+    assert_eq!(event["datacontenttype"], "application/json");
+    let subject = "mailboxes/alex@tidemark.example/appointments/erp%2F1%20%C3%A4";
+    assert_eq!(event["subject"], subject);
+    assert_eq!(event["time"], "2027-03-01T07:00:00Z");
+    assert_eq!(event["data"]["id"], "erp/1 ä");
+    assert_eq!(event["data"]["origin"], "business");
+    assert_eq!(event["data"]["item"]["@type"], "Event");
+    let ids: std::collections::BTreeSet<_> =
+        events.iter().map(|event| event["id"].to_string()).collect();
+    assert_eq!(ids.len(), events.len(), "every event has an id of its own");
+}
+
+#[test]
+fn n11_the_51st_delete_pauses_that_mailbox_alone() {
+    let mut stage = Stage::new(Setting::default());
+    let mut made = Vec::new();
+    for number in 0..51 {
+        let user = stage.simulator.user(ALEX);
+        made.push(user.create(&appointment(&format!("Number {number}"))).expect("it fits"));
+    }
+    stage.sync(ALEX);
+    stage.sync(BLAKE);
+    let (events, cursor) = stage.feed(None);
+    assert_eq!(count(&events, "tidemark.appointment.created"), 51);
+    for item in made {
+        stage.simulator.user(ALEX).delete(item).expect("it is there");
+    }
+    stage.sync(ALEX);
+    let (events, cursor) = stage.feed(Some(cursor));
+    assert_eq!(count(&events, "tidemark.appointment.deleted"), 50);
+    assert_eq!(count(&events, "tidemark.hold.created"), 1);
+    let holds = stage.holds();
+    assert_eq!(holds.len(), 1, "{holds:#?}");
+    assert_eq!((holds[0].why.as_str(), &holds[0].item), ("brake-deletes", &None));
+    assert!(stage.mailbox(ALEX).paused.is_some());
+    // The neighbour goes on.
+    stage.simulator.user(BLAKE).create(&appointment("Elsewhere")).expect("it fits");
+    stage.sync(BLAKE);
+    let (events, cursor) = stage.feed(Some(cursor));
+    assert_eq!(count(&events, "tidemark.appointment.created"), 1);
+    // Nothing happens in the paused one, until somebody releases it.
+    stage.clock.advance(SignedDuration::from_hours(3));
+    stage.sync(ALEX);
+    let (events, cursor) = stage.feed(Some(cursor));
+    assert_eq!(events, Vec::<Value>::new());
+    stage.decide(HoldChoice::Send);
+    stage.sync(ALEX);
+    let (events, _) = stage.feed(Some(cursor));
+    assert_eq!(count(&events, "tidemark.appointment.deleted"), 1, "{events:#?}");
+    assert_eq!(stage.holds(), []);
+    stage.assert_at_rest();
+}
+
+#[test]
+fn n11_the_brake_holds_deletes_of_the_business_system_too() {
+    let rules = json!({ "deletesPerHour": 3 });
+    let mut stage = Stage::new(Setting { rules, ..Setting::default() });
+    stage.sync(ALEX);
+    for number in 0..5 {
+        stage.put(ALEX, &format!("erp-{number}"), item("Review"));
+    }
+    stage.sync(ALEX);
+    for number in 0..5 {
+        stage.delete(ALEX, &format!("erp-{number}"));
+    }
+    stage.sync(ALEX);
+    assert_eq!(stage.calendar(ALEX).len(), 2, "three were deleted");
+    assert_eq!(stage.holds().len(), 1);
+    assert_eq!(stage.pending(ALEX).len(), 2, "what is not done waits");
+    stage.decide(HoldChoice::Send);
+    stage.sync(ALEX);
+    assert_eq!(stage.calendar(ALEX).len(), 0);
+    assert_eq!(stage.holds(), []);
+    stage.assert_at_rest();
+}
+
+/// The same kind of mark with another id in it: ids come first.
+fn other_hand(mark: &str) -> String {
+    format!("0a0a0a0a{}", &mark[8..])
+}
+
+#[test]
+fn e21_a_second_connector_is_reported_and_not_fought_with() {
+    let mut stage = Stage::new(Setting::default());
+    stage.sync(ALEX);
+    // What the other connector writes looks like ours, and says what we never said.
+    stage.put(ALEX, "erp-1", item("Ours"));
+    stage.sync(ALEX);
+    let ours = stage.appointment(ALEX, "Ours").extended;
+    assert!(!ours.is_empty(), "our items are marked");
+    let foreign: std::collections::BTreeMap<_, _> = ours
+        .into_iter()
+        .map(|(name, values)| (name, values.iter().map(|it| other_hand(it)).collect::<Vec<_>>()))
+        .collect();
+    let user = stage.simulator.user(ALEX);
+    let number = user.create(&appointment("Of the other connector")).expect("it fits");
+    let marks: Vec<Change> = foreign
+        .iter()
+        .map(|(name, values)| Change::Extended(name.clone(), Some(values.clone())))
+        .collect();
+    user.update(number, &marks).expect("it fits");
+    stage.sync(ALEX);
+    let codes: Vec<String> =
+        stage.mailbox(ALEX).troubles.into_iter().map(|trouble| trouble.code).collect();
+    assert_eq!(codes, ["second-connector"]);
+    let (events, _) = stage.feed(None);
+    assert_eq!(count(&events, "tidemark.appointment.created"), 1, "it is synced all the same");
+    let kept = stage.appointment(ALEX, "Of the other connector").extended;
+    assert_eq!(kept, foreign, "its marks are left alone");
+}
+
+#[test]
+fn n20_a_mailbox_that_fails_is_told_once_and_clears_by_itself() {
+    let mut stage = Stage::new(Setting::default());
+    stage.sync(ALEX);
+    let (_, cursor) = stage.feed(None);
+    stage.set_account("blake@tidemark.example");
+    stage.simulator.user(ALEX).create(&appointment("Visit")).expect("it fits");
+    for _ in 0..3 {
+        stage.raise(ALEX);
+        stage.attempt(ALEX);
+        stage.clock.advance(SignedDuration::from_mins(10));
+    }
+    let (events, cursor) = stage.feed(Some(cursor));
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!(events[0]["type"], "tidemark.mailbox.failed");
+    let troubles = stage.mailbox(ALEX).troubles;
+    assert_eq!(troubles.len(), 1, "{troubles:#?}");
+    assert!(!troubles[0].cause.is_empty());
+    stage.set_account("svc@tidemark.example");
+    stage.sync(ALEX);
+    let (events, _) = stage.feed(Some(cursor));
+    assert_eq!(count(&events, "tidemark.appointment.created"), 1);
+    assert!(stage.mailbox(ALEX).troubles.is_empty());
+}
+
+#[test]
+fn w4_a_connection_or_mailbox_that_is_off_keeps_what_waits() {
+    let mut stage = Stage::new(Setting::default());
+    stage.sync(ALEX);
+    stage.set_mailbox(ALEX, |row| row.enabled = false);
+    stage.simulator.user(ALEX).create(&appointment("Visit")).expect("it fits");
+    stage.put(ALEX, "erp-1", item("Review"));
+    stage.sync(ALEX);
+    assert_eq!(stage.calendar(ALEX).len(), 1);
+    assert_eq!(stage.pending(ALEX).len(), 1);
+    stage.set_mailbox(ALEX, |row| row.enabled = true);
+    stage.sync(ALEX);
+    assert_eq!(stage.calendar(ALEX).len(), 2);
+    assert_eq!(stage.pending(ALEX).len(), 0);
+}
+
+#[test]
+fn n1_a_busy_mailbox_continues_where_it_stopped() {
+    let mut stage = Stage::new(Setting::default());
+    for number in 0..130 {
+        let user = stage.simulator.user(ALEX);
+        user.create(&appointment(&format!("Number {number}"))).expect("it fits");
+    }
+    // A page is committed before the worker is stopped; the successor does not begin again.
+    stage.raise(ALEX);
+    stage.effects.plan(None);
+    stage.attempt(ALEX);
+    let effects = stage.effects.seen().len();
+    let mut stage = Stage::new(Setting::default());
+    for number in 0..130 {
+        let user = stage.simulator.user(ALEX);
+        user.create(&appointment(&format!("Number {number}"))).expect("it fits");
+    }
+    stage.raise(ALEX);
+    let stop = tidemark_scenarios::ports::Interruption::StopBefore;
+    stage.effects.plan(Some((effects * 9 / 10, stop)));
+    stage.attempt(ALEX);
+    stage.effects.plan(None);
+    stage.recover(ALEX);
+    assert!(stage.effects.seen().len() < effects, "it began again");
+    let (events, _) = stage.feed(None);
+    assert_eq!(count(&events, "tidemark.appointment.created"), 130);
+}
