@@ -59,7 +59,10 @@ class Report:
             return None
 
     def show(self) -> None:
-        print(f"\n{machine()}\n")
+        print(f"\n{machine()}")
+        if os.getloadavg()[0] > len(os.sched_getaffinity(0)) + 1:
+            print("Others used this machine meanwhile: the figures are worse than they should be.")
+        print()
         widths = [max(len(row[column]) for row in self.rows) for column in range(4)]
         for row in self.rows:
             print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())

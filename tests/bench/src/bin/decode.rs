@@ -28,15 +28,16 @@ fn main() -> anyhow::Result<()> {
     }
     let bytes: usize = pages.iter().map(|page| page.bytes.len()).sum();
     let context = ReadContext::in_zone(Zone::parse("Europe/Berlin")?);
-    let model = measure(runs, || {
+    let to_model = || {
         let decoded = decode(&pages, &context)?;
         ensure!(decoded == items, "{decoded} of {items} items were decoded");
         Ok(())
-    })?;
-    let tokens = measure(runs, || {
+    };
+    let to_tokens = || {
         black_box(pages.iter().map(|page| count_tokens(&page.bytes)).sum::<anyhow::Result<u64>>()?);
         Ok(())
-    })?;
+    };
+    let (model, tokens) = measure(runs, to_model, to_tokens)?;
     let result = json!({
         "items": items,
         "bytes": bytes,
@@ -85,16 +86,22 @@ fn count_tokens(bytes: &[u8]) -> anyhow::Result<u64> {
     }
 }
 
-/// The times of several runs, after one that warms up.
-fn measure(runs: usize, run: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Vec<Duration>> {
+/// The times of several runs of both, after one that warms up. They take turns, so that whatever
+/// else this machine does meets both.
+fn measure(
+    runs: usize,
+    one: impl Fn() -> anyhow::Result<()>,
+    other: impl Fn() -> anyhow::Result<()>,
+) -> anyhow::Result<(Vec<Duration>, Vec<Duration>)> {
+    one()?;
+    other()?;
+    (0..runs.max(1)).map(|_| Ok((time(&one)?, time(&other)?))).collect()
+}
+
+fn time(run: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
+    let start = now();
     run()?;
-    (0..runs.max(1))
-        .map(|_| {
-            let start = now();
-            run()?;
-            Ok(start.elapsed())
-        })
-        .collect()
+    Ok(start.elapsed())
 }
 
 fn rates(times: &[Duration], items: usize, bytes: usize) -> Value {
