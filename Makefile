@@ -4,12 +4,15 @@
 CARGO ?= cargo
 PYTHON ?= python3
 TOOLS := $(CURDIR)/.tools
-VENV := $(TOOLS)/python
+CARGO_DENY := $(TOOLS)/bin/cargo-deny
+CARGO_DENY_VERSION := 0.20.2
 SEED ?= 1
+FUZZ_SECONDS ?= 300
+FUZZ_TARGETS := event_json get_item send_notification sync_folder_items
 
 .DEFAULT_GOAL := help
-.PHONY: help run simulator test test-all check fmt fmt-check clippy docs deny purity test-engine \
-        judges sim bench soak fuzz clean
+.PHONY: help run simulator test test-engine test-all judges check fmt fmt-check clippy docs deny \
+        purity sim bench soak fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -21,11 +24,18 @@ simulator: ## Start the simulated Exchange alone, on TIDEMARK_SIM_PORT
 	@$(CARGO) run --quiet --package tidemark-local --bin tidemark -- simulator
 
 test: ## Run every test that needs no extra tool
+	@echo "Unit, property, store, scenario and simulation tests of all crates; the first build takes minutes."
 	$(CARGO) test --workspace --quiet
 
-test-all: test purity judges ## Also the third-party judges
+test-engine: ## The fast inner ring: pure crates only
+	$(CARGO) test --quiet -p tidemark-model -p tidemark-engine -p tidemark-jscalendar -p tidemark-ews
 
-check: fmt-check clippy docs deny purity ## Format, lints, documentation, dependency policy
+test-all: test purity judges ## Also the layers and the judges that are not ours
+
+judges: ## Let third-party clients and Microsoft's schema judge the running program
+	$(PYTHON) tests/tools/judges.py $(JUDGES)
+
+check: fmt-check clippy docs deny purity ## Format, lints, documentation, dependency policy, layers
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
@@ -39,20 +49,33 @@ clippy:
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 
-deny: $(TOOLS)/bin/cargo-deny ## Check licences, sources and banned crates
-	$(TOOLS)/bin/cargo-deny --all-features --config .config/deny.toml check --hide-inclusion-graph licenses bans sources
+deny: $(CARGO_DENY) ## Check licences, sources and banned crates
+	$(CARGO_DENY) --all-features --config .config/deny.toml check --hide-inclusion-graph licenses bans sources
 
 purity: ## Check that the pure crates stay pure and the layers keep their direction
 	$(PYTHON) tests/tools/layers.py
 
-test-engine: ## The fast inner ring: pure crates only
-	$(CARGO) test --quiet -p tidemark-model -p tidemark-engine -p tidemark-jscalendar -p tidemark-ews
-
 sim: ## Replay one seed of the simulation: make sim SEED=42
 	TIDEMARK_SIM_SEED=$(SEED) $(CARGO) test --package tidemark-scenarios --test it -- --nocapture simulation::replay_one_seed
 
-$(TOOLS)/bin/cargo-deny:
-	$(CARGO) install cargo-deny --version 0.20.2 --locked --quiet --root $(TOOLS)
+bench: ## Measure, with peers beside
+	$(PYTHON) tests/bench/run.py
+
+soak: ## The long runs: 10,000 seeds, 200 kills, every parser fuzzed
+	TIDEMARK_SIM_SEEDS=10000 $(CARGO) test --release --package tidemark-scenarios --test it -- --nocapture simulation
+	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill
+	$(MAKE) fuzz
+
+fuzz: ## Fuzz every parser that reads from outside, FUZZ_SECONDS each (needs a nightly toolchain)
+	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
+	  echo "fuzzing needs a nightly toolchain beside the stable one: rustup toolchain install nightly" >&2; exit 1; }
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
+	  echo "fuzzing needs cargo-fuzz: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	cd tests && for target in $(FUZZ_TARGETS); do \
+	  $(CARGO) +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+$(CARGO_DENY):
+	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --root $(TOOLS)
 
 clean: ## Remove everything that was built or installed here
 	rm -rf target $(TOOLS)

@@ -8,12 +8,10 @@ usage: judges.py [JUDGE...]        all of them when none is named
   traffic    every EWS body of `demo` is validated against Microsoft's schema
   captures   our readers read what another EWS server said to other clients
   simulator  exchangelib uses the simulator alone
-  davmail    DavMail offers a simulated calendar as CalDAV, and a CalDAV client uses it
   kill       the connector is killed at random moments under load; nothing may be lost or doubled
 
 What they need is installed below .tools. `traffic` and `captures` need the material beside the
-project (TIDEMARK_SHARED), `davmail` the program of that name; without, they are skipped, and that
-is said. TIDEMARK_KILLS (20) and TIDEMARK_KILL_SEED (1) set the rounds of `kill`.
+project (TIDEMARK_SHARED); without, they are skipped, and that is said. TIDEMARK_KILLS (20) and TIDEMARK_KILL_SEED (1) set the rounds of `kill`.
 """
 
 import os
@@ -32,7 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 JUDGES = ROOT / "tests" / "judges"
 VENV = ROOT / ".tools" / "python"
 PYTHON = VENV / "bin" / "python"
-PACKAGES = ["exchangelib==5.6.0", "lxml==6.1.3", "standardwebhooks==1.1.0", "caldav==3.6.0"]
+PACKAGES = ["exchangelib==5.6.0", "lxml==6.1.3", "standardwebhooks==1.1.0"]
 KEY = "judges-demo-key"
 START_SECONDS = 120
 STOP_SECONDS = 20
@@ -186,21 +184,13 @@ class Judges:
             judge(ROOT / "tests" / "simulator" / "judges" / "exchangelib_basic.py", url)
             program.interrupt()
 
-    def davmail(self) -> None:
-        if not shutil.which("davmail"):
-            raise Skipped("DavMail is not installed (Debian package davmail)")
-        with Program(self.binary, ["simulator"], self.scratch / "davmail-simulator.log", TIDEMARK_SIM_PORT="0") as program:
-            url = program.printed_url("simulator")
-            judge(JUDGES / "davmail.py", url, self.scratch / "davmail", timeout=300)
-            program.interrupt()
-
     def kill(self) -> None:
         rounds = os.environ.get("TIDEMARK_KILLS", "20")
         seed = os.environ.get("TIDEMARK_KILL_SEED", "1")
         judge(JUDGES / "kill.py", self.binary, self.scratch / "kill", rounds, seed, timeout=600 + 60 * int(rounds))
 
 
-ORDER = ["demo", "traffic", "captures", "simulator", "davmail", "kill"]
+ORDER = ["demo", "traffic", "captures", "simulator", "kill"]
 
 
 def main() -> int:
