@@ -1,0 +1,181 @@
+//! What the HTTP API asks for: [`Border`] for [`Service`].
+
+mod access;
+mod feed;
+mod holds;
+mod items;
+mod webhooks;
+
+use core::time::Duration;
+
+use async_trait::async_trait;
+use tidemark_model::Kind;
+use tidemark_store::StoreError;
+use uuid::Uuid;
+
+use crate::border::{
+    Accepted, Border, Caller, FeedView, Guards, HistoryView, HoldChoice, HoldView,
+    ItemChangeRequest, ItemView, Listing, MailboxView, Refusal, WebhookView,
+};
+use crate::service::Service;
+
+/// The store's failure, as a caller sees it. Its cause is logged here, once; it holds no content.
+fn refusal_of(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Corrupt(_) | StoreError::TooLarge(_) => {
+            tracing::error!(error = %error, "the store refuses: {error}");
+            Refusal::Internal
+        }
+        StoreError::ConditionFailed { .. }
+        | StoreError::Conflict
+        | StoreError::Throttled
+        | StoreError::Unavailable(_) => {
+            tracing::warn!(error = %error, "the store fails: {error}");
+            Refusal::Unavailable
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        refusal_of(&error)
+    }
+}
+
+#[async_trait]
+impl Border for Service {
+    async fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
+        self.caller_of(bearer).await
+    }
+
+    async fn health(&self) -> Result<(), String> {
+        match self.records.organisations().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(error = %error, "the store fails: {error}");
+                Err("the store does not answer".to_owned())
+            }
+        }
+    }
+
+    async fn mailboxes(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<MailboxView>, Refusal> {
+        self.list_mailboxes(caller, after, limit).await
+    }
+
+    async fn mailbox(&self, caller: &Caller, name: &str) -> Result<MailboxView, Refusal> {
+        self.view_mailbox(caller, name).await
+    }
+
+    async fn change_item(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        id: &str,
+        change: ItemChangeRequest,
+        guards: Guards,
+    ) -> Result<Accepted, Refusal> {
+        self.accept_change(caller, mailbox, kind, id, change, guards).await
+    }
+
+    async fn item(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        id: &str,
+    ) -> Result<ItemView, Refusal> {
+        self.view_item(caller, mailbox, kind, id).await
+    }
+
+    async fn items(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<ItemView>, Refusal> {
+        self.list_items(caller, mailbox, kind, after, limit).await
+    }
+
+    async fn item_history(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        kind: Kind,
+        id: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<HistoryView>, Refusal> {
+        self.list_history(caller, mailbox, kind, id, after, limit).await
+    }
+
+    async fn sync_now(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal> {
+        let found = self.find_mailbox(caller, mailbox).await?;
+        let collection = crate::service::collection_of(Kind::Appointment);
+        Ok(self.raise(&found.scope, &collection).await?)
+    }
+
+    async fn changes(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<FeedView, Refusal> {
+        self.poll_feed(caller, after, limit, wait).await
+    }
+
+    async fn create_webhook(
+        &self,
+        caller: &Caller,
+        url: &str,
+    ) -> Result<(WebhookView, String), Refusal> {
+        self.register_webhook(caller, url).await
+    }
+
+    async fn webhooks(&self, caller: &Caller) -> Result<Vec<WebhookView>, Refusal> {
+        self.list_webhooks(caller).await
+    }
+
+    async fn delete_webhook(&self, caller: &Caller, id: Uuid) -> Result<(), Refusal> {
+        self.remove_webhook(caller, id).await
+    }
+
+    async fn pause_webhook(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        paused: bool,
+    ) -> Result<WebhookView, Refusal> {
+        self.switch_webhook(caller, id, paused).await
+    }
+
+    async fn replay_webhook(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        after: Option<&str>,
+    ) -> Result<WebhookView, Refusal> {
+        self.rewind_webhook(caller, id, after).await
+    }
+
+    async fn holds(&self, caller: &Caller) -> Result<Vec<HoldView>, Refusal> {
+        self.list_holds(caller).await
+    }
+
+    async fn decide_hold(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        choice: HoldChoice,
+    ) -> Result<(), Refusal> {
+        self.settle_hold(caller, id, choice).await
+    }
+}

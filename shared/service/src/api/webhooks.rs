@@ -1,0 +1,181 @@
+//! Webhook endpoints: registered, paused, wound back.
+
+use secrecy::SecretString;
+use tidemark_business::{SigningSecret, WebhookTarget};
+use tidemark_jscalendar::Problem;
+use tidemark_model::OrganisationId;
+use tidemark_store::records::{
+    DeliveryState, Document, EndpointId, EndpointRow, FeedCursor, SaveError,
+};
+use uuid::Uuid;
+
+use super::items::bad_cursor;
+use crate::border::{Caller, Refusal, Role, WebhookView};
+use crate::service::Service;
+
+/// Most endpoints of a business system.
+const ENDPOINTS_MAX: usize = 20;
+
+impl Service {
+    pub(super) async fn register_webhook(
+        &self,
+        caller: &Caller,
+        url: &str,
+    ) -> Result<(WebhookView, String), Refusal> {
+        may_manage(caller)?;
+        let target = WebhookTarget::parse(url).map_err(|error| {
+            Refusal::Invalid(vec![Problem {
+                pointer: "/url".to_owned(),
+                rule: "it is no address that webhooks can go to".to_owned(),
+                mend: error.to_string(),
+            }])
+        })?;
+        if self.endpoints_of(caller).await?.len() >= ENDPOINTS_MAX {
+            let text = format!("a business system has at most {ENDPOINTS_MAX} webhooks");
+            return Err(Refusal::Conflict(text));
+        }
+        let organisation = &caller.organisation;
+        let id = EndpointId::new(self.world.uuid());
+        let secret = SigningSecret::new(self.world.random());
+        let secret_name = format!("webhooks/{organisation}/{}", id.uuid());
+        self.secrets.put(&secret_name, SecretString::from(secret.reveal())).await?;
+        // The place in the feed comes first: an endpoint without one would begin later.
+        let state = DeliveryState {
+            cursor: self.records.feed_heads(organisation).await?,
+            failures: 0,
+            failing_since: None,
+            due_at: None,
+        };
+        self.records
+            .save_delivery(organisation, id, &state, None, &[], &[])
+            .await
+            .map_err(save_refusal)?;
+        let row = EndpointRow {
+            id,
+            system: caller.system.clone(),
+            url: target.as_str().to_owned(),
+            secret_name,
+            paused: None,
+            created_at: self.world.now(),
+        };
+        self.records.save_endpoint(organisation, &row, None).await.map_err(save_refusal)?;
+        Ok((view_of(row, Some(&state)), secret.reveal()))
+    }
+
+    pub(super) async fn list_webhooks(&self, caller: &Caller) -> Result<Vec<WebhookView>, Refusal> {
+        may_manage(caller)?;
+        let mut views = Vec::new();
+        for endpoint in self.endpoints_of(caller).await? {
+            views.push(self.view_webhook(&caller.organisation, endpoint.value).await?);
+        }
+        Ok(views)
+    }
+
+    pub(super) async fn remove_webhook(&self, caller: &Caller, id: Uuid) -> Result<(), Refusal> {
+        let endpoint = self.own_endpoint(caller, id).await?;
+        self.records.remove_endpoint(&caller.organisation, endpoint.value.id).await?;
+        Ok(())
+    }
+
+    pub(super) async fn switch_webhook(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        paused: bool,
+    ) -> Result<WebhookView, Refusal> {
+        let mut endpoint = self.own_endpoint(caller, id).await?;
+        let organisation = &caller.organisation;
+        endpoint.value.paused = paused.then(|| "paused through the API".to_owned());
+        self.records
+            .save_endpoint(organisation, &endpoint.value, Some(endpoint.revision))
+            .await
+            .map_err(save_refusal)?;
+        self.view_webhook(organisation, endpoint.value).await
+    }
+
+    pub(super) async fn rewind_webhook(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        after: Option<&str>,
+    ) -> Result<WebhookView, Refusal> {
+        let endpoint = self.own_endpoint(caller, id).await?;
+        let organisation = &caller.organisation;
+        let now = self.world.now();
+        let cursor = match after {
+            Some(text) => FeedCursor::decode(text).map_err(|_| bad_cursor("after"))?,
+            None => self.beginning(organisation).await?,
+        };
+        let found = self.records.delivery(organisation, endpoint.value.id).await?;
+        let revision = found.as_ref().map(|state| state.revision);
+        let state = DeliveryState { cursor, failures: 0, failing_since: None, due_at: Some(now) };
+        self.records
+            .save_delivery(organisation, endpoint.value.id, &state, revision, &[], &[])
+            .await
+            .map_err(save_refusal)?;
+        Ok(view_of(endpoint.value, Some(&state)))
+    }
+
+    /// The place before everything that is kept.
+    async fn beginning(&self, organisation: &OrganisationId) -> Result<FeedCursor, Refusal> {
+        use tidemark_store::records::FeedError;
+        let page = self.records.read_feed(organisation, None, 0, self.world.now()).await;
+        match page {
+            Ok(page) => Ok(page.cursor),
+            Err(FeedError::Store(error)) => Err(error.into()),
+            Err(FeedError::Gone | FeedError::InvalidCursor) => Err(Refusal::CursorExpired),
+        }
+    }
+
+    async fn endpoints_of(&self, caller: &Caller) -> Result<Vec<Document<EndpointRow>>, Refusal> {
+        let mut endpoints = self.records.endpoints(&caller.organisation).await?;
+        endpoints.retain(|endpoint| endpoint.value.system == caller.system);
+        Ok(endpoints)
+    }
+
+    async fn own_endpoint(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Document<EndpointRow>, Refusal> {
+        may_manage(caller)?;
+        let found = self.records.endpoint(&caller.organisation, EndpointId::new(id)).await?;
+        found
+            .filter(|endpoint| endpoint.value.system == caller.system)
+            .ok_or(Refusal::NotFound { what: "webhook" })
+    }
+
+    async fn view_webhook(
+        &self,
+        organisation: &OrganisationId,
+        row: EndpointRow,
+    ) -> Result<WebhookView, Refusal> {
+        let state = self.records.delivery(organisation, row.id).await?;
+        Ok(view_of(row, state.as_ref().map(|state| &state.value)))
+    }
+}
+
+fn may_manage(caller: &Caller) -> Result<(), Refusal> {
+    if caller.role < Role::Integrator { Err(Refusal::Forbidden(Role::Integrator)) } else { Ok(()) }
+}
+
+fn view_of(row: EndpointRow, state: Option<&DeliveryState>) -> WebhookView {
+    WebhookView {
+        id: row.id.uuid(),
+        url: row.url,
+        paused: row.paused.is_some(),
+        pause_reason: row.paused,
+        failures: state.map_or(0, |state| state.failures),
+        next_attempt: state.and_then(|state| state.due_at).map(|at| at.to_string()),
+        created: row.created_at.to_string(),
+    }
+}
+
+fn save_refusal(error: SaveError) -> Refusal {
+    match error {
+        SaveError::RevisionMoved => {
+            Refusal::Conflict("somebody changed it in the same moment: try again".to_owned())
+        }
+        SaveError::Store(error) => error.into(),
+    }
+}
