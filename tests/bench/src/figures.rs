@@ -46,7 +46,7 @@ mod tests {
     fn the_middle_lies_between() {
         let spread = Spread::of(vec![3.0, 1.0, 2.0]).unwrap();
         assert_eq!(spread, Spread { min: 1.0, median: 2.0, max: 3.0 });
-        assert_eq!(spread.times(2.0).max, 6.0);
+        assert_eq!(spread.times(2.0), Spread { min: 2.0, median: 4.0, max: 6.0 });
         assert_eq!(Spread::of(Vec::new()), None);
     }
 

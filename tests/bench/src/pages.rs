@@ -91,7 +91,7 @@ fn ask(simulator: &Simulator, operation: &impl Operation) -> anyhow::Result<Vec<
 fn create(simulator: &Simulator, number: usize) -> anyhow::Result<()> {
     let alex = simulator.user("alex@tidemark.example");
     let start = start_of(number)?;
-    let attendees = if number % MEETING_EVERY == 0 {
+    let attendees = if number.is_multiple_of(MEETING_EVERY) {
         ["blake", "casey", "devon", "ellis"].map(|name| format!("{name}@tidemark.example")).into()
     } else {
         Vec::new()

@@ -127,7 +127,7 @@ async fn read_answer(connection: &mut TcpStream) -> anyhow::Result<String> {
         ensure!(count > 0, "the connection was closed");
         let text = std::str::from_utf8(&read).context("an answer is no text")?;
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        ensure!(head.starts_with("HTTP/1.1 200 "), "a push was refused: {:.40}", head);
+        ensure!(head.starts_with("HTTP/1.1 200 "), "a push was refused: {head:.40}");
         let length = head
             .lines()
             .filter_map(|line| line.split_once(':'))
