@@ -1,7 +1,16 @@
 //! The api function on Lambda.
 
-/// Says what is missing, so that a function that is deployed too early fails and does not end as if
-/// all were well.
-fn main() -> Result<(), String> {
-    Err("the wiring to AWS is not there yet: use `tidemark local`".to_owned())
+use std::sync::Arc;
+
+use lambda_http::Error;
+use tidemark_api::{ApiOptions, serve_lambda};
+use tidemark_runtime::{Environment, logs, service_from_environment};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let environment = Environment::of_process();
+    logs::start(&environment);
+    let service = service_from_environment(&environment).await?;
+    let options = ApiOptions { world: service.world.clone() };
+    serve_lambda(Arc::new(service), options).await
 }

@@ -10,11 +10,12 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
+use tidemark_api::ApiOptions;
 use tidemark_embedded::{EmbeddedStore, LocalQueue};
 use tidemark_runtime::exchange::EwsExchange;
 use tidemark_runtime::master_key::{draw_master_key, read_master_key};
 use tidemark_service::border::PushIntake;
-use tidemark_service::{Engine, Options, Service, World};
+use tidemark_service::{Border, Engine, Options, Service, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{Keyring, MailboxScope, Records};
 use tidemark_transport::{
@@ -162,6 +163,7 @@ impl Host {
         mailboxes: Vec<MailboxScope>,
         simulator: Option<String>,
     ) -> Router {
+        let border: Arc<dyn Border> = self.service.clone();
         let intake: Arc<dyn PushIntake> = self.service.clone();
         let readiness =
             Arc::new(Readiness { service: Arc::clone(&self.service), mailboxes, simulator });
@@ -169,10 +171,12 @@ impl Host {
             readiness: Arc::clone(&readiness),
             organisation: setup.organisation.clone(),
         });
+        let api = tidemark_api::router(border, ApiOptions { world: self.service.world.clone() });
         Router::new()
             .merge(readiness::router(readiness))
             .merge(console::router(page))
             .merge(tidemark_ews_webhook::router(intake))
+            .fallback_service(api)
     }
 }
 

@@ -61,6 +61,10 @@ impl Service {
         let id = HoldId::new(id);
         let found = self.records.hold(&caller.organisation, id).await?;
         let (mailbox, hold) = found.ok_or(Refusal::NotFound { what: "hold" })?;
+        if hold.link.is_none() && choice == HoldChoice::Discard {
+            let text = "a brake is released or left on: choose `send` to let the mailbox go on";
+            return Err(Refusal::Conflict(text.to_owned()));
+        }
         let scope = MailboxScope { organisation: caller.organisation.clone(), mailbox };
         let decided = self.records.decide_hold(&scope, id, word_of(choice)).await;
         match decided {
