@@ -71,8 +71,8 @@ fuzz: ## Fuzz every parser that reads from outside, FUZZ_SECONDS each (needs a n
 	  echo "fuzzing needs a nightly toolchain beside the stable one: rustup toolchain install nightly" >&2; exit 1; }
 	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
 	  echo "fuzzing needs cargo-fuzz: cargo install cargo-fuzz --locked" >&2; exit 1; }
-	cd tests && for target in $(FUZZ_TARGETS); do \
-	  $(CARGO) +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+	for target in $(FUZZ_TARGETS); do \
+	  $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 $(CARGO_DENY):
 	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --root $(TOOLS)
