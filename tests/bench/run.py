@@ -71,7 +71,9 @@ class Report:
 def reason_of(reason: Exception) -> str:
     if isinstance(reason, subprocess.CalledProcessError):
         lines = (reason.stderr or b"").decode(errors="replace").strip().splitlines()
-        return lines[-1][:200] if lines else f"exit code {reason.returncode}"
+        # Rust says what is wrong first and Python last, each with a trace.
+        said = [line for line in lines if line.startswith("Error: ")] or lines[-1:]
+        return said[0][:200] if said else f"exit code {reason.returncode}"
     return str(reason)[:200] or type(reason).__name__
 
 
@@ -257,7 +259,8 @@ def bench_live(report: Report, changes: int, pushes: int) -> None:
             if taken:
                 report.row("notification intake, each committed before its answer",
                            f"{taken['requestsPerSecond']:,.0f} requests/s on "
-                           f"{taken['connections']} connections")
+                           f"{taken['connections']} connections, {taken['refused']:,} of "
+                           f"{taken['requests']:,} refused")
                 report.row("  p50, p99", f"{taken['p50Milliseconds']:.1f} ms, "
                            f"{taken['p99Milliseconds']:.1f} ms")
 

@@ -3,7 +3,8 @@
 //!
 //! `intake HOST:PORT PATH SUBSCRIPTION REQUESTS CONNECTIONS` posts heartbeats with events of an
 //! item to PATH, on kept connections, one request at a time on each, and prints one JSON object.
-//! An answer other than 200 with `OK` in it ends the run: what was not taken must not be counted.
+//! What was answered with 5xx counts as refused, not as taken (Exchange would post it again); any
+//! other answer than 200 with `OK` in it ends the run.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -44,12 +45,14 @@ fn main() -> anyhow::Result<()> {
         anyhow::Ok(times)
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    ensure!(times.len() == requests, "some requests were not sent");
+    let taken = times.len();
+    ensure!(taken > 0, "every push was refused");
     let milliseconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1_000.0);
     print(&json!({
         "requests": requests,
         "connections": connections,
-        "requestsPerSecond": f64::from(u32::try_from(requests)?) / seconds,
+        "refused": requests - taken,
+        "requestsPerSecond": f64::from(u32::try_from(taken)?) / seconds,
         "p50Milliseconds": milliseconds(percentile(&mut times, 50)),
         "p99Milliseconds": milliseconds(percentile(&mut times, 99)),
     }));
@@ -75,7 +78,7 @@ impl Plan {
             let request = self.request(number);
             let start = now();
             connection.write_all(&request).await?;
-            let answer = read_answer(&mut connection).await?;
+            let Some(answer) = read_answer(&mut connection).await? else { continue };
             times.push(start.elapsed());
             ensure!(answer.contains(">OK<"), "a push was answered, but not with OK");
         }
@@ -118,8 +121,8 @@ impl Plan {
     }
 }
 
-/// Reads one answer that says its length; gives its body.
-async fn read_answer(connection: &mut TcpStream) -> anyhow::Result<String> {
+/// Reads one answer that says its length; gives its body, or none if the push was refused.
+async fn read_answer(connection: &mut TcpStream) -> anyhow::Result<Option<String>> {
     let mut read = Vec::new();
     loop {
         ensure!(read.len() < ANSWER_BYTES_MAX, "an answer is too long");
@@ -127,14 +130,15 @@ async fn read_answer(connection: &mut TcpStream) -> anyhow::Result<String> {
         ensure!(count > 0, "the connection was closed");
         let text = std::str::from_utf8(&read).context("an answer is no text")?;
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        ensure!(head.starts_with("HTTP/1.1 200 "), "a push was refused: {head:.40}");
+        let refused = head.starts_with("HTTP/1.1 5");
+        ensure!(refused || head.starts_with("HTTP/1.1 200 "), "an odd answer: {head:.40}");
         let length = head
             .lines()
             .filter_map(|line| line.split_once(':'))
             .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
             .context("an answer does not say its length")?;
         if body.len() >= length.1.trim().parse()? {
-            return Ok(body.to_owned());
+            return Ok((!refused).then(|| body.to_owned()));
         }
     }
 }
