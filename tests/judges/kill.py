@@ -26,7 +26,7 @@ import urllib.parse
 import urllib.request
 
 from exchangelib import (
-    BASIC, Account, Build, CalendarItem, Configuration, Credentials, EWSDateTime, EWSTimeZone, Version,
+    BASIC, DELEGATE, Account, Build, CalendarItem, Configuration, Credentials, EWSDateTime, EWSTimeZone, Version,
 )
 
 BINARY, SCRATCH = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -218,7 +218,7 @@ def people_of(simulator):
 def account_of(simulator, person):
     config = Configuration(service_endpoint=simulator + "/EWS/Exchange.asmx", auth_type=BASIC, max_connections=1,
                            credentials=Credentials(person, PASSWORD), version=Version(Build(15, 2)))
-    return Account(person, config=config, autodiscover=False)
+    return Account(person, config=config, autodiscover=False, access_type=DELEGATE)
 
 
 def run_rounds(connector, load, people):
