@@ -22,7 +22,6 @@ use crate::ports::{
 };
 use crate::random::Random;
 
-mod bridge;
 mod clockwork;
 mod desk;
 mod outlook;

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use super::bridge::Bridge as _;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tidemark_model::Kind;
@@ -10,7 +9,7 @@ use tidemark_service::border::{
     Accepted, Caller, Guards, HistoryView, HoldChoice, HoldView, ItemChangeRequest, ItemView,
     Listing, Refusal, Role,
 };
-use tidemark_service::{RunEnd, RunReport};
+use tidemark_service::{Border as _, RunEnd, RunReport};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
     Collection, ConnectionRow, IntentRow, MailboxRow, Marks, PendingRow, ProfileRow,

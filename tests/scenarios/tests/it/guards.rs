@@ -8,6 +8,7 @@ use tidemark_scenarios::stage::{Setting, Stage};
 use tidemark_service::border::{Caller, Guards, HoldChoice, ItemChangeRequest, Refusal, Role};
 use tidemark_simulator::NewAppointment;
 use tidemark_simulator::store::Change;
+use tidemark_store::records::MailboxState;
 
 const ALEX: &str = "alex@tidemark.example";
 const BLAKE: &str = "blake@tidemark.example";
@@ -218,9 +219,9 @@ fn n20_a_mailbox_that_fails_is_told_once_and_clears_by_itself() {
 fn w4_a_connection_or_mailbox_that_is_off_keeps_what_waits() {
     let mut stage = Stage::new(Setting::default());
     stage.sync(ALEX);
+    stage.put(ALEX, "erp-1", item("Review"));
     stage.set_mailbox(ALEX, |row| row.enabled = false);
     stage.simulator.user(ALEX).create(&appointment("Visit")).expect("it fits");
-    stage.put(ALEX, "erp-1", item("Review"));
     stage.sync(ALEX);
     assert_eq!(stage.calendar(ALEX).len(), 1);
     assert_eq!(stage.pending(ALEX).len(), 1);
@@ -256,4 +257,40 @@ fn n1_a_busy_mailbox_continues_where_it_stopped() {
     assert!(stage.effects.seen().len() < effects, "it began again");
     let (events, _) = stage.feed(None);
     assert_eq!(count(&events, "tidemark.appointment.created"), 130);
+}
+
+#[test]
+fn a6_the_first_copy_shows_how_far_it_is_and_when_it_is_done() {
+    let mut stage = Stage::new(Setting::default());
+    for number in 0..12 {
+        let user = stage.simulator.user(ALEX);
+        user.create(&appointment(&format!("Number {number}"))).expect("it fits");
+    }
+    assert_eq!(stage.mailbox(ALEX).state, MailboxState::New);
+    stage.sync(ALEX);
+    let row = stage.mailbox(ALEX);
+    assert_eq!(row.state, MailboxState::Synced);
+    assert_eq!((row.first_sync.done, row.first_sync.total), (12, Some(12)));
+    assert!(row.last_synced.is_some());
+    let (events, _) = stage.feed(None);
+    assert_eq!(count(&events, "tidemark.firstsync.done"), 1);
+}
+
+#[test]
+fn n19_address_alias_and_id_name_the_same_mailbox() {
+    let mut stage = Stage::new(Setting::default());
+    stage.sync(ALEX);
+    stage.set_mailbox(ALEX, |row| {
+        row.aliases.insert("a.lex@tidemark.example".to_owned());
+    });
+    let id = stage.mailbox_name(ALEX);
+    for (number, name) in
+        ["ALEX@Tidemark.Example", "a.lex@tidemark.example", &id].iter().enumerate()
+    {
+        let change = ItemChangeRequest::Put(item(&format!("Number {number}")));
+        let key = format!("erp-{number}");
+        stage.ask(name, &key, change, Guards::default()).expect("it is the same mailbox");
+    }
+    stage.sync(ALEX);
+    assert_eq!(stage.calendar(ALEX).len(), 3);
 }
