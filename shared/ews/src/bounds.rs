@@ -43,5 +43,8 @@ pub const ZONES_MAX: usize = 1000;
 /// Most periods, groups and transitions of one zone; Windows has some twenty per zone.
 pub const TRANSITIONS_MAX: usize = 500;
 
+/// Largest offset of a zone from UTC, in seconds either way: that of the calendar library.
+pub const OFFSET_SECONDS_MAX: u32 = 25 * 3600;
+
 /// Longest response code that is kept, in bytes; the schema's longest has 60.
 pub const CODE_BYTES_MAX: usize = 128;

@@ -15,12 +15,18 @@ impl ResponseCode {
     /// The rest of a batch was not looked at; it comes as a warning.
     pub const BATCH_STOPPED: &'static str = "ErrorBatchProcessingStopped";
 
-    /// Keeps the server's word, cut to [`CODE_BYTES_MAX`] bytes. A namespace prefix, as SOAP fault
-    /// codes have it, is left out.
+    /// Stands for what is no code.
+    pub const UNKNOWN: &'static str = "ErrorUnknown";
+
+    /// Keeps the server's word without the namespace prefix that SOAP fault codes have. What is no
+    /// word of letters and digits of at most [`CODE_BYTES_MAX`] bytes may be content, and becomes
+    /// [`ResponseCode::UNKNOWN`]: codes are shown.
     pub fn new(text: &str) -> Self {
         let text = text.trim();
         let text = text.rsplit_once(':').map_or(text, |(_, local)| local);
-        Self(text.get(..CODE_BYTES_MAX).unwrap_or(text).into())
+        let is_word = (1..=CODE_BYTES_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        Self(if is_word { text } else { Self::UNKNOWN }.into())
     }
 
     /// The server's word.
@@ -56,18 +62,26 @@ impl fmt::Debug for ResponseCode {
 pub enum CodeClass {
     /// Nothing: it went well.
     Success,
-    /// Wait, at least as long as the server asks, and try again.
+    /// Wait, at least as long as the server asks, and try again: nothing was done.
     BackOff,
+    /// The server slipped, perhaps in the middle of it: find out what was done, then try again.
+    Interrupted,
     /// Look for the mailbox's server again, then try again.
     Rediscover,
     /// Read the item again, merge again, try again.
     Conflict,
     /// A cursor, watermark or subscription is lost: begin anew.
     StateReset,
-    /// The item or folder is not there, or not in sight.
+    /// The item is not there, or not in sight.
     Gone,
+    /// The item is damaged: leave it aside.
+    Corrupt,
     /// The account may not act for the mailbox.
     Authorize,
+    /// Nothing like it will be accepted of this mailbox until somebody mends it.
+    MailboxRefused,
+    /// The server is too old, or takes us for too new.
+    ServerRefused,
     /// The same request will never be accepted.
     Permanent,
     /// Not in the tables; to be treated as permanent for the one item it came for.
@@ -78,27 +92,26 @@ fn class(code: &str) -> CodeClass {
     match code {
         "NoError" => CodeClass::Success,
         "ErrorServerBusy"
-        | "ErrorInternalServerError"
-        | "ErrorInternalServerTransientError"
-        | "ErrorTimeoutExpired"
         | "ErrorTooManyObjectsOpened"
         | "ErrorInsufficientResources"
         | "ErrorNotEnoughMemory"
+        | "ErrorExceededConnectionCount"
+        | "ErrorExceededFindCountLimit"
+        | "ErrorMailboxMoveInProgress"
+        | "ErrorBatchProcessingStopped"
+        | "ErrorServiceUnavailable" => CodeClass::BackOff,
+        "ErrorTimeoutExpired"
+        | "ErrorInternalServerError"
+        | "ErrorInternalServerTransientError"
         | "ErrorADUnavailable"
         | "ErrorADOperation"
         | "ErrorMailboxStoreUnavailable"
         | "ErrorMailboxFailover"
         | "ErrorConnectionFailed"
-        | "ErrorNoRespondingCASInDestinationSite"
-        | "ErrorExceededConnectionCount"
-        | "ErrorExceededFindCountLimit"
-        | "ErrorExceededSubscriptionCount"
-        | "ErrorBatchProcessingStopped"
-        | "ErrorServiceUnavailable" => CodeClass::BackOff,
-        "ErrorMailboxMoveInProgress"
-        | "ErrorWrongServerVersion"
-        | "ErrorCrossSiteRequest"
-        | "ErrorProxyRequestNotAllowed" => CodeClass::Rediscover,
+        | "ErrorNoRespondingCASInDestinationSite" => CodeClass::Interrupted,
+        "ErrorWrongServerVersion" | "ErrorCrossSiteRequest" | "ErrorProxyRequestNotAllowed" => {
+            CodeClass::Rediscover
+        }
         "ErrorIrresolvableConflict"
         | "ErrorStaleObject"
         | "ErrorChangeKeyRequired"
@@ -112,33 +125,57 @@ fn class(code: &str) -> CodeClass {
         | "ErrorInvalidSubscription"
         | "ErrorExpiredSubscription"
         | "ErrorSubscriptionUnsubscribed" => CodeClass::StateReset,
-        "ErrorItemNotFound" | "ErrorFolderNotFound" | "ErrorSyncFolderNotFound" => CodeClass::Gone,
+        "ErrorItemNotFound" => CodeClass::Gone,
+        "ErrorItemCorrupt" | "ErrorCorruptData" => CodeClass::Corrupt,
         "ErrorImpersonateUserDenied"
         | "ErrorImpersonationDenied"
         | "ErrorImpersonationFailed"
         | "ErrorTokenSerializationDenied"
         | "ErrorAccountDisabled"
         | "ErrorPasswordExpired" => CodeClass::Authorize,
-        "ErrorAccessDenied"
-        | "ErrorNonExistentMailbox"
+        _ => refusal(code),
+    }
+}
+
+/// The codes of what will not be accepted, by what has to be mended first.
+fn refusal(code: &str) -> CodeClass {
+    match code {
+        "ErrorNonExistentMailbox"
         | "ErrorInvalidLicense"
         | "ErrorMailboxConfiguration"
+        | "ErrorQuotaExceeded"
+        | "ErrorFolderNotFound"
+        | "ErrorSyncFolderNotFound"
+        | "ErrorExceededSubscriptionCount"
+        | "ErrorInvalidPushSubscriptionUrl"
+        | "ErrorSubscriptionDelegateAccessNotSupported"
+        | "ErrorSubscriptionsDisabledForGroup"
+        | "ErrorInvalidSchemaVersionForMailboxVersion" => CodeClass::MailboxRefused,
+        "ErrorInvalidServerVersion" | "ErrorIncorrectSchemaVersion" => CodeClass::ServerRefused,
+        "ErrorAccessDenied"
         | "ErrorSchemaValidation"
         | "ErrorInvalidRequest"
         | "ErrorInvalidId"
         | "ErrorInvalidIdMalformed"
         | "ErrorInvalidPropertySet"
-        | "ErrorInvalidServerVersion"
-        | "ErrorIncorrectSchemaVersion"
-        | "ErrorInvalidSchemaVersionForMailboxVersion"
-        | "ErrorInvalidPushSubscriptionUrl"
-        | "ErrorSubscriptionDelegateAccessNotSupported"
-        | "ErrorSubscriptionsDisabledForGroup"
-        | "ErrorQuotaExceeded"
         | "ErrorMessageSizeExceeded"
-        | "ErrorVirusDetected"
-        | "ErrorItemCorrupt"
-        | "ErrorCorruptData" => CodeClass::Permanent,
+        | "ErrorVirusDetected" => CodeClass::Permanent,
         _ => CodeClass::Unlisted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_a_word_and_no_text() {
+        for text in ["alex@tidemark.example", "", "two words", &"E".repeat(CODE_BYTES_MAX + 1)] {
+            assert_eq!(ResponseCode::new(text).as_str(), ResponseCode::UNKNOWN, "{text}");
+        }
+        for text in ["ErrorOfNextYear", " a:ErrorOfNextYear "] {
+            let code = ResponseCode::new(text);
+            assert_eq!((code.as_str(), code.class()), ("ErrorOfNextYear", CodeClass::Unlisted));
+        }
     }
 }

@@ -60,12 +60,17 @@ pub struct ServerError {
 }
 
 impl ServerError {
-    /// What the caller has to do about it; an inner code says more than the outer one.
-    pub fn class(&self) -> CodeClass {
+    /// The code that says what happened: an inner one says more than the outer one, if it is known.
+    pub fn cause(&self) -> &ResponseCode {
         match &self.inner {
-            Some(inner) if inner.class() != CodeClass::Unlisted => inner.class(),
-            Some(_) | None => self.code.class(),
+            Some(inner) if inner.class() != CodeClass::Unlisted => inner,
+            Some(_) | None => &self.code,
         }
+    }
+
+    /// What the caller has to do about it.
+    pub fn class(&self) -> CodeClass {
+        self.cause().class()
     }
 }
 

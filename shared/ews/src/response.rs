@@ -171,6 +171,9 @@ pub(crate) fn read_message<T: Default>(
     let stopped = error.code.as_str() == ResponseCode::BATCH_STOPPED;
     let silent = class.is_none() && !error.code.is_success();
     Ok(if refused || stopped || silent {
+        if error.code.is_success() {
+            error.code = ResponseCode::new(ResponseCode::UNKNOWN);
+        }
         Err(EwsError::Refused(error))
     } else if let Some(reason) = damage {
         Err(EwsError::Damaged(DamagedItem { id: None, reason }))

@@ -1,14 +1,21 @@
-//! Time zones as answers give them: a Windows id, or a definition by periods and transitions.
+//! Time zones: a Windows id, or a definition by periods and transitions.
+
+mod written;
 
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 use tidemark_model::{DaylightRules, YearlyMoment, Zone, ZoneRules};
 
-use crate::bounds::TRANSITIONS_MAX;
+use crate::bounds::{OFFSET_SECONDS_MAX, TRANSITIONS_MAX};
 use crate::error::Unreadable;
 use crate::id::bounded;
 use crate::time::{EwsTime, parse_duration};
 use crate::xml::{Element, Xml};
+
+pub(crate) use self::written::WrittenZone;
+
+/// What Exchange calls every zone by rules of its own.
+const CUSTOM: &str = "tzone://Microsoft/Custom";
 
 /// A time zone definition (timezonedefinition page).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,7 +96,9 @@ impl ZoneDefinition {
             Some(transition) => self.groups.iter().find(|group| group.id == transition.to)?,
             None => self.groups.first()?,
         };
-        let name = self.id.clone().or_else(|| self.name.clone());
+        // The id of a custom zone says nothing, its name may.
+        let id = self.id.clone().filter(|id| !id.eq_ignore_ascii_case(CUSTOM));
+        let name = id.or_else(|| self.name.clone()).or_else(|| self.id.clone());
         self.rules_of(group, name.unwrap_or_default())
     }
 
@@ -147,6 +156,7 @@ fn read_periods(xml: &mut Xml<'_>, list: &Element<'_>) -> Result<Vec<Period>, Un
         let bias = period.attribute("Bias");
         let bias = bias.and_then(|bias| parse_duration(&bias));
         let offset = bias.and_then(|bias| i32::try_from(bias.as_secs().checked_neg()?).ok());
+        let offset = offset.filter(|seconds| seconds.unsigned_abs() <= OFFSET_SECONDS_MAX);
         if let (Some(id), Some(offset_seconds)) = (period.attribute("Id"), offset) {
             periods.push(Period { id: id.into_owned(), offset_seconds });
         }

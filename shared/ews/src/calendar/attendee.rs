@@ -99,6 +99,12 @@ impl WireMailbox {
         (!address.is_empty()).then(|| address.to_lowercase())
     }
 
+    /// The name in place of the address, in the form of one.
+    fn name_key(&self) -> Option<String> {
+        let name = self.name.as_deref()?.trim();
+        (!name.is_empty()).then(|| name.to_lowercase())
+    }
+
     pub(super) fn person(&self) -> Option<Person> {
         Some(Person { address: self.key()?, name: self.name.clone() })
     }
@@ -135,7 +141,8 @@ pub(super) fn read_attendees(
 }
 
 /// The people of all three lists by address. Who stands in two lists has the first role; the
-/// organiser is no attendee. Who has no address cannot be told apart from others and is left out.
+/// organiser is no attendee. Who has no address goes by the name, since a list that is written back
+/// without somebody would take them off; who has neither is left out.
 pub(super) fn attendees_of(
     lists: [(&[WireAttendee], AttendeeRole); 3],
     organizer: Option<&str>,
@@ -144,7 +151,7 @@ pub(super) fn attendees_of(
     let mut people = BTreeMap::new();
     for (list, role) in lists {
         for WireAttendee { mailbox, response } in list {
-            let Some(key) = mailbox.key() else {
+            let Some(key) = mailbox.key().or_else(|| mailbox.name_key()) else {
                 warnings.push(ReadWarning::AttendeeWithoutAddress);
                 continue;
             };

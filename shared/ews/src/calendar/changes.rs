@@ -244,10 +244,10 @@ fn time_changes(times: &Times) -> [FieldChange; 5] {
             xml.boolean("t:IsAllDayEvent", times.all_day);
         }),
         FieldChange::set("calendar:StartTimeZone", |xml| {
-            xml.empty("t:StartTimeZone", &[("Id", times.start_zone)]);
+            times.start_zone.write("t:StartTimeZone", xml);
         }),
         FieldChange::set("calendar:EndTimeZone", |xml| {
-            xml.empty("t:EndTimeZone", &[("Id", times.end_zone)]);
+            times.end_zone.write("t:EndTimeZone", xml);
         }),
     ]
 }

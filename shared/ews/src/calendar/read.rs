@@ -21,7 +21,7 @@ use crate::time::EwsTime;
 /// What has to be known of a mailbox to read its appointments.
 #[derive(Clone)]
 pub struct ReadContext {
-    /// The zone of items that name none.
+    /// The zone of items that name none, and of those whose Windows id is also this zone's.
     pub zone: Zone,
     /// Two-letter country, which chooses between the zones of one Windows id.
     pub territory: Option<String>,
@@ -52,9 +52,9 @@ pub enum ReadWarning {
     UnknownZone,
     /// It is a whole-day item that does not begin or end at midnight; the nearest one was taken.
     AllDayOffMidnight,
-    /// Somebody on it has no address, and is missing.
+    /// Somebody on it has neither address nor name, and is missing.
     AttendeeWithoutAddress,
-    /// An occurrence of its series was found by its day only, or not at all.
+    /// The rule of its series knows no such occurrence; it was left out.
     OccurrenceOffRule,
     /// It is longer than Exchange allows, or ends before it begins; its end was moved.
     EndMoved,

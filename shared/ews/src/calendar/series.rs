@@ -33,8 +33,9 @@ pub struct Series {
 }
 
 /// Puts a master and its exceptions together. Exceptions that the master does not name and that do
-/// not say when their rule begins them are left out; so are those that the master names but that
-/// are not among `exceptions`: the caller has to read them all.
+/// not say when their rule begins them are left out, and so are those that the rule knows no
+/// occurrence for; so are those that the master names but that are not among `exceptions`: the
+/// caller has to read them all, and to compare how many came out.
 ///
 /// A single event comes back as it is.
 pub fn assemble_series(master: ReadItem, exceptions: Vec<ReadItem>) -> Series {
@@ -44,22 +45,27 @@ pub fn assemble_series(master: ReadItem, exceptions: Vec<ReadItem>) -> Series {
         return Series { event, exceptions: ids, warnings };
     };
     for start in deleted {
-        let id = identify(start, &event.schedule, &rule, &zone, &mut warnings);
-        event.overrides.insert(id, Override::Excluded);
+        match identify(start, &event.schedule, &rule, &zone) {
+            Some(id) => drop(event.overrides.insert(id, Override::Excluded)),
+            None => warnings.push(ReadWarning::OccurrenceOffRule),
+        }
     }
     for exception in exceptions {
         let named = modified.iter().find(|entry| entry.id.id == exception.id.id);
         let original = named.map(|entry| entry.original_start);
-        let Some(original) = original.or(exception.original_start) else {
+        let original = original.or(exception.original_start);
+        let id = original.and_then(|start| identify(start, &event.schedule, &rule, &zone));
+        let Some(id) = id else {
             warnings.push(ReadWarning::OccurrenceOffRule);
             continue;
         };
-        let id = identify(original, &event.schedule, &rule, &zone, &mut warnings);
         warnings.extend(exception.warnings);
-        let occurrence = in_zone_of(&event, exception.event);
+        let occurrence = with_answers_of(&event, in_zone_of(&event, exception.event));
         let patch = OccurrencePatch::between(&event, id, &occurrence);
         ids.insert(id, exception.id);
-        event.overrides.insert(id, Override::Changed(Box::new(patch)));
+        if !patch.is_empty() {
+            event.overrides.insert(id, Override::Changed(Box::new(patch)));
+        }
     }
     Series { event, exceptions: ids, warnings }
 }
@@ -81,15 +87,27 @@ fn in_zone_of(series: &Event, mut exception: Event) -> Event {
     exception
 }
 
-/// Which occurrence a rule begins at an instant: the one that begins then, else the one on that day
-/// (there is at most one per day), else one at that civil time, which the rule does not have.
+/// An exception with the answers of the series if the same people are on it: each occurrence
+/// collects answers of its own, which are no difference.
+fn with_answers_of(series: &Event, mut exception: Event) -> Event {
+    let roles = |event: &Event| -> Vec<_> {
+        let people = event.attendees.iter();
+        people.map(|(address, attendee)| (address.clone(), attendee.role)).collect()
+    };
+    if roles(series) == roles(&exception) {
+        exception.attendees.clone_from(&series.attendees);
+    }
+    exception
+}
+
+/// Which occurrence a rule begins at an instant: the one that begins then, else the one on that day,
+/// of which there is at most one. None if there is neither.
 fn identify(
     start: Timestamp,
     schedule: &Schedule,
     rule: &Recurrence,
     zone: &Zone,
-    warnings: &mut Vec<ReadWarning>,
-) -> RecurrenceId {
+) -> Option<RecurrenceId> {
     let civil = schedule.zone().unwrap_or(zone).to_civil(start);
     let first = schedule.start();
     let id = match schedule {
@@ -97,13 +115,9 @@ fn identify(
         Schedule::Timed(_) | Schedule::Floating(_) => RecurrenceId::new(civil),
     };
     if rule.is_occurrence(first, id) {
-        return id;
+        return Some(id);
     }
-    let same_day = rule.starts_from(first, civil.date()).next();
     // Whoever has the day has the occurrence: a clock that was changed does not matter.
-    if let Some(near) = same_day.filter(|near| near.start().date() == civil.date()) {
-        return near;
-    }
-    warnings.push(ReadWarning::OccurrenceOffRule);
-    id
+    let near = rule.starts_from(first, civil.date()).next();
+    near.filter(|near| near.start().date() == civil.date())
 }

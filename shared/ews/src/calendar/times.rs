@@ -9,7 +9,7 @@ use super::item::CalendarItem;
 use super::read::{Read, ReadContext, ReadWarning, latest_end};
 use super::write::{WriteContext, WriteError};
 use crate::time::EwsTime;
-use crate::zone::{ZoneDefinition, zone_of_id};
+use crate::zone::{WrittenZone, ZoneDefinition, zone_of_id};
 
 /// Reads the schedule of an item, and the zone that it is bound to.
 pub(super) fn read(
@@ -23,9 +23,12 @@ pub(super) fn read(
     let about = start.instant(&context.zone);
     let territory = context.territory.as_deref();
     let named = |definition: Option<&ZoneDefinition>, id: Option<&str>| {
-        definition
+        let zone = definition
             .and_then(|definition| definition.zone_at(about, territory))
-            .or_else(|| id.and_then(|id| zone_of_id(id, territory)))
+            .or_else(|| id.and_then(|id| zone_of_id(id, territory)))?;
+        // Windows has one word for many zones: where it can mean the mailbox's own, it does
+        // (mapping.md 4).
+        Some(if zone.same_class(&context.zone) { context.zone.clone() } else { zone })
     };
     let own = named(item.start_zone.as_ref(), item.start_zone_id.as_deref());
     let says_zone = item.start_zone.is_some() || item.start_zone_id.is_some();
@@ -33,7 +36,8 @@ pub(super) fn read(
         warnings.push(ReadWarning::UnknownZone);
     }
     let zone = own.unwrap_or_else(|| context.zone.clone());
-    let end_zone = named(item.end_zone.as_ref(), item.end_zone_id.as_deref());
+    let end_zone = named(item.end_zone.as_ref(), item.end_zone_id.as_deref())
+        .filter(|end_zone| !end_zone.same_class(&zone));
     let schedule = if item.all_day == Some(true) {
         let first = day(start, item.start_wall_clock.as_ref(), &zone, warnings);
         let last = day(end, item.end_wall_clock.as_ref(), &zone, warnings);
@@ -98,49 +102,47 @@ pub(super) struct Times {
     pub(super) start: String,
     pub(super) end: String,
     pub(super) all_day: bool,
-    /// Windows ids.
-    pub(super) start_zone: &'static str,
-    pub(super) end_zone: &'static str,
+    pub(super) start_zone: WrittenZone,
+    pub(super) end_zone: WrittenZone,
 }
-
-/// The zone of items whose own zone Windows has no name for.
-const FALLBACK_ZONE: &str = "UTC";
 
 impl Times {
     /// The times of a schedule, as instants: they mean the same whatever zone the server has for the
     /// item while it takes the properties one after the other.
     ///
-    /// A single event in a zone without a Windows id is written in UTC: its instants are right. A
-    /// series cannot be, as its occurrences would move with the seasons.
+    /// A zone without a Windows id is written by its rules. A single event in a zone that no rules
+    /// say is written in UTC: its instants are right. A series cannot be, as its occurrences would
+    /// move with the seasons.
     pub(super) fn of(
         schedule: &Schedule,
         is_series: bool,
         context: WriteContext<'_>,
     ) -> Result<Self, WriteError> {
-        let zone = schedule.zone().unwrap_or(context.zone);
-        let start_zone = match zone.windows_id() {
-            Some(id) => id,
-            None if is_series && !matches!(schedule, Schedule::AllDay(_)) => {
-                return Err(WriteError::Zone);
-            }
-            None => FALLBACK_ZONE,
-        };
+        let year = schedule.start().date().year();
+        let own = schedule.zone().unwrap_or(context.zone);
+        let start_zone = WrittenZone::of(own, year);
+        let is_all_day = matches!(schedule, Schedule::AllDay(_));
+        if start_zone.is_none() && is_series && !is_all_day {
+            return Err(WriteError::Zone);
+        }
         // Midnight has to be one in the zone that is written beside it.
-        let bound = match schedule {
-            Schedule::AllDay(_) if start_zone == FALLBACK_ZONE => &Zone::utc(),
-            Schedule::AllDay(_) | Schedule::Timed(_) | Schedule::Floating(_) => context.zone,
+        let bound = match start_zone {
+            None if is_all_day => &Zone::utc(),
+            Some(_) | None => context.zone,
         };
         let (start, end) = schedule.instants(bound);
+        let start_zone = start_zone.unwrap_or(WrittenZone::UTC);
         let end_zone = match schedule {
-            Schedule::Timed(timed) => timed
-                .end_zone()
-                .map_or(start_zone, |zone| zone.windows_id().unwrap_or(FALLBACK_ZONE)),
-            Schedule::AllDay(_) | Schedule::Floating(_) => start_zone,
+            Schedule::Timed(timed) => timed.end_zone().map_or_else(
+                || start_zone.clone(),
+                |zone| WrittenZone::of(zone, year).unwrap_or(WrittenZone::UTC),
+            ),
+            Schedule::AllDay(_) | Schedule::Floating(_) => start_zone.clone(),
         };
         Ok(Self {
             start: start.to_string(),
             end: end.to_string(),
-            all_day: matches!(schedule, Schedule::AllDay(_)),
+            all_day: is_all_day,
             start_zone,
             end_zone,
         })

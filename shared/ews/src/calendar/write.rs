@@ -24,7 +24,7 @@ pub struct WriteContext<'a> {
 /// Something that EWS cannot hold. The text says how it is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// A series in a zone that Windows does not have.
+    /// A series in a zone that Windows does not have, and that no yearly rules say.
     #[error("Exchange has no such time zone for a series; choose one that Windows knows")]
     Zone,
     /// A set of weekdays that EWS has no word for.
@@ -194,8 +194,8 @@ pub(super) fn write_categories(event: &Event, xml: &mut XmlWriter) {
 }
 
 pub(super) fn write_zones(times: &Times, xml: &mut XmlWriter) {
-    xml.empty("t:StartTimeZone", &[("Id", times.start_zone)]);
-    xml.empty("t:EndTimeZone", &[("Id", times.end_zone)]);
+    times.start_zone.write("t:StartTimeZone", xml);
+    times.end_zone.write("t:EndTimeZone", xml);
 }
 
 /// Text that says anything: empty text counts as none.

@@ -32,7 +32,7 @@ impl EwsMailbox {
     /// [`MailboxError`] with the mend of whatever stands in the way.
     pub async fn check(&self) -> Result<ServerFacts, MailboxError> {
         let envelope = wire::build_get_folder(&self.session.endpoint);
-        self.session.call_one(envelope, Effect::Read, Affinity::Any, wire::read_folder).await
+        self.session.call(envelope, Effect::Read, Affinity::Any, wire::read_folder).await
     }
 }
 
@@ -112,7 +112,7 @@ impl Mailbox for EwsMailbox {
     ) -> Result<PushSubscription, MailboxError> {
         let envelope = wire::build_subscribe(&self.session.endpoint, url, status_minutes);
         self.session
-            .call_one(envelope, Effect::Write, Affinity::Subscriptions, wire::read_subscribe)
+            .call(envelope, Effect::Write, Affinity::Subscriptions, wire::read_subscribe)
             .await
     }
 }

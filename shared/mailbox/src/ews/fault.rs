@@ -172,9 +172,9 @@ pub(super) fn unreadable_item(what: &str) -> MailboxError {
     )
 }
 
-/// The error of times that Exchange cannot hold.
-pub(super) fn unfit_times(why: &str) -> MailboxError {
-    error(Disposition::Reject, Scope::Item, "times-unfit", why)
+/// The error of a value that Exchange cannot hold. `why` is our own text.
+pub(super) fn unfit(code: &str, why: &dyn core::fmt::Display) -> MailboxError {
+    error(Disposition::Reject, Scope::Item, code, why.to_string())
 }
 
 /// The error of an exchange without an answer.

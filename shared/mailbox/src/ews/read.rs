@@ -1,5 +1,6 @@
 //! Reading: changes, items with the exceptions of series, searches.
 
+use tidemark_ews::EwsError;
 use tidemark_model::LinkId;
 
 use super::EwsMailbox;
@@ -48,12 +49,11 @@ impl EwsMailbox {
             .flat_map(GotItem::exception_ids)
             .collect();
         let mut exceptions = self.fetch_each(&wanted).await?;
-        let zone = &self.session.endpoint.zone;
         let assembled = items.into_iter().map(|item| {
             let item = item?;
             let count = item.exception_ids().len().min(exceptions.len());
             let own: Result<Vec<GotItem>, MailboxError> = exceptions.drain(..count).collect();
-            item.assemble(own.map_err(of_exception)?, zone)
+            item.assemble(own.map_err(of_exception)?)
         });
         Ok(assembled.collect())
     }
@@ -91,8 +91,12 @@ impl EwsMailbox {
     ) -> Result<Vec<Result<GotItem, MailboxError>>, MailboxError> {
         let envelope = wire::build_get(&self.session.endpoint, ids);
         let items = self.fetch(envelope, wire::read_get).await?;
-        let of_one = |error| fault::code::of_ews(&error, Effect::Read);
-        let mut items: Vec<_> = items.into_iter().map(|item| item.map_err(of_one)).collect();
+        let endpoint = &self.session.endpoint;
+        let of_one = |item| match item {
+            Ok(item) => GotItem::of(&item, endpoint),
+            Err(error) => Err(fault::code::of_ews(&error, Effect::Read)),
+        };
+        let mut items: Vec<_> = items.into_iter().map(of_one).collect();
         if items.len() != ids.len() {
             return Err(fault::unreadable(Effect::Read, &"not one answer per item"));
         }
@@ -116,7 +120,7 @@ impl EwsMailbox {
     /// The current version of an item.
     pub(super) async fn fetch_reference(&self, id: &RemoteId) -> Result<RemoteRef, MailboxError> {
         let envelope = wire::build_get_reference(&self.session.endpoint, id);
-        self.session.call_one(envelope, Effect::Read, Affinity::Any, wire::read_reference).await
+        self.fetch(envelope, wire::read_got_reference).await
     }
 
     pub(super) async fn search_stamp(&self, link: LinkId) -> Result<Vec<RemoteRef>, MailboxError> {
@@ -132,7 +136,7 @@ impl EwsMailbox {
     async fn fetch<T>(
         &self,
         envelope: Vec<u8>,
-        read: impl FnOnce(&[u8]) -> Result<T, wire::WireError> + Send,
+        read: impl FnOnce(&[u8]) -> Result<T, EwsError> + Send,
     ) -> Result<T, MailboxError> {
         self.session.call(envelope, Effect::Read, Affinity::Any, read).await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemark_model::{Event, OccurrencePatch, Override, RecurrenceId};
+use tidemark_model::{Event, Override, Property, RecurrenceId};
 
 /// The writes that a series needs besides its own properties.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,7 +32,7 @@ pub(super) fn plan_overrides(current: &Event, target: &Event) -> OverridePlan {
     if target.recurrence.is_none() {
         return OverridePlan::default();
     }
-    let same_rule = current.schedule == target.schedule && current.recurrence == target.recurrence;
+    let same_rule = same_times(current, target);
     let brought_back = current.overrides.iter().any(|(id, change)| {
         *change == Override::Excluded && target.overrides.get(id) != Some(&Override::Excluded)
     });
@@ -52,6 +52,11 @@ pub(super) fn plan_overrides(current: &Event, target: &Event) -> OverridePlan {
     plan.change.extend(current.overrides.keys().filter(gone));
     plan.change.sort_unstable();
     plan
+}
+
+/// Whether Exchange holds times and rule of both as the same: only otherwise they are written.
+pub(super) fn same_times(current: &Event, target: &Event) -> bool {
+    current.value(Property::Schedule).same(&target.value(Property::Schedule))
 }
 
 /// Every override of an event whose occurrences all follow the rule so far.
@@ -75,38 +80,9 @@ pub(super) fn occurrence(series: &Event, id: RecurrenceId) -> Event {
     event.overrides = BTreeMap::new();
     event.schedule = series.schedule.moved_to(id.start());
     if let Some(Override::Changed(patch)) = series.overrides.get(&id) {
-        apply(&mut event, patch);
+        patch.apply_to(&mut event);
     }
     event
-}
-
-fn apply(event: &mut Event, patch: &OccurrencePatch) {
-    let OccurrencePatch {
-        title,
-        body,
-        schedule,
-        location,
-        show_as,
-        reminder_minutes,
-        categories,
-        attendees,
-        priority,
-    } = patch.clone();
-    event.title = title.unwrap_or_else(|| event.title.take());
-    event.body = body.unwrap_or_else(|| event.body.take());
-    event.location = location.unwrap_or_else(|| event.location.take());
-    event.reminder_minutes = reminder_minutes.unwrap_or(event.reminder_minutes);
-    event.show_as = show_as.unwrap_or(event.show_as);
-    event.priority = priority.unwrap_or(event.priority);
-    if let Some(schedule) = schedule {
-        event.schedule = schedule;
-    }
-    if let Some(categories) = categories {
-        event.categories = categories;
-    }
-    if let Some(attendees) = attendees {
-        event.attendees = attendees;
-    }
 }
 
 #[cfg(test)]

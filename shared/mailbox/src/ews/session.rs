@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tidemark_ews::EwsError;
 use tidemark_model::Zone;
 use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, HttpResponse, uuid_v7};
 
@@ -14,7 +15,6 @@ use super::credential::{Credential, EwsUrl, MailboxAddress};
 use super::fault::code::TOO_MUCH_AT_ONCE;
 use super::fault::{self, Effect};
 use super::limiter::RequestLimiter;
-use super::wire;
 use crate::error::{Disposition, MailboxError, Scope};
 
 /// How long a request that reads may take. A search for a stamp builds a view the first time.
@@ -95,13 +95,13 @@ impl Session {
     }
 
     /// Sends one envelope. `read` makes sense of the answer, be it a result or a SOAP fault: EWS
-    /// sends faults with status 500.
+    /// sends faults with status 500, and what it refuses of a request about one thing with 200.
     pub(super) async fn call<T>(
         &self,
         envelope: Vec<u8>,
         effect: Effect,
         affinity: Affinity,
-        read: impl FnOnce(&[u8]) -> Result<T, wire::WireError> + Send,
+        read: impl FnOnce(&[u8]) -> Result<T, EwsError> + Send,
     ) -> Result<T, MailboxError> {
         let end = &self.endpoint;
         let slot = end.limiter.enter(&*end.clock).await;
@@ -115,23 +115,11 @@ impl Session {
         self.interpret(&response, effect, read)
     }
 
-    /// Sends one envelope about a single thing, whose error stands inside the answer.
-    pub(super) async fn call_one<T>(
-        &self,
-        envelope: Vec<u8>,
-        effect: Effect,
-        affinity: Affinity,
-        read: impl FnOnce(&[u8]) -> Result<Result<T, wire::WireError>, wire::WireError> + Send,
-    ) -> Result<T, MailboxError> {
-        let answer = self.call(envelope, effect, affinity, read).await?;
-        answer.map_err(|error| self.remember(fault::code::of_ews(&error, effect)))
-    }
-
     fn interpret<T>(
         &self,
         response: &HttpResponse,
         effect: Effect,
-        read: impl FnOnce(&[u8]) -> Result<T, wire::WireError>,
+        read: impl FnOnce(&[u8]) -> Result<T, EwsError>,
     ) -> Result<T, MailboxError> {
         let now = self.endpoint.clock.now();
         let of_status = || fault::of_status(response.status, &response.headers, now, effect);

@@ -2,7 +2,7 @@
 //! after Microsoft's documentation.
 
 mod reading;
-mod script;
+pub(super) mod script;
 mod writing;
 
 use core::time::Duration;

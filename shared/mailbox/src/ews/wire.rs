@@ -1,119 +1,204 @@
-//! EWS as XML: what is asked for, and what the answers say.
+//! Between the port and EWS: the port's values as requests, answers as the port's values.
 
-use tidemark_model::{Event, LinkId, MailMode, Participation};
+use tidemark_ews::calendar::{
+    FieldChange, NewItem, ReadContext, ReadItem, WriteContext, WriteError, assemble_series,
+    changes, occurrence_changes, read_item,
+};
+use tidemark_ews::{
+    CreateItem, DeleteItem, Disposal, EwsError, FindItem, FolderAddress, FolderShape, GetFolder,
+    GetItem, Item, ItemAddress, ItemChange, ItemId, Operation, Request, Respond, Response,
+    ServerVersionInfo, Shape, SubscribePush, SyncFolderItems, Unreadable, UpdateItem, Written,
+    stamp,
+};
+use tidemark_model::{Event, LinkId, MailMode, Participation, Property};
+use uuid::Uuid;
 
-use self::answer::Answer;
-pub(super) use self::answer::WireError;
-use self::field::{Times, TimesError};
-pub(super) use self::item::GotItem;
-use self::request::Update;
 use super::fault;
 use super::server::{ServerFacts, ServerVersion};
-use super::session::EwsEndpoint;
+use super::session::{Access, EwsEndpoint};
 use crate::error::MailboxError;
-use crate::port::{Change, ChangePage, Cursor, PushSubscription, RemoteId, RemoteRef, Stamp};
-
-mod answer;
-mod field;
-mod item;
-mod property;
-mod request;
-mod rule;
-mod stamp;
-mod time;
-mod tree;
-mod uid;
-mod xml;
-mod zone;
-
-/// How an occurrence is addressed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum OccurrenceId {
-    /// An exception, or an item of its own, by its id.
-    Exception(RemoteRef),
-    /// An occurrence that follows the rule: the series, and its number from 1.
-    Index(RemoteRef, u32),
-}
+use crate::port::{
+    Change, ChangeKey, ChangePage, Cursor, ItemRead, PushSubscription, RemoteEvent, RemoteId,
+    RemoteRef, Stamp,
+};
 
 type Envelope = Vec<u8>;
+
+/// An operation in the envelope of an endpoint. Times of the answer are in UTC.
+fn envelope(endpoint: &EwsEndpoint, operation: &impl Operation) -> Envelope {
+    let request = Request::new().in_time_zone("UTC");
+    let request = match endpoint.access {
+        Access::Impersonation => request.impersonating(endpoint.mailbox.as_str()),
+        Access::Own => request,
+    };
+    request.build(operation)
+}
+
+/// An id in the version that is known of it.
+fn item_id(reference: &RemoteRef) -> ItemId {
+    let key = reference.change_key.as_str();
+    ItemId::new(reference.id.as_str(), (!key.is_empty()).then(|| key.to_owned()))
+}
+
+fn reference_of(id: &ItemId) -> RemoteRef {
+    RemoteRef {
+        id: RemoteId::new(id.id.as_str()),
+        change_key: ChangeKey::new(id.change_key.as_deref().unwrap_or_default()),
+    }
+}
+
+/// An item, or an exception of a series by its own id, in a version.
+pub(super) fn address_of(reference: &RemoteRef) -> ItemAddress {
+    ItemAddress::Item(item_id(reference))
+}
+
+/// An occurrence that follows the rule: the series, and its number from 1.
+pub(super) fn address_in(series: &RemoteRef, index: u32) -> ItemAddress {
+    ItemAddress::Occurrence { master: item_id(series), index }
+}
+
+/// Ids in whatever version is current.
+fn addresses(ids: &[RemoteId]) -> Vec<ItemAddress> {
+    ids.iter().map(|id| ItemAddress::Item(ItemId::new(id.as_str(), None))).collect()
+}
+
+/// The error of an answer that is one of EWS, but lacks what it has to have.
+const INCOMPLETE: EwsError = EwsError::Unreadable(Unreadable::Unexpected);
+
+/// The result of a request about one thing. What is wrong with it is no flaw of an item, which
+/// would be set aside, but of the answer.
+fn only<T>(answer: Response<T>) -> Result<T, EwsError> {
+    answer.single().map_err(|error| match error {
+        EwsError::Damaged(_) => INCOMPLETE,
+        EwsError::Fault(_) | EwsError::Refused(_) | EwsError::Unreadable(_) => error,
+    })
+}
 
 pub(super) fn build_sync(
     endpoint: &EwsEndpoint,
     cursor: Option<&Cursor>,
     items_max: usize,
 ) -> Envelope {
-    request::sync(endpoint, cursor, items_max)
+    let operation = SyncFolderItems {
+        folder: FolderAddress::CALENDAR,
+        state: cursor.map(|cursor| cursor.as_str().to_owned()),
+        changes_max: items_max,
+        shape: Shape::id_only(),
+    };
+    envelope(endpoint, &operation)
 }
 
-/// A page of changes. Whatever is not a creation or removal is a change: the item is read anyway.
-pub(super) fn read_sync(bytes: &[u8]) -> Result<ChangePage, WireError> {
-    let answer = Answer::parse(bytes)?;
-    let message = answer.message("SyncFolderItems")??;
-    let incomplete = || WireError::Unreadable("a page of changes is incomplete");
-    let state = message.text_of("SyncState").filter(|state| !state.is_empty());
-    let last = message.text_of("IncludesLastItemInRange");
-    let changes = message.child("Changes").into_iter();
-    let changes = changes.flat_map(tree::Node::children).map(|change| {
-        // Delete and ReadFlagChange name the id itself, the others the item around it.
-        let holder = match change.child("ItemId") {
-            Some(_) => change,
-            None => change.children().next()?,
-        };
-        let reference = answer::item_reference(holder)?;
-        Some(match change.name() {
-            "Delete" => Change::Removed(reference.id),
-            _ => Change::Touched(reference),
+/// A page of changes. One that cannot be read fails the page: left out, it would never come again.
+pub(super) fn read_sync(bytes: &[u8]) -> Result<ChangePage, EwsError> {
+    let found = only(SyncFolderItems::read(bytes)?)?;
+    let changes = found.changes.into_iter().map(|change| {
+        Ok(match change.map_err(|_| INCOMPLETE)? {
+            ItemChange::Created(item) | ItemChange::Updated(item) => {
+                Change::Touched(reference_of(&item.id))
+            }
+            ItemChange::ReadFlag(id) => Change::Touched(reference_of(&id)),
+            ItemChange::Deleted(id) => Change::Removed(RemoteId::new(id.id)),
         })
     });
     Ok(ChangePage {
-        changes: changes.collect::<Option<_>>().ok_or_else(incomplete)?,
-        cursor: Cursor::new(state.ok_or_else(incomplete)?),
-        more: last.ok_or_else(incomplete)? != "true",
+        changes: changes.collect::<Result<_, EwsError>>()?,
+        cursor: Cursor::new(found.state.ok_or(INCOMPLETE)?),
+        more: !found.is_last,
     })
 }
 
 pub(super) fn build_get(endpoint: &EwsEndpoint, ids: &[RemoteId]) -> Envelope {
-    request::get(endpoint, ids)
+    envelope(endpoint, &GetItem::whole(addresses(ids)))
 }
 
-pub(super) fn read_get(bytes: &[u8]) -> Result<Vec<Result<GotItem, WireError>>, WireError> {
-    let answer = Answer::parse(bytes)?;
-    let messages = answer.messages("GetItem")?;
-    let items = messages.into_iter();
-    Ok(items.map(|message| GotItem::read(message?)).collect())
+/// The items of an answer; an error stands in the place of its item.
+pub(super) fn read_get(bytes: &[u8]) -> Result<Vec<Result<Item, EwsError>>, EwsError> {
+    Ok(GetItem::read(bytes)?.messages)
+}
+
+/// An item as it came; a series without its exceptions.
+pub(super) struct GotItem(ReadItem);
+
+impl GotItem {
+    /// Makes sense of an item.
+    pub(super) fn of(item: &Item, endpoint: &EwsEndpoint) -> Result<Self, MailboxError> {
+        let Item::Calendar(item) = item else {
+            return Err(fault::unreadable_item("it is not an appointment"));
+        };
+        let context = ReadContext {
+            owner: Some(endpoint.mailbox.as_str().to_lowercase()),
+            ..ReadContext::in_zone(endpoint.zone.clone())
+        };
+        let item = read_item(item, &context);
+        item.map(Self).map_err(|damage| fault::unreadable_item(damage.reason))
+    }
+
+    /// The exceptions of a series, to be read as well: what they say stands in themselves only.
+    pub(super) fn exception_ids(&self) -> Vec<RemoteId> {
+        self.0.modified.iter().map(|exception| RemoteId::new(exception.id.id.as_str())).collect()
+    }
+
+    /// The event with all of its exceptions.
+    pub(super) fn assemble(self, exceptions: Vec<Self>) -> ItemRead {
+        let expected = self.0.modified.len();
+        let (reference, role) = (reference_of(&self.0.id), self.0.role);
+        let stamp = self.0.stamp.as_deref().and_then(read_stamp);
+        let exceptions = exceptions.into_iter().map(|Self(item)| item).collect();
+        let series = assemble_series(self.0, exceptions);
+        // Without one of them, its occurrence would look as if it had returned to the rule.
+        if series.exceptions.len() != expected {
+            return Err(fault::unreadable_item(
+                "an exception has no place in the rule of its series",
+            ));
+        }
+        let exceptions = series.exceptions.iter().map(|(at, id)| (*at, reference_of(id))).collect();
+        Ok(RemoteEvent { reference, event: series.event, stamp, role, exceptions })
+    }
+}
+
+/// A stamp from its text. None if it is none that we write.
+fn read_stamp(text: &str) -> Option<Stamp> {
+    let (link, intent, epoch) = stamp::parse(text)?;
+    Some(Stamp { link: LinkId::parse(link).ok()?, intent: Uuid::try_parse(intent).ok()?, epoch })
 }
 
 pub(super) fn build_get_reference(endpoint: &EwsEndpoint, id: &RemoteId) -> Envelope {
-    request::get_reference(endpoint, id)
+    envelope(endpoint, &GetItem::versions(addresses(core::slice::from_ref(id))))
 }
 
-/// The id and version of the one item that was got, created or updated.
-pub(super) fn read_reference(bytes: &[u8]) -> Result<Result<RemoteRef, WireError>, WireError> {
-    let answer = Answer::parse(bytes)?;
-    let message = match answer.any_message(&["GetItem", "CreateItem", "UpdateItem"])? {
-        Ok(message) => message,
-        Err(error) => return Ok(Err(error)),
-    };
-    let items = message.child("Items").into_iter();
-    let reference = items.flat_map(tree::Node::children).find_map(answer::item_reference);
-    Ok(Ok(reference.ok_or(WireError::Unreadable("an item without an id"))?))
+/// The id and version of the one item that was asked for.
+pub(super) fn read_got_reference(bytes: &[u8]) -> Result<RemoteRef, EwsError> {
+    let item = only(GetItem::read(bytes)?)?;
+    item.id().map(reference_of).ok_or(INCOMPLETE)
+}
+
+fn written_reference(answer: Response<Written>) -> Result<RemoteRef, EwsError> {
+    only(answer)?.ids.first().map(reference_of).ok_or(INCOMPLETE)
+}
+
+/// The id and version of the one item that was created.
+pub(super) fn read_created(bytes: &[u8]) -> Result<RemoteRef, EwsError> {
+    written_reference(CreateItem::read(bytes)?)
+}
+
+/// The id and version of the one item that was updated.
+pub(super) fn read_updated(bytes: &[u8]) -> Result<RemoteRef, EwsError> {
+    written_reference(UpdateItem::read(bytes)?)
 }
 
 pub(super) fn build_find_stamp(endpoint: &EwsEndpoint, link: LinkId) -> Envelope {
-    request::find_stamp(endpoint, link)
+    envelope(endpoint, &FindItem::by_stamp(&link.to_string()))
 }
 
 pub(super) fn build_find_uid(endpoint: &EwsEndpoint, uid: &str) -> Envelope {
-    request::find_uid(endpoint, uid)
+    envelope(endpoint, &FindItem::by_uid(uid))
 }
 
-pub(super) fn read_find(bytes: &[u8]) -> Result<Vec<RemoteRef>, WireError> {
-    let answer = Answer::parse(bytes)?;
-    let message = answer.message("FindItem")??;
-    let items = message.at(&["RootFolder", "Items"]);
-    let items = items.into_iter().flat_map(tree::Node::children);
-    let references: Option<Vec<_>> = items.map(answer::item_reference).collect();
-    references.ok_or(WireError::Unreadable("an item without an id"))
+/// What was found. One that cannot be read fails the search, which is there to find nothing twice.
+pub(super) fn read_find(bytes: &[u8]) -> Result<Vec<RemoteRef>, EwsError> {
+    let page = only(FindItem::read(bytes)?)?;
+    let found = page.entries.into_iter();
+    found.map(|item| item.map(|item| reference_of(&item.id)).map_err(|_| INCOMPLETE)).collect()
 }
 
 pub(super) fn build_create(
@@ -122,10 +207,27 @@ pub(super) fn build_create(
     stamp: &Stamp,
     mail: MailMode,
 ) -> Result<Envelope, MailboxError> {
-    let times = Times::of(event, &endpoint.zone).map_err(unfit)?;
-    Ok(request::create(endpoint, event, &times, stamp, mail))
+    let intent = stamp.intent.hyphenated().to_string();
+    let text = stamp::format(&stamp.link.to_string(), &intent, stamp.epoch);
+    let item = NewItem::of(event, Some(&text), write_context(endpoint)).map_err(unfit)?;
+    let operation = CreateItem { folder: FolderAddress::CALENDAR, item, mail };
+    Ok(envelope(endpoint, &operation))
 }
 
+const fn write_context(endpoint: &EwsEndpoint) -> WriteContext<'_> {
+    WriteContext { zone: &endpoint.zone }
+}
+
+fn unfit(error: WriteError) -> MailboxError {
+    let code = match error.property() {
+        Property::Reminder => "reminder-unfit",
+        Property::Attendees => "attendees-unfit",
+        _ => "times-unfit",
+    };
+    fault::unfit(code, &error)
+}
+
+/// None if Exchange would hold nothing else for `target` than for `current`.
 pub(super) fn build_update(
     endpoint: &EwsEndpoint,
     reference: &RemoteRef,
@@ -133,114 +235,91 @@ pub(super) fn build_update(
     target: &Event,
     mail: MailMode,
 ) -> Result<Option<Envelope>, MailboxError> {
-    let item = OccurrenceId::Exception(reference.clone());
-    build_update_occurrence(endpoint, &item, current, target, mail)
+    let changes = changes(current, target, write_context(endpoint)).map_err(unfit)?;
+    Ok(update(endpoint, address_of(reference), changes, mail))
 }
 
-/// None if Exchange would hold nothing else for `target` than for `current`.
+/// The same for one occurrence.
 pub(super) fn build_update_occurrence(
     endpoint: &EwsEndpoint,
-    item: &OccurrenceId,
+    item: ItemAddress,
     current: &Event,
     target: &Event,
     mail: MailMode,
 ) -> Result<Option<Envelope>, MailboxError> {
-    let fields = request::differing(current, target, &endpoint.zone);
-    if fields.is_empty() {
-        return Ok(None);
-    }
-    let times = Times::of(target, &endpoint.zone).map_err(unfit)?;
-    let update = Update { fields, target, times };
-    Ok(Some(request::update(endpoint, item, &update, mail)))
+    let changes = occurrence_changes(current, target, write_context(endpoint)).map_err(unfit)?;
+    Ok(update(endpoint, item, changes, mail))
 }
 
-fn unfit(error: TimesError) -> MailboxError {
-    fault::unfit_times(match error {
-        TimesError::Pattern => {
-            "Exchange has no pattern for the rule: a relative pattern takes one day of the week, \
-             Monday to Friday, Saturday and Sunday, or all seven"
-        }
-        TimesError::NoOccurrence => "the rule of the series has no occurrence",
-        TimesError::Zone => "a series cannot be held in this time zone; choose another one",
-    })
-}
-
-pub(super) fn build_delete_occurrences(
+fn update(
     endpoint: &EwsEndpoint,
-    items: &[OccurrenceId],
+    item: ItemAddress,
+    changes: Vec<FieldChange>,
+    mail: MailMode,
+) -> Option<Envelope> {
+    (!changes.is_empty()).then(|| envelope(endpoint, &UpdateItem { item, changes, mail }))
+}
+
+pub(super) fn build_delete(
+    endpoint: &EwsEndpoint,
+    items: Vec<ItemAddress>,
     mail: MailMode,
 ) -> Envelope {
-    request::delete(endpoint, items, mail)
+    let disposal = Disposal::MoveToDeletedItems;
+    envelope(endpoint, &DeleteItem { items, disposal, mail })
 }
 
-pub(super) fn build_delete(endpoint: &EwsEndpoint, target: &RemoteRef, mail: MailMode) -> Envelope {
-    request::delete(endpoint, [&OccurrenceId::Exception(target.clone())], mail)
+/// What became of each item.
+pub(super) fn read_delete(bytes: &[u8]) -> Result<Vec<Result<(), EwsError>>, EwsError> {
+    Ok(DeleteItem::read(bytes)?.messages)
 }
 
-pub(super) fn read_delete(bytes: &[u8]) -> Result<Vec<Result<(), WireError>>, WireError> {
-    let answer = Answer::parse(bytes)?;
-    let messages = answer.messages("DeleteItem")?.into_iter();
-    Ok(messages.map(|message| message.map(|_| ())).collect())
-}
-
+/// None for an answer to an invitation that says nothing.
 pub(super) fn build_response(
     endpoint: &EwsEndpoint,
     target: &RemoteRef,
     answer: Participation,
     mail: MailMode,
 ) -> Option<Envelope> {
-    request::response(endpoint, target, answer, mail)
+    Respond::new(item_id(target), answer, mail).map(|operation| envelope(endpoint, &operation))
 }
 
-pub(super) fn read_response(bytes: &[u8]) -> Result<Result<(), WireError>, WireError> {
-    let answer = Answer::parse(bytes)?;
-    Ok(answer.message("CreateItem")?.map(|_| ()))
+pub(super) fn read_response(bytes: &[u8]) -> Result<(), EwsError> {
+    only(CreateItem::read(bytes)?).map(drop)
 }
 
 pub(super) fn build_get_folder(endpoint: &EwsEndpoint) -> Envelope {
-    request::get_folder(endpoint)
+    let operation =
+        GetFolder { folders: vec![FolderAddress::CALENDAR], shape: FolderShape::default() };
+    envelope(endpoint, &operation)
 }
 
-pub(super) fn read_folder(bytes: &[u8]) -> Result<Result<ServerFacts, WireError>, WireError> {
-    let answer = Answer::parse(bytes)?;
-    let message = match answer.message("GetFolder")? {
-        Ok(message) => message,
-        Err(error) => return Ok(Err(error)),
-    };
-    let folder = message.child("Folders").and_then(|all| all.children().next());
-    Ok(Ok(ServerFacts {
-        version: answer.header("ServerVersionInfo").and_then(read_version),
-        calendar_items: folder
-            .and_then(|folder| folder.text_of("TotalCount"))
-            .and_then(|count| count.parse().ok()),
-    }))
+pub(super) fn read_folder(bytes: &[u8]) -> Result<ServerFacts, EwsError> {
+    let answer = GetFolder::read(bytes)?;
+    let version = answer.server.as_ref().and_then(version_of);
+    Ok(ServerFacts { version, calendar_items: only(answer)?.items })
 }
 
-fn read_version(info: &tree::Node) -> Option<ServerVersion> {
-    let number = |name| info.attribute(name);
-    Some(ServerVersion {
-        major: number("MajorVersion")?.parse().ok()?,
-        minor: number("MinorVersion")?.parse().ok()?,
-        build: number("MajorBuildNumber")?.parse().ok()?,
-        revision: number("MinorBuildNumber")?.parse().ok()?,
-    })
+/// None if the header names no version.
+fn version_of(info: &ServerVersionInfo) -> Option<ServerVersion> {
+    let ServerVersionInfo { major, minor, build, revision, .. } = *info;
+    (major > 0).then_some(ServerVersion { major, minor, build, revision })
 }
 
 pub(super) fn build_subscribe(endpoint: &EwsEndpoint, url: &str, status_minutes: u16) -> Envelope {
-    request::subscribe(endpoint, url, status_minutes)
+    let operation = SubscribePush {
+        folders: vec![FolderAddress::CALENDAR],
+        url: url.to_owned(),
+        status_minutes,
+        watermark: None,
+    };
+    envelope(endpoint, &operation)
 }
 
-pub(super) fn read_subscribe(
-    bytes: &[u8],
-) -> Result<Result<PushSubscription, WireError>, WireError> {
-    let answer = Answer::parse(bytes)?;
-    let message = match answer.message("Subscribe")? {
-        Ok(message) => message,
-        Err(error) => return Ok(Err(error)),
-    };
-    let id = message.text_of("SubscriptionId").filter(|id| !id.is_empty());
-    Ok(Ok(PushSubscription {
-        id: id.ok_or(WireError::Unreadable("a subscription without an id"))?.to_owned(),
-        watermark: message.text_of("Watermark").map(str::to_owned),
-    }))
+pub(super) fn read_subscribe(bytes: &[u8]) -> Result<PushSubscription, EwsError> {
+    let made = only(SubscribePush::read(bytes)?)?;
+    Ok(PushSubscription { id: made.id, watermark: made.watermark })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,13 @@
 //! Writing: items, and the occurrences of series one after the other.
 
+use tidemark_ews::{EwsError, ItemAddress};
 use tidemark_model::{Event, MailMode, Participation, RecurrenceId};
 
 use super::EwsMailbox;
 use super::fault::{self, Effect};
-use super::series::{OverridePlan, occurrence, plan_all, plan_overrides};
+use super::series::{OverridePlan, occurrence, plan_all, plan_overrides, same_times};
 use super::session::Affinity;
-use super::wire::{self, OccurrenceId};
+use super::wire;
 use crate::error::{Disposition, MailboxError};
 use crate::port::{Permit, RemoteEvent, RemoteRef, Stamp};
 
@@ -33,7 +34,7 @@ impl EwsMailbox {
         // An override without an occurrence is found before anything is made.
         check_occurrences(event, Existing::none(), &plan)?;
         let envelope = wire::build_create(&self.session.endpoint, event, stamp, mail)?;
-        let made = self.push_one(envelope, Effect::Once, terms, wire::read_reference).await?;
+        let made = self.push_one(envelope, Effect::Once, terms, wire::read_created).await?;
         if !plan.touches_occurrences() {
             return Ok(made);
         }
@@ -60,8 +61,7 @@ impl EwsMailbox {
             // Not to know of the rule is what makes it differ, and so be written.
             known.recurrence = None;
         }
-        let rule_written =
-            known.schedule != target.schedule || known.recurrence != target.recurrence;
+        let rule_written = !same_times(&known, target);
         let changes =
             wire::build_update(&self.session.endpoint, &current.reference, &known, target, mail)?;
         let written = match changes {
@@ -72,7 +72,7 @@ impl EwsMailbox {
                 } else {
                     Effect::Write
                 };
-                self.push_one(envelope, effect, terms, wire::read_reference).await?
+                self.push_one(envelope, effect, terms, wire::read_updated).await?
             }
             None => current.reference.clone(),
         };
@@ -104,9 +104,7 @@ impl EwsMailbox {
         let mut series = series;
         for ids in plan.exclude.chunks(DELETES_MAX) {
             let addresses = addresses(ids, &series, target, existing)?;
-            let envelope =
-                wire::build_delete_occurrences(&self.session.endpoint, &addresses, terms.mail);
-            let results = self.push_deletes(envelope, terms).await?;
+            let results = self.push_deletes(addresses, terms).await?;
             for result in results {
                 match result {
                     Err(error) if error.code == ALREADY_DELETED => {}
@@ -124,14 +122,13 @@ impl EwsMailbox {
             let (from, to) = (occurrence(before, *id), occurrence(target, *id));
             let envelope = wire::build_update_occurrence(
                 &self.session.endpoint,
-                &address,
+                address,
                 &from,
                 &to,
                 terms.mail,
             )?;
             let Some(envelope) = envelope else { continue };
-            let written =
-                self.push_one(envelope, Effect::Write, terms, wire::read_reference).await?;
+            let written = self.push_one(envelope, Effect::Write, terms, wire::read_updated).await?;
             // Series and occurrences share one ChangeKey (exchange-ews.md 6).
             series.change_key = written.change_key;
             changed = true;
@@ -152,9 +149,9 @@ impl EwsMailbox {
         if self.fetch_reference(&target.id).await? != *target {
             return Err(fault::stale());
         }
-        let envelope = wire::build_delete(&self.session.endpoint, target, mail);
+        let items = vec![wire::address_of(target)];
         let terms = Terms { mail, permit };
-        self.push_deletes(envelope, terms).await?.into_iter().collect()
+        self.push_deletes(items, terms).await?.into_iter().collect()
     }
 
     pub(super) async fn push_answer(
@@ -175,14 +172,20 @@ impl EwsMailbox {
         }
     }
 
+    /// Deletes items; what became of each, in their order.
     async fn push_deletes(
         &self,
-        envelope: Vec<u8>,
+        items: Vec<ItemAddress>,
         terms: Terms<'_>,
     ) -> Result<Vec<Result<(), MailboxError>>, MailboxError> {
         terms.permit.may_write().map_err(|_| fault::out_of_time())?;
         let effect = Effect::Write;
+        let expected = items.len();
+        let envelope = wire::build_delete(&self.session.endpoint, items, terms.mail);
         let results = self.session.call(envelope, effect, Affinity::Any, wire::read_delete).await?;
+        if results.len() != expected {
+            return Err(fault::unreadable(effect, &"not one answer per item"));
+        }
         let of_one = |error| self.session.remember(fault::code::of_ews(&error, effect));
         Ok(results.into_iter().map(|result| result.map_err(of_one)).collect())
     }
@@ -193,10 +196,10 @@ impl EwsMailbox {
         envelope: Vec<u8>,
         effect: Effect,
         terms: Terms<'_>,
-        read: impl FnOnce(&[u8]) -> Result<Result<T, wire::WireError>, wire::WireError> + Send,
+        read: impl FnOnce(&[u8]) -> Result<T, EwsError> + Send,
     ) -> Result<T, MailboxError> {
         terms.permit.may_write().map_err(|_| fault::out_of_time())?;
-        self.session.call_one(envelope, effect, Affinity::Any, read).await
+        self.session.call(envelope, effect, Affinity::Any, read).await
     }
 }
 
@@ -220,7 +223,7 @@ fn addresses(
     series: &RemoteRef,
     target: &Event,
     existing: Existing<'_>,
-) -> Result<Vec<OccurrenceId>, MailboxError> {
+) -> Result<Vec<ItemAddress>, MailboxError> {
     ids.iter().map(|id| address(*id, series, target, existing)).collect()
 }
 
@@ -230,16 +233,16 @@ fn address(
     series: &RemoteRef,
     target: &Event,
     existing: Existing<'_>,
-) -> Result<OccurrenceId, MailboxError> {
+) -> Result<ItemAddress, MailboxError> {
     let exception = existing.of.and_then(|event| event.exceptions.get(&id));
     if let Some(exception) = exception {
-        return Ok(OccurrenceId::Exception(RemoteRef {
+        return Ok(wire::address_of(&RemoteRef {
             id: exception.id.clone(),
             change_key: series.change_key.clone(),
         }));
     }
     let index = index_of(target, id).ok_or_else(fault::no_such_occurrence)?;
-    Ok(OccurrenceId::Index(series.clone(), index))
+    Ok(wire::address_in(series, index))
 }
 
 fn check_occurrences(

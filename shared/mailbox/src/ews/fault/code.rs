@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 
+use tidemark_ews::{CodeClass, EwsError, ResponseCode};
+
 use super::{BUSY_WAIT, Effect, SLIP_WAIT};
 use crate::error::{Disposition, MailboxError, Scope};
 use crate::ews::limiter::BACK_OFF_MAX;
-use crate::ews::wire::WireError;
 
 /// What a code means in words, and how it is mended. Codes without an entry speak for themselves.
 fn advice(code: &str) -> &'static str {
@@ -76,86 +77,53 @@ fn advice(code: &str) -> &'static str {
 }
 
 /// The error of a response code. `back_off` is the time that the server named, if it did.
-pub(in crate::ews) fn of_code(
-    code: &str,
-    back_off: Option<Duration>,
-    effect: Effect,
-) -> MailboxError {
+fn of_code(code: &ResponseCode, back_off: Option<Duration>, effect: Effect) -> MailboxError {
     let (disposition, scope) = disposition(code, back_off, effect);
-    super::error(disposition, scope, code, advice(code))
+    super::error(disposition, scope, code.as_str(), advice(code.as_str()))
 }
 
 /// The error of an answer, or of one part of it.
-pub(in crate::ews) fn of_ews(error: &WireError, effect: Effect) -> MailboxError {
+pub(in crate::ews) fn of_ews(error: &EwsError, effect: Effect) -> MailboxError {
     match error {
-        WireError::Fault(response) | WireError::Response(response) => {
-            of_code(&response.code, response.back_off, effect)
+        EwsError::Fault(server) | EwsError::Refused(server) => {
+            let back_off = server.back_off_ms.map(Duration::from_millis);
+            of_code(server.cause(), back_off, effect)
         }
-        WireError::Unreadable(what) => super::unreadable(effect, what),
-        WireError::Item(what) => super::unreadable_item(what),
+        EwsError::Unreadable(what) => super::unreadable(effect, what),
+        EwsError::Damaged(item) => super::unreadable_item(item.reason),
     }
 }
 
-/// What to do about a code, and what it is about (exchange-ews.md 4.4 and 12).
-fn disposition(code: &str, back_off: Option<Duration>, effect: Effect) -> (Disposition, Scope) {
-    let busy = Disposition::RetryAfter(back_off.unwrap_or(BUSY_WAIT).min(BACK_OFF_MAX));
-    match code {
-        // The server turned the request away before it did anything.
-        "ErrorServerBusy"
-        | "ErrorExceededConnectionCount"
-        | "ErrorExceededFindCountLimit"
-        | "ErrorTooManyObjectsOpened"
-        | "ErrorInsufficientResources"
-        | "ErrorNotEnoughMemory"
-        | "ErrorMailboxMoveInProgress"
-        | "ErrorServiceUnavailable" => (busy, Scope::Mailbox),
-        // It may have been in the middle of it.
-        TOO_MUCH_AT_ONCE
-        | "ErrorInternalServerError"
-        | "ErrorInternalServerTransientError"
-        | "ErrorADUnavailable"
-        | "ErrorADOperation"
-        | "ErrorMailboxStoreUnavailable"
-        | "ErrorMailboxFailover"
-        | "ErrorConnectionFailed"
-        | "ErrorNoRespondingCASInDestinationSite" => (
-            effect.unknown_outcome(back_off.unwrap_or(SLIP_WAIT).min(BACK_OFF_MAX)),
-            Scope::Mailbox,
-        ),
-        BATCH_STOPPED => (Disposition::RetryAfter(SLIP_WAIT), Scope::Item),
-        "ErrorIrresolvableConflict"
-        | "ErrorStaleObject"
-        | "ErrorChangeKeyRequired"
-        | "ErrorChangeKeyRequiredForWriteOperations"
-        | "ErrorInvalidChangeKey" => (Disposition::Conflict, Scope::Item),
-        "ErrorInvalidSyncStateData" => (Disposition::Resync, Scope::Mailbox),
-        "ErrorItemNotFound" => (Disposition::Gone, Scope::Item),
-        "ErrorItemCorrupt" | "ErrorCorruptData" => (Disposition::Quarantine, Scope::Item),
-        "ErrorInvalidServerVersion" | "ErrorIncorrectSchemaVersion" | "ErrorWrongServerVersion" => {
-            (Disposition::Reject, Scope::Connection)
+/// What to do about a code, and what it is about.
+fn disposition(
+    code: &ResponseCode,
+    back_off: Option<Duration>,
+    effect: Effect,
+) -> (Disposition, Scope) {
+    let wait = |otherwise| back_off.unwrap_or(otherwise).min(BACK_OFF_MAX);
+    match code.class() {
+        // The items behind this one were not looked at; nobody has to wait for that.
+        CodeClass::BackOff if code.as_str() == BATCH_STOPPED => {
+            (Disposition::RetryAfter(SLIP_WAIT), Scope::Item)
         }
-        "ErrorImpersonateUserDenied"
-        | "ErrorImpersonationDenied"
-        | "ErrorImpersonationFailed"
-        | "ErrorNonExistentMailbox"
-        | "ErrorInvalidLicense"
-        | "ErrorMailboxConfiguration"
-        | "ErrorQuotaExceeded"
-        | "ErrorFolderNotFound"
-        | "ErrorSyncFolderNotFound"
-        | "ErrorCrossSiteRequest"
-        | "ErrorProxyRequestNotAllowed"
-        | "ErrorInvalidSchemaVersionForMailboxVersion"
-        | "ErrorExceededSubscriptionCount"
-        | "ErrorSubscriptionDelegateAccessNotSupported"
-        | "ErrorInvalidPushSubscriptionUrl" => (Disposition::Reject, Scope::Mailbox),
-        // Codes that are not listed, also those that are newer than this program.
-        _ => (Disposition::Reject, Scope::Item),
+        CodeClass::BackOff => (Disposition::RetryAfter(wait(BUSY_WAIT)), Scope::Mailbox),
+        CodeClass::Interrupted => (effect.unknown_outcome(wait(SLIP_WAIT)), Scope::Mailbox),
+        CodeClass::Conflict => (Disposition::Conflict, Scope::Item),
+        CodeClass::StateReset => (Disposition::Resync, Scope::Mailbox),
+        CodeClass::Gone => (Disposition::Gone, Scope::Item),
+        CodeClass::Corrupt => (Disposition::Quarantine, Scope::Item),
+        CodeClass::ServerRefused => (Disposition::Reject, Scope::Connection),
+        CodeClass::Authorize | CodeClass::Rediscover | CodeClass::MailboxRefused => {
+            (Disposition::Reject, Scope::Mailbox)
+        }
+        CodeClass::Success | CodeClass::Permanent | CodeClass::Unlisted => {
+            (Disposition::Reject, Scope::Item)
+        }
     }
 }
 
 /// The server stopped in the middle of a batch; this item was not looked at.
-pub(in crate::ews) const BATCH_STOPPED: &str = "ErrorBatchProcessingStopped";
+pub(in crate::ews) const BATCH_STOPPED: &str = ResponseCode::BATCH_STOPPED;
 
 /// The request took longer than the minute that the server gives it.
 pub(in crate::ews) const TOO_MUCH_AT_ONCE: &str = "ErrorTimeoutExpired";
@@ -164,27 +132,31 @@ pub(in crate::ews) const TOO_MUCH_AT_ONCE: &str = "ErrorTimeoutExpired";
 mod tests {
     use super::*;
 
+    fn of(code: &str, back_off: Option<Duration>, effect: Effect) -> MailboxError {
+        of_code(&ResponseCode::new(code), back_off, effect)
+    }
+
     fn seconds(count: u64) -> Disposition {
         Disposition::RetryAfter(Duration::from_secs(count))
     }
 
     #[test]
     fn a_named_wait_is_obeyed_up_to_a_bound() {
-        let of = |wait: Option<u64>| {
-            of_code("ErrorServerBusy", wait.map(Duration::from_secs), Effect::Once).disposition
+        let busy = |wait: Option<u64>| {
+            of("ErrorServerBusy", wait.map(Duration::from_secs), Effect::Once).disposition
         };
-        assert_eq!(of(Some(297)), seconds(297));
-        assert_eq!(of(Some(1_000_000)), seconds(3600));
-        assert_eq!(of(None), Disposition::RetryAfter(BUSY_WAIT));
+        assert_eq!(busy(Some(297)), seconds(297));
+        assert_eq!(busy(Some(1_000_000)), seconds(3600));
+        assert_eq!(busy(None), Disposition::RetryAfter(BUSY_WAIT));
     }
 
     #[test]
     fn a_slip_in_the_middle_of_a_create_is_unclear_and_of_anything_else_is_not() {
         for code in ["ErrorTimeoutExpired", "ErrorInternalServerError", "ErrorMailboxFailover"] {
-            assert_eq!(of_code(code, None, Effect::Once).disposition, Disposition::Unclear);
+            assert_eq!(of(code, None, Effect::Once).disposition, Disposition::Unclear);
             let retry = Disposition::RetryAfter(SLIP_WAIT);
-            assert_eq!(of_code(code, None, Effect::Read).disposition, retry);
-            assert_eq!(of_code(code, None, Effect::Write).disposition, retry);
+            assert_eq!(of(code, None, Effect::Read).disposition, retry);
+            assert_eq!(of(code, None, Effect::Write).disposition, retry);
         }
     }
 
@@ -201,7 +173,7 @@ mod tests {
             ("ErrorOccurrenceCrossingBoundary", Disposition::Reject, Scope::Item),
             ("ErrorSomethingOfNextYear", Disposition::Reject, Scope::Item),
         ] {
-            let error = of_code(code, None, Effect::Write);
+            let error = of(code, None, Effect::Write);
             assert_eq!((error.disposition, error.scope), (disposition, scope), "{code}");
             assert_eq!(error.code, code);
             assert!(!error.text.is_empty());

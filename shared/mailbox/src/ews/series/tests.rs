@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use jiff::civil::{DateTime, datetime};
-use tidemark_model::{Pattern, Range, Recurrence, Schedule, Zone};
+use tidemark_model::{OccurrencePatch, Pattern, Range, Recurrence, Schedule, Zone};
 
 use super::*;
 

@@ -43,7 +43,7 @@ impl Entropy for Zeroes {
 }
 
 /// What happens to one request.
-pub(super) struct Step(Result<HttpResponse, TransportError>);
+pub(in crate::ews) struct Step(Result<HttpResponse, TransportError>);
 
 impl Step {
     pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
@@ -70,14 +70,14 @@ pub(super) fn answer(body: &str) -> Step {
 }
 
 /// Answers in turn; dropping it fails the test if an answer was not asked for.
-pub(super) struct Script {
+pub(in crate::ews) struct Script {
     steps: Mutex<VecDeque<Step>>,
     seen: Mutex<Vec<HttpRequest>>,
     pub(super) clock: Arc<StoppedClock>,
 }
 
 impl Script {
-    pub(super) fn new(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
+    pub(in crate::ews) fn new(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
         Arc::new(Self {
             steps: Mutex::new(steps.into_iter().collect()),
             seen: Mutex::new(Vec::new()),
@@ -152,7 +152,7 @@ impl HttpPort for Script {
     }
 }
 
-pub(super) fn mailbox(script: &Arc<Script>, access: Access) -> EwsMailbox {
+pub(in crate::ews) fn mailbox(script: &Arc<Script>, access: Access) -> EwsMailbox {
     let clock = Arc::clone(&script.clock);
     let limiter = ConnectionLimiter::new().mailbox("alex", clock.now());
     EwsMailbox::new(EwsEndpoint {

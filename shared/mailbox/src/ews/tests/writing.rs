@@ -310,6 +310,17 @@ async fn a_delete_goes_to_deleted_items_and_not_over_an_edit() {
 }
 
 #[tokio::test]
+async fn a_delete_that_is_not_answered_for_the_item_is_no_success() {
+    let script = Script::new([answer(&got("a", "1")), answer(&soap("DeleteItem", &[]))]);
+    let error = mailbox(&script, Access::Impersonation)
+        .delete(&at("a", "1"), MailMode::Silent, &Writes::of(1))
+        .await
+        .expect_err("nothing is known of it");
+    assert_eq!(error.code, "answer-unreadable");
+    assert!(matches!(error.disposition, Disposition::RetryAfter(_)));
+}
+
+#[tokio::test]
 async fn an_invitation_is_answered_and_a_declined_one_may_be_gone() {
     let answered = soap("CreateItem", &[message("CreateItem", "<m:Items/>")]);
     let script = Script::new([
