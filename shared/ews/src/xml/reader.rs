@@ -6,6 +6,7 @@
 //! up in the middle of an item does not disturb the item after it.
 
 use std::borrow::Cow;
+use std::io::BufRead as _;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -71,6 +72,7 @@ impl Element<'_> {
 
 /// A position in a document.
 pub(crate) struct Xml<'a> {
+    document: &'a str,
     reader: Reader<&'a [u8]>,
     depth: u32,
 }
@@ -82,7 +84,7 @@ impl<'a> Xml<'a> {
         let config = reader.config_mut();
         config.expand_empty_elements = true;
         config.allow_dangling_amp = true;
-        Self { reader, depth: 0 }
+        Self { document, reader, depth: 0 }
     }
 
     /// The next child of the element whose inside is `level`, or none at its end.
@@ -103,6 +105,11 @@ impl<'a> Xml<'a> {
     /// The text of an element without that of its children, as it was written.
     pub(crate) fn text(&mut self, element: &Element<'_>) -> Result<Cow<'a, str>, Unreadable> {
         let level = element.level.0;
+        if self.depth == level
+            && let Some(plain) = self.plain_text()
+        {
+            return Ok(text::cleaned(text::resolved(plain)));
+        }
         let mut found: Cow<'a, str> = Cow::Borrowed("");
         while self.depth >= level {
             let event = self.event()?;
@@ -118,6 +125,21 @@ impl<'a> Xml<'a> {
             }
         }
         Ok(text::cleaned(found))
+    }
+
+    /// Takes the text from here up to an end tag in one piece, if nothing else stands between.
+    ///
+    /// Bodies are half of what a server sends, and every reference in them would be a token.
+    fn plain_text(&mut self) -> Option<&'a str> {
+        let position = usize::try_from(self.reader.buffer_position()).ok()?;
+        let (read, rest) = self.document.split_at_checked(position)?;
+        let (text, markup) = rest.split_once('<')?;
+        // Of an empty element, the end is still to come though nothing of it stands in the document.
+        if !markup.starts_with('/') || read.ends_with("/>") || text.contains('\r') {
+            return None;
+        }
+        self.reader.stream().consume(text.len());
+        Some(text)
     }
 
     /// The text of an element without white space around it: numbers, words, ids.
