@@ -4,6 +4,7 @@
 //! changes of the business system, reads what changed in Exchange page by page, and stops early
 //! rather than late. Each item is decided by the engine, carried out, and committed as one.
 
+mod aside;
 mod effect;
 mod ending;
 mod item;

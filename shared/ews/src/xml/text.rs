@@ -12,6 +12,7 @@ pub(super) const fn is_allowed(c: char) -> bool {
 
 /// Replaces characters that XML forbids but readers let through, so that a text that is written
 /// back reads the same.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches many bytes are taken at once")]
 pub(super) fn cleaned(text: Cow<'_, str>) -> Cow<'_, str> {
     // All bytes are looked at, whatever was found: like this, the compiler takes many at once.
     let suspicious =
