@@ -122,19 +122,9 @@ impl CloudEvent {
         at: Timestamp,
         change: &ItemChange,
     ) -> Self {
-        let ItemChange {
-            mailbox_address,
-            mailbox_id,
-            id: item_id,
-            kind,
-            verb,
-            ..
-        } = &change;
-        let subject = format!(
-            "mailboxes/{mailbox_address}/{}/{}",
-            kind.plural(),
-            escape_segment(item_id)
-        );
+        let ItemChange { mailbox_address, mailbox_id, id: item_id, kind, verb, .. } = &change;
+        let subject =
+            format!("mailboxes/{mailbox_address}/{}/{}", kind.plural(), escape_segment(item_id));
         let kind = format!("tidemark.{}.{}", kind.as_str(), verb.as_str());
         let data = serde_json::json!({
             "mailbox": mailbox_address,
@@ -161,14 +151,7 @@ impl CloudEvent {
             "details": change.details,
         });
         let subject = format!("mailboxes/{}", change.mailbox_address);
-        Self::new(
-            organisation,
-            id,
-            at,
-            format!("tidemark.{}", change.name),
-            subject,
-            data,
-        )
+        Self::new(organisation, id, at, format!("tidemark.{}", change.name), subject, data)
     }
 
     fn new(
@@ -217,11 +200,7 @@ impl fmt::Debug for CloudEvent {
 
 impl fmt::Debug for ItemChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ItemChange({:?} {:?} from {:?})",
-            self.kind, self.verb, self.origin
-        )
+        write!(f, "ItemChange({:?} {:?} from {:?})", self.kind, self.verb, self.origin)
     }
 }
 

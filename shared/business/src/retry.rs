@@ -38,9 +38,7 @@ pub fn after_failure(
     let wait = FIRST_WAITS.get(index).copied().unwrap_or(LATER_WAIT);
     let per_mille = 800 + i64::from(jitter % 401);
     let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX) / 1000 * per_mille;
-    let at = now
-        .saturating_add(SignedDuration::from_millis(millis))
-        .unwrap_or(Timestamp::MAX);
+    let at = now.saturating_add(SignedDuration::from_millis(millis)).unwrap_or(Timestamp::MAX);
     Delivery::RetryAt(at)
 }
 
@@ -59,9 +57,7 @@ mod tests {
     #[test]
     fn waits_grow_as_the_design_says() {
         let middle = 200;
-        let waits: Vec<i64> = (1..=6)
-            .map(|failures| wait_seconds(failures, middle))
-            .collect();
+        let waits: Vec<i64> = (1..=6).map(|failures| wait_seconds(failures, middle)).collect();
         assert_eq!(waits, [5, 30, 120, 600, 3600, 3600]);
     }
 

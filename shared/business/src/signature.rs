@@ -81,12 +81,8 @@ mod tests {
     fn the_published_vector_is_reproduced() {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let at = Timestamp::from_second(1_614_265_330).unwrap();
-        let signed = sign(
-            &[secret],
-            "msg_p5jXN8AQM9LWM0D4loKWxJek",
-            at,
-            br#"{"test": 2432232314}"#,
-        );
+        let signed =
+            sign(&[secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", at, br#"{"test": 2432232314}"#);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
@@ -97,10 +93,7 @@ mod tests {
         let at = Timestamp::from_second(1).unwrap();
         let both = sign(&[one.clone(), two], "m", at, b"x");
         assert_eq!(both.split(' ').count(), 2);
-        assert_eq!(
-            both.split(' ').next(),
-            Some(sign(&[one], "m", at, b"x").as_str())
-        );
+        assert_eq!(both.split(' ').next(), Some(sign(&[one], "m", at, b"x").as_str()));
     }
 
     #[test]

@@ -43,14 +43,8 @@ impl WebhookTarget {
             return Err(TargetError::Fragment);
         }
         let parsed: http::Uri = url.parse().map_err(|_| TargetError::NotAbsolute)?;
-        let host = parsed
-            .host()
-            .filter(|host| !host.is_empty())
-            .ok_or(TargetError::NotAbsolute)?;
-        if parsed
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'))
-        {
+        let host = parsed.host().filter(|host| !host.is_empty()).ok_or(TargetError::NotAbsolute)?;
+        if parsed.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(TargetError::Credentials);
         }
         match parsed.scheme_str() {
@@ -70,8 +64,7 @@ impl WebhookTarget {
 /// Whether a host is an address of this machine, written as one. Names are not: they may change.
 fn is_loopback_literal(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.parse::<core::net::IpAddr>()
-        .is_ok_and(|address| address.is_loopback())
+    bare.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl fmt::Debug for WebhookTarget {
@@ -94,10 +87,7 @@ mod tests {
             ("http://erp.example.com/", Err(TargetError::PlainHttp)),
             ("ftp://erp.example.com/", Err(TargetError::NotAbsolute)),
             ("/hook", Err(TargetError::NotAbsolute)),
-            (
-                "https://user:pw@erp.example.com/",
-                Err(TargetError::Credentials),
-            ),
+            ("https://user:pw@erp.example.com/", Err(TargetError::Credentials)),
             ("https://erp.example.com/#a", Err(TargetError::Fragment)),
             ("https://erp.example.com/a b", Err(TargetError::NotAbsolute)),
             ("", Err(TargetError::NotAbsolute)),

@@ -46,12 +46,10 @@ impl HttpConnector for InProcess {
         let database = self.database.clone();
         HttpConnectorFuture::new(async move {
             let answered = tokio::task::spawn_blocking(move || answer(&database, &request));
-            let (status, body) = answered
-                .await
-                .map_err(|error| ConnectorError::other(Box::new(error), None))?;
-            let status = status
-                .try_into()
-                .map_err(|error| ConnectorError::other(Box::new(error), None))?;
+            let (status, body) =
+                answered.await.map_err(|error| ConnectorError::other(Box::new(error), None))?;
+            let status =
+                status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
             Ok(HttpResponse::new(status, SdkBody::from(body)))
         })
     }

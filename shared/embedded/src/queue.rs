@@ -93,10 +93,7 @@ impl LocalQueue {
         let Some(sequence) = fifo.find(receipt) else {
             return Ok(false);
         };
-        let delete = Write::Delete {
-            key: row::message_key(sequence),
-            condition: None,
-        };
+        let delete = Write::Delete { key: row::message_key(sequence), condition: None };
         self.shared.table.write(delete).await?;
         fifo.remove(sequence);
         // The next message of its group can be taken now.
@@ -170,10 +167,7 @@ impl LocalQueue {
             Value::Number(i64::from(taken.deliveries)),
         )];
         actions.extend(taken.hidden_until.map(|until| {
-            UpdateAction::Set(
-                row::HIDDEN_UNTIL.to_owned(),
-                Value::Number(until.as_millisecond()),
-            )
+            UpdateAction::Set(row::HIDDEN_UNTIL.to_owned(), Value::Number(until.as_millisecond()))
         }));
         let update = Write::Update {
             key: row::message_key(taken.sequence),
@@ -197,14 +191,8 @@ impl Queue for LocalQueue {
         let id = message.deduplication_id.clone();
         let entry = FifoEntry::new(fifo.allocate(), message);
         let writes = vec![
-            Write::Put {
-                item: row::build_message(&entry),
-                condition: Some(Condition::Absent),
-            },
-            Write::Put {
-                item: row::build_seen(&id, now),
-                condition: None,
-            },
+            Write::Put { item: row::build_message(&entry), condition: Some(Condition::Absent) },
+            Write::Put { item: row::build_seen(&id, now), condition: None },
         ];
         self.shared.table.transact(writes).await?;
         fifo.remember(&id, now);
@@ -220,13 +208,7 @@ async fn read_rows(table: &dyn Table, prefix: &str) -> Result<Vec<Item>, StoreEr
     let mut after: Option<String> = None;
     loop {
         let page = table
-            .query(
-                row::PARTITION,
-                &span,
-                after.as_deref(),
-                Order::Ascending,
-                PAGE_ITEMS_MAX,
-            )
+            .query(row::PARTITION, &span, after.as_deref(), Order::Ascending, PAGE_ITEMS_MAX)
             .await?;
         items.extend(page.items);
         after = page.next;

@@ -32,9 +32,7 @@ pub struct LocalSecrets {
 impl LocalSecrets {
     /// Secrets in this file, which comes to be with the first secret.
     pub(crate) fn new(path: PathBuf) -> LocalSecrets {
-        LocalSecrets {
-            path: Arc::new(Mutex::new(path)),
-        }
+        LocalSecrets { path: Arc::new(Mutex::new(path)) }
     }
 
     /// Does something with the file, alone: the lock is held until it is done, even if nobody
@@ -53,8 +51,7 @@ impl LocalSecrets {
 impl Secrets for LocalSecrets {
     async fn get(&self, name: &str) -> Result<Option<SecretString>, StoreError> {
         let name = name.to_owned();
-        self.with_file(move |path| Ok(load(path)?.remove(&name)))
-            .await
+        self.with_file(move |path| Ok(load(path)?.remove(&name))).await
     }
 
     async fn put(&self, name: &str, value: SecretString) -> Result<(), StoreError> {
@@ -98,9 +95,7 @@ fn load(path: &Path) -> Result<Values, StoreError> {
     let stored: Stored = serde_json::from_str(text.expose_secret())
         .map_err(|_| StoreError::Corrupt("the secrets file"))?;
     if stored.version != 1 {
-        return Err(StoreError::Corrupt(
-            "the secrets file is of a later version",
-        ));
+        return Err(StoreError::Corrupt("the secrets file is of a later version"));
     }
     Ok(stored.secrets)
 }
@@ -108,14 +103,9 @@ fn load(path: &Path) -> Result<Values, StoreError> {
 /// Writes a new file beside the old one and puts it in its place, so that either is whole whenever
 /// the machine stops.
 fn store(path: &Path, values: &Values) -> Result<(), StoreError> {
-    let exposed: BTreeMap<&str, &str> = values
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.expose_secret()))
-        .collect();
-    let exposed = Exposed {
-        version: 1,
-        secrets: exposed,
-    };
+    let exposed: BTreeMap<&str, &str> =
+        values.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
+    let exposed = Exposed { version: 1, secrets: exposed };
     let text = serde_json::to_string_pretty(&exposed)
         .map_err(|_| StoreError::Corrupt("secrets that cannot be written"))?;
     let text = SecretString::from(text);

@@ -60,17 +60,11 @@ async fn the_table_in_a_file_conforms_and_again_after_it_was_opened_anew() {
 async fn what_was_written_is_there_after_it_was_opened_anew() {
     let directory = Directory::new("reopen");
     let item = Item {
-        key: Key {
-            partition: "p".to_owned(),
-            sort: "s".to_owned(),
-        },
+        key: Key { partition: "p".to_owned(), sort: "s".to_owned() },
         attributes: [("n".to_owned(), Value::Number(7))].into(),
     };
     let store = EmbeddedStore::open(directory.path()).await.unwrap();
-    let put = Write::Put {
-        item: item.clone(),
-        condition: None,
-    };
+    let put = Write::Put { item: item.clone(), condition: None };
     store.table().transact(vec![put]).await.unwrap();
     drop(store);
     let store = EmbeddedStore::open(directory.path()).await.unwrap();
@@ -94,10 +88,7 @@ async fn expired_items_stay_until_the_sweep() {
     for (sort, second) in [("long ago", 1_000_000_000), ("far ahead", 100_000_000_000)] {
         let put = Write::Put {
             item: Item {
-                key: Key {
-                    partition: "p".to_owned(),
-                    sort: sort.to_owned(),
-                },
+                key: Key { partition: "p".to_owned(), sort: sort.to_owned() },
                 attributes: [("expires".to_owned(), Value::Number(second))].into(),
             },
             condition: None,

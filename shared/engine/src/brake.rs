@@ -52,38 +52,14 @@ pub fn charge(
 ) -> Result<BrakeState, Braked> {
     let hour = now.as_second().div_euclid(HOUR_SECONDS);
     // A clock that steps back must not open a fresh budget.
-    let spent = if hour > state.hour {
-        BrakeState {
-            hour,
-            ..BrakeState::default()
-        }
-    } else {
-        state
-    };
-    let deletes = fit(
-        spent.deletes,
-        cost.deletes,
-        budgets.deletes_per_hour,
-        BrakedWhat::Deletes,
-    )?;
-    let mails = fit(
-        spent.mails,
-        cost.mails,
-        budgets.mails_per_hour,
-        BrakedWhat::Mails,
-    )?;
-    Ok(BrakeState {
-        deletes,
-        mails,
-        ..spent
-    })
+    let spent =
+        if hour > state.hour { BrakeState { hour, ..BrakeState::default() } } else { state };
+    let deletes = fit(spent.deletes, cost.deletes, budgets.deletes_per_hour, BrakedWhat::Deletes)?;
+    let mails = fit(spent.mails, cost.mails, budgets.mails_per_hour, BrakedWhat::Mails)?;
+    Ok(BrakeState { deletes, mails, ..spent })
 }
 
 fn fit(spent: u32, cost: u32, budget: u32, what: BrakedWhat) -> Result<u32, Braked> {
     let sum = spent.saturating_add(cost);
-    if cost > 0 && sum > budget {
-        Err(Braked { what, budget })
-    } else {
-        Ok(sum)
-    }
+    if cost > 0 && sum > budget { Err(Braked { what, budget }) } else { Ok(sum) }
 }

@@ -211,10 +211,7 @@ impl Verdict {
     }
 
     pub(crate) const fn refused(code: RefusalCode) -> Self {
-        Self::Refused {
-            code,
-            text: code.sentence(),
-        }
+        Self::Refused { code, text: code.sentence() }
     }
 }
 
@@ -295,19 +292,12 @@ pub struct MailForecast {
 
 impl MailForecast {
     pub(crate) fn new(recipients: BTreeSet<String>, everybody: bool) -> Self {
-        Self {
-            recipients,
-            everybody,
-            spared: false,
-        }
+        Self { recipients, everybody, spared: false }
     }
 
     /// The same write where it mails nobody: in the first copy, or since it is over.
     pub(crate) fn spare(self) -> Self {
-        Self {
-            spared: !self.recipients.is_empty(),
-            ..Self::default()
-        }
+        Self { spared: !self.recipients.is_empty(), ..Self::default() }
     }
 
     /// Whether people would have been mailed for the write at another time.
@@ -332,11 +322,7 @@ impl MailForecast {
 
     /// The mode that mails these and nobody else.
     pub const fn mode(&self) -> MailMode {
-        if self.everybody {
-            MailMode::All
-        } else {
-            MailMode::Changed
-        }
+        if self.everybody { MailMode::All } else { MailMode::Changed }
     }
 }
 

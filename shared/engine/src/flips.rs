@@ -44,10 +44,8 @@ impl FlipCounter {
     /// Whether another write of this property would go on with a fight.
     pub fn is_fight(&self, property: Property, now: Timestamp) -> bool {
         self.entries.get(&property).is_some_and(|writes| {
-            let recent = writes
-                .iter()
-                .filter(|(when, _)| now.duration_since(*when) < FLIP_WINDOW)
-                .count();
+            let recent =
+                writes.iter().filter(|(when, _)| now.duration_since(*when) < FLIP_WINDOW).count();
             recent >= FLIPS_MAX
         })
     }
@@ -74,10 +72,7 @@ impl FromIterator<(Property, Timestamp, Side)> for FlipCounter {
 /// back as it is.
 #[must_use]
 pub fn guard_loop(mut decision: Decision, flips: &FlipCounter, now: Timestamp) -> Decision {
-    let fights = decision
-        .written
-        .iter()
-        .any(|property| flips.is_fight(*property, now));
+    let fights = decision.written.iter().any(|property| flips.is_fight(*property, now));
     if !fights || !decision.exchange.writes() {
         return decision;
     }
@@ -90,10 +85,7 @@ impl Decision {
     /// write, so all of that waits too.
     fn hold(&mut self, why: HoldWhy, reason: Reason) {
         let what = core::mem::replace(&mut self.exchange, ExchangeAction::None);
-        self.exchange = ExchangeAction::Hold {
-            why,
-            what: Box::new(what),
-        };
+        self.exchange = ExchangeAction::Hold { why, what: Box::new(what) };
         self.business = None;
         self.base = crate::decision::BaseAfter::Keep;
         self.written.clear();

@@ -169,10 +169,7 @@ impl Unfinished {
 
     /// An update that was begun when Exchange showed `seen`.
     pub const fn update(seen: Event, target: Event) -> Self {
-        Self {
-            target,
-            seen: Some(seen),
-        }
+        Self { target, seen: Some(seen) }
     }
 
     /// The write that carries this one on, with another target, when Exchange shows `remote`. What
@@ -188,11 +185,8 @@ impl Unfinished {
                 && holds(&remote.value(property), &wanted, zone)
         };
         let moved = written(Property::Schedule, &seen);
-        let properties: BTreeSet<Property> = remote
-            .properties()
-            .into_iter()
-            .chain(seen.properties())
-            .collect();
+        let properties: BTreeSet<Property> =
+            remote.properties().into_iter().chain(seen.properties()).collect();
         for property in properties {
             let dropped = matches!(property, Property::Override(id)
                 if moved && !remote.overrides.contains_key(&id));

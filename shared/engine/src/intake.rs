@@ -45,9 +45,7 @@ impl Intake {
         let mut fresh = false;
         for change in changes {
             if change.if_match_failed {
-                intake
-                    .refused
-                    .insert(change.number, RefusalCode::IfMatchFailed);
+                intake.refused.insert(change.number, RefusalCode::IfMatchFailed);
                 continue;
             }
             intake.live.push(change.number);
@@ -102,10 +100,7 @@ impl Intake {
 
     /// When the opinion on a property was accepted.
     pub(crate) fn stated_at(&self, property: Property) -> Option<Timestamp> {
-        self.authors
-            .get(&property)
-            .map(|(_, at)| *at)
-            .or(self.accepted_at)
+        self.authors.get(&property).map(|(_, at)| *at).or(self.accepted_at)
     }
 
     /// What is said of one property; a complete list of overrides speaks of the absent ones too.
@@ -121,11 +116,8 @@ impl Intake {
 
     /// One outcome per change, in order; losers go to the change that they concern.
     pub(crate) fn outcomes(&self, losers: &[Loser], held: bool) -> Vec<Outcome> {
-        let mut verdicts: BTreeMap<u64, Verdict> = self
-            .refused
-            .iter()
-            .map(|(number, code)| (*number, Verdict::refused(*code)))
-            .collect();
+        let mut verdicts: BTreeMap<u64, Verdict> =
+            self.refused.iter().map(|(number, code)| (*number, Verdict::refused(*code))).collect();
         for number in &self.live {
             let own: Vec<Loser> = losers
                 .iter()
@@ -141,18 +133,14 @@ impl Intake {
             };
             verdicts.insert(*number, verdict);
         }
-        verdicts
-            .into_iter()
-            .map(|(number, verdict)| Outcome { number, verdict })
-            .collect()
+        verdicts.into_iter().map(|(number, verdict)| Outcome { number, verdict }).collect()
     }
 
     fn author(&self, loser: &Loser) -> Option<u64> {
         let known = match &loser.value {
-            LoserValue::Property(value) => self
-                .authors
-                .get(&value.property())
-                .map(|(number, _)| *number),
+            LoserValue::Property(value) => {
+                self.authors.get(&value.property()).map(|(number, _)| *number)
+            }
             LoserValue::Delete => None,
         };
         known.or(self.live.last().copied())
@@ -166,8 +154,7 @@ impl Intake {
             self.patch.uid.clone_from(&patch.uid);
         }
         for value in patch.values() {
-            self.authors
-                .insert(value.property(), (change.number, change.accepted_at));
+            self.authors.insert(value.property(), (change.number, change.accepted_at));
             self.patch.set(value.clone());
         }
     }

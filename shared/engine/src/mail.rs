@@ -32,10 +32,7 @@ pub(crate) fn forecast_update(
     let forecast = if written.iter().any(|property| concerns_all(*property)) {
         MailForecast::new(before.union(&after).cloned().collect(), true)
     } else if written.contains(&Property::Attendees) {
-        MailForecast::new(
-            before.symmetric_difference(&after).cloned().collect(),
-            false,
-        )
+        MailForecast::new(before.symmetric_difference(&after).cloned().collect(), false)
     } else {
         MailForecast::default()
     };
@@ -62,10 +59,7 @@ pub(crate) fn forecast_answer(
     mailbox: &MailboxFacts,
     now: Timestamp,
 ) -> MailForecast {
-    let organizer = current
-        .organizer
-        .iter()
-        .map(|person| person.address.clone());
+    let organizer = current.organizer.iter().map(|person| person.address.clone());
     let forecast = MailForecast::new(without_self(organizer, mailbox), true);
     unless(is_silent(&[current], mailbox, now), forecast)
 }
@@ -103,13 +97,11 @@ fn people(event: &Event, mailbox: &MailboxFacts) -> BTreeSet<String> {
         Override::Changed(patch) => patch.attendees.as_ref(),
         Override::Excluded => None,
     });
-    let all = of_occurrences
-        .chain([&event.attendees])
-        .flat_map(|attendees| attendees.keys().cloned());
+    let all =
+        of_occurrences.chain([&event.attendees]).flat_map(|attendees| attendees.keys().cloned());
     without_self(all, mailbox)
 }
 
 fn without_self(all: impl Iterator<Item = String>, mailbox: &MailboxFacts) -> BTreeSet<String> {
-    all.filter(|address| !mailbox.addresses.contains(address))
-        .collect()
+    all.filter(|address| !mailbox.addresses.contains(address)).collect()
 }

@@ -37,10 +37,7 @@ pub(crate) struct Merged {
 pub(crate) fn merge(sides: &Sides<'_>) -> Merged {
     let mut merged = Merged {
         target: sides.remote.clone(),
-        business: sides
-            .base
-            .map_or(sides.remote, |base| &base.business)
-            .clone(),
+        business: sides.base.map_or(sides.remote, |base| &base.business).clone(),
         written: Vec::new(),
         told: Vec::new(),
         taken: Vec::new(),
@@ -209,9 +206,7 @@ impl Merged {
         });
         let names = |event: &Event| -> Vec<(String, Option<u64>)> {
             let parts = event.attachments.iter();
-            parts
-                .map(|one| (one.name.clone(), one.size_bytes))
-                .collect()
+            parts.map(|one| (one.name.clone(), one.size_bytes)).collect()
         };
         let other = old.online_meeting != new.online_meeting
             || old.organizer != new.organizer
@@ -230,10 +225,7 @@ impl Merged {
     }
 
     fn lose(&mut self, side: Side, value: PropertyValue) {
-        let loser = Loser {
-            side,
-            value: LoserValue::Property(value),
-        };
+        let loser = Loser { side, value: LoserValue::Property(value) };
         if !self.losers.contains(&loser) {
             self.losers.push(loser);
         }

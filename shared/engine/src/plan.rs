@@ -39,14 +39,9 @@ fn decide(input: &PlanInput<'_>) -> Decision {
         | (ExchangeView::NotLooked, LinkView::Linked(_) | LinkView::Private { .. }) => {
             out_of_sight(&intake)
         }
-        (
-            ExchangeView::Present {
-                event,
-                role,
-                stamped,
-            },
-            _,
-        ) => present::decide(input, intake, event, role, stamped),
+        (ExchangeView::Present { event, role, stamped }, _) => {
+            present::decide(input, intake, event, role, stamped)
+        }
         (ExchangeView::Gone, LinkView::Linked(base)) => absent::decide_gone(input, intake, base),
         (ExchangeView::Gone, LinkView::Private { .. }) => {
             absent::decide_private_gone(input, intake)
@@ -176,8 +171,5 @@ fn tell_deleted(decision: &mut Decision) {
 
 /// The loser that a delete is.
 fn lost_delete(side: Side) -> Loser {
-    Loser {
-        side,
-        value: crate::decision::LoserValue::Delete,
-    }
+    Loser { side, value: crate::decision::LoserValue::Delete }
 }

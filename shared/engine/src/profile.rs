@@ -58,10 +58,7 @@ impl Default for Profile {
 impl Profile {
     /// Who owns a property.
     pub fn owner(&self, property: Property) -> Owner {
-        self.owners
-            .get(&PropertyClass::of(property))
-            .copied()
-            .unwrap_or(Owner::Both)
+        self.owners.get(&PropertyClass::of(property)).copied().unwrap_or(Owner::Both)
     }
 }
 
@@ -173,9 +170,6 @@ pub struct Budgets {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self {
-            deletes_per_hour: 50,
-            mails_per_hour: 20,
-        }
+        Self { deletes_per_hour: 50, mails_per_hour: 20 }
     }
 }

@@ -187,10 +187,7 @@ impl fmt::Display for Reason {
                 return write!(f, "Written without mailing the {people} people on it.");
             }
             Self::WithoutAttendees { people } => {
-                return write!(
-                    f,
-                    "Created without its {people} attendees, so nobody is mailed."
-                );
+                return write!(f, "Created without its {people} attendees, so nobody is mailed.");
             }
             Self::Refused(code) => code.sentence(),
             Self::Unchanged => "Both sides are as they were.",

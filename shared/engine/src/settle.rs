@@ -28,10 +28,9 @@ pub fn settle(decision: &Decision, read_back: Option<&Event>) -> LinkAfter {
                 announced: base.announced,
             }))
         }
-        BaseAfter::Private { born, announced } => LinkAfter::Private {
-            born: *born,
-            announced: *announced,
-        },
+        BaseAfter::Private { born, announced } => {
+            LinkAfter::Private { born: *born, announced: *announced }
+        }
         BaseAfter::Tombstone { by, at } => LinkAfter::Tombstone { by: *by, at: *at },
     }
 }

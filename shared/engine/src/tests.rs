@@ -51,12 +51,7 @@ fn invite(event: &mut Event, address: &str) {
 }
 
 fn base(event: &Event) -> Base {
-    Base {
-        exchange: event.clone(),
-        business: event.clone(),
-        born: Side::Exchange,
-        announced: true,
-    }
+    Base { exchange: event.clone(), business: event.clone(), born: Side::Exchange, announced: true }
 }
 
 fn upsert(values: Vec<PropertyValue>) -> Vec<BusinessChange> {
@@ -68,12 +63,7 @@ fn upsert(values: Vec<PropertyValue>) -> Vec<BusinessChange> {
 }
 
 fn change(operation: BusinessOperation) -> BusinessChange {
-    BusinessChange {
-        number: 1,
-        change: operation,
-        accepted_at: at(0),
-        if_match_failed: false,
-    }
+    BusinessChange { number: 1, change: operation, accepted_at: at(0), if_match_failed: false }
 }
 
 fn title(text: &str) -> PropertyValue {
@@ -85,11 +75,7 @@ fn location(text: &str) -> PropertyValue {
 }
 
 fn present(event: &Event, role: CopyRole) -> ExchangeView<'_> {
-    ExchangeView::Present {
-        event,
-        role,
-        stamped: StampView::Ours,
-    }
+    ExchangeView::Present { event, role, stamped: StampView::Ours }
 }
 
 fn run(
@@ -118,11 +104,7 @@ fn plain(link: LinkView<'_>, remote: &Event, business: &[BusinessChange]) -> Dec
 #[test]
 fn different_properties_merge_without_conflict() {
     let base = base(&event("a"));
-    let decision = plain(
-        LinkView::Linked(&base),
-        &event("b"),
-        &upsert(vec![location("room")]),
-    );
+    let decision = plain(LinkView::Linked(&base), &event("b"), &upsert(vec![location("room")]));
     let ExchangeAction::Update { target, mail } = &decision.exchange else {
         panic!("{}", decision.explain());
     };
@@ -137,15 +119,8 @@ fn different_properties_merge_without_conflict() {
 #[test]
 fn the_loser_of_a_conflict_is_kept() {
     let base = base(&event("a"));
-    let decision = plain(
-        LinkView::Linked(&base),
-        &event("b"),
-        &upsert(vec![title("c")]),
-    );
-    let losers = vec![Loser {
-        side: Side::Business,
-        value: LoserValue::Property(title("c")),
-    }];
+    let decision = plain(LinkView::Linked(&base), &event("b"), &upsert(vec![title("c")]));
+    let losers = vec![Loser { side: Side::Business, value: LoserValue::Property(title("c")) }];
     assert_eq!(decision.outcomes[0].verdict, Verdict::Conflict { losers });
     assert_eq!(decision.exchange, ExchangeAction::None);
 }
@@ -190,16 +165,10 @@ fn mail_rules_decide_before_a_write() {
         (MailRule::Send, "update", MailMode::All),
         (MailRule::WithoutAttendees, "update", MailMode::Silent),
     ] {
-        let profile = Profile {
-            mail,
-            ..Profile::default()
-        };
+        let profile = Profile { mail, ..Profile::default() };
         let view = present(&meeting, CopyRole::Organizer);
         let decision = run(LinkView::Linked(&base), view, &edit, &profile, None);
-        assert_eq!(
-            (decision.exchange.code(), decision.exchange.mail()),
-            (code, mode)
-        );
+        assert_eq!((decision.exchange.code(), decision.exchange.mail()), (code, mode));
         assert_eq!(decision.forecast.count(), 1);
         assert!(!format!("{decision:?}").contains("guest"));
     }
@@ -237,23 +206,14 @@ fn a_finer_priority_survives() {
 
 #[test]
 fn a_cut_off_series_write_is_carried_on() {
-    let rule = Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range: Range::Count(10),
-    };
+    let rule = Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(10) };
     let mut old = event("a");
     old.recurrence = Some(rule);
     let id = RecurrenceId::new(date(2030, 1, 9).at(9, 0, 0, 0));
     old.overrides.insert(id, tidemark_model::Override::Excluded);
     let base = base(&old);
-    let longer = Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range: Range::Count(12),
-    };
-    let edit = upsert(vec![PropertyValue::Schedule(
-        old.schedule.clone(),
-        Some(longer),
-    )]);
+    let longer = Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(12) };
+    let edit = upsert(vec![PropertyValue::Schedule(old.schedule.clone(), Some(longer))]);
     let first = plain(LinkView::Linked(&base), &old, &edit);
     let ExchangeAction::Update { target, .. } = first.exchange else {
         panic!("no update");
@@ -274,15 +234,9 @@ fn a_cut_off_series_write_is_carried_on() {
 #[test]
 fn the_brake_keeps_its_budget() {
     let budgets = Budgets::default();
-    let cost = BrakeCost {
-        deletes: 50,
-        mails: 0,
-    };
+    let cost = BrakeCost { deletes: 50, mails: 0 };
     let state = charge(BrakeState::default(), cost, budgets, at(0)).unwrap();
-    let one = BrakeCost {
-        deletes: 1,
-        mails: 0,
-    };
+    let one = BrakeCost { deletes: 1, mails: 0 };
     assert!(charge(state, one, budgets, at(1)).is_err());
     assert!(charge(state, BrakeCost::default(), budgets, at(1)).is_ok());
     assert!(charge(state, one, budgets, at(3600)).is_ok());
@@ -291,25 +245,11 @@ fn the_brake_keeps_its_budget() {
 #[test]
 fn a_fight_is_held() {
     let base = base(&event("a"));
-    let decision = plain(
-        LinkView::Linked(&base),
-        &event("a"),
-        &upsert(vec![title("b")]),
-    );
+    let decision = plain(LinkView::Linked(&base), &event("a"), &upsert(vec![title("b")]));
     let sides = [Side::Business, Side::Exchange];
-    let flips: FlipCounter = (0..6)
-        .map(|n| {
-            (
-                Property::Title,
-                at(n),
-                sides[usize::try_from(n % 2).unwrap()],
-            )
-        })
-        .collect();
-    assert_eq!(
-        guard_loop(decision.clone(), &flips, at(7)).exchange.code(),
-        "hold"
-    );
+    let flips: FlipCounter =
+        (0..6).map(|n| (Property::Title, at(n), sides[usize::try_from(n % 2).unwrap()])).collect();
+    assert_eq!(guard_loop(decision.clone(), &flips, at(7)).exchange.code(), "hold");
     assert_eq!(guard_loop(decision.clone(), &flips, at(9000)), decision);
 }
 

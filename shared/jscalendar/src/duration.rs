@@ -35,11 +35,7 @@ pub(crate) fn read_signed_duration(text: &str) -> Option<i64> {
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let nominal = read_duration(rest)?;
-    nominal
-        .days
-        .checked_mul(DAY_SECONDS)?
-        .checked_add(nominal.seconds)?
-        .checked_mul(sign)
+    nominal.days.checked_mul(DAY_SECONDS)?.checked_add(nominal.seconds)?.checked_mul(sign)
 }
 
 /// Sums numbers with their units, which come in the order given and at most once each.
@@ -130,13 +126,9 @@ mod tests {
 
     #[test]
     fn writes_hours_minutes_and_seconds_only() {
-        for (seconds, text) in [
-            (0, "PT0S"),
-            (5_400, "PT1H30M"),
-            (90_000, "PT25H"),
-            (3_601, "PT1H1S"),
-            (59, "PT59S"),
-        ] {
+        for (seconds, text) in
+            [(0, "PT0S"), (5_400, "PT1H30M"), (90_000, "PT25H"), (3_601, "PT1H1S"), (59, "PT59S")]
+        {
             assert_eq!(write_exact(SignedDuration::from_secs(seconds)), text);
         }
     }

@@ -36,15 +36,9 @@ pub fn read_merge_patch(patch: &Value, current: &Event) -> Result<Reading, Vec<P
         read_checked(patch, known, None, &mut findings);
         return read::finish(EventPatch::new(), findings);
     }
-    let version = if changes.contains_key("recurrenceRule") {
-        Version::Bis
-    } else {
-        Version::Rfc8984
-    };
-    let options = WriteOptions {
-        version,
-        ..WriteOptions::default()
-    };
+    let version =
+        if changes.contains_key("recurrenceRule") { Version::Bis } else { Version::Rfc8984 };
+    let options = WriteOptions { version, ..WriteOptions::default() };
     let merged = rfc7386::apply(write_event(current, &options), patch);
     let touched = Value::Object(touched_members(changes, &merged));
     let read = read_checked(&touched, known, Some(changes), &mut findings);
@@ -55,10 +49,8 @@ pub fn read_merge_patch(patch: &Value, current: &Event) -> Result<Reading, Vec<P
 /// The members that a patch names, with their values after it; `null` where they are gone.
 fn touched_members(changes: &Map<String, Value>, merged: &Value) -> Map<String, Value> {
     let after = |name: &str| merged.get(name).cloned().unwrap_or(Value::Null);
-    let mut touched: Map<String, Value> = changes
-        .keys()
-        .map(|name| (name.clone(), after(name)))
-        .collect();
+    let mut touched: Map<String, Value> =
+        changes.keys().map(|name| (name.clone(), after(name))).collect();
     for (name, beside) in TOGETHER {
         if changes.contains_key(name) && merged.get(beside).is_some() {
             touched.insert(beside.to_owned(), after(beside));

@@ -27,9 +27,7 @@ impl Pointer {
     pub(crate) fn member(&self, name: &str) -> Self {
         let plain = name.strip_prefix('@').unwrap_or(name);
         let shown = (1..=TOKEN_BYTES_MAX).contains(&name.len())
-            && plain
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_:./".contains(&b));
+            && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_:./".contains(&b));
         if !shown {
             return self.clone();
         }
@@ -91,10 +89,6 @@ impl Findings {
 
     /// The ignored members, or the problems if there are any.
     pub(crate) fn finish(self) -> Result<Vec<String>, Vec<Problem>> {
-        if self.problems.is_empty() {
-            Ok(self.ignored)
-        } else {
-            Err(self.problems)
-        }
+        if self.problems.is_empty() { Ok(self.ignored) } else { Err(self.problems) }
     }
 }

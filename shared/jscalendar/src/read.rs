@@ -213,18 +213,14 @@ pub(crate) struct Series {
 impl Series {
     fn resolve(read: Option<&Times>, current: Current<'_>) -> Self {
         match (read, current.event()) {
-            (Some(times), _) => Self {
-                schedule: Some(times.schedule.clone()),
-                rule: Some(times.rule.clone()),
-            },
+            (Some(times), _) => {
+                Self { schedule: Some(times.schedule.clone()), rule: Some(times.rule.clone()) }
+            }
             (None, Some(event)) => Self {
                 schedule: Some(event.schedule.clone()),
                 rule: Some(event.recurrence.clone()),
             },
-            (None, None) => Self {
-                schedule: None,
-                rule: None,
-            },
+            (None, None) => Self { schedule: None, rule: None },
         }
     }
 }
@@ -272,11 +268,7 @@ pub(crate) fn expect_map<'a>(
     findings: &mut Findings,
 ) -> Option<&'a Map<String, Value>> {
     let Value::Object(map) = value else {
-        findings.refuse(
-            at,
-            "must be an object",
-            "send a JSON object, or null to clear it",
-        );
+        findings.refuse(at, "must be an object", "send a JSON object, or null to clear it");
         return None;
     };
     if map.len() > most {

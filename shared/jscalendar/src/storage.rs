@@ -43,10 +43,7 @@ struct Stored {
 
 /// Stores every field of an event.
 pub fn store_event(event: &Event) -> Vec<u8> {
-    let written = Written {
-        v: VERSION,
-        event: row::EventRow::from(event),
-    };
+    let written = Written { v: VERSION, event: row::EventRow::from(event) };
     // Maps with text keys and plain values always have a JSON form.
     serde_json::to_vec(&written).unwrap_or_default()
 }

@@ -45,11 +45,7 @@ fn read_new(item: &Value) -> Event {
 }
 
 fn pointers(result: Result<crate::Reading, Vec<crate::Problem>>) -> Vec<String> {
-    result
-        .unwrap_err()
-        .into_iter()
-        .map(|problem| problem.pointer)
-        .collect()
+    result.unwrap_err().into_iter().map(|problem| problem.pointer).collect()
 }
 
 fn refused(extra: &Value) -> Vec<String> {
@@ -73,10 +69,7 @@ fn simple_event_of_the_standard() {
     let (start, end) = event.schedule.instants(&Zone::utc());
     assert_eq!(start.to_string(), "2020-01-15T18:00:00Z");
     assert_eq!(end.to_string(), "2020-01-15T19:00:00Z");
-    assert_eq!(
-        event.uid.as_deref(),
-        Some("a8df6573-0474-496d-8496-033ad45d7fea")
-    );
+    assert_eq!(event.uid.as_deref(), Some("a8df6573-0474-496d-8496-033ad45d7fea"));
 }
 
 #[test]
@@ -87,17 +80,10 @@ fn all_day_event_of_the_standard() {
         "start": "1900-04-01T00:00:00", "duration": "P1D",
         "recurrenceRules": [{ "@type": "RecurrenceRule", "frequency": "yearly" }],
     }));
-    assert_eq!(
-        event.schedule,
-        Schedule::all_day(date(1900, 4, 1), date(1900, 4, 2)).unwrap()
-    );
+    assert_eq!(event.schedule, Schedule::all_day(date(1900, 4, 1), date(1900, 4, 2)).unwrap());
     assert_eq!(
         event.recurrence.unwrap().pattern,
-        Pattern::AbsoluteYearly {
-            interval: 1,
-            month: 4,
-            day: 1
-        }
+        Pattern::AbsoluteYearly { interval: 1, month: 4, day: 1 }
     );
 }
 
@@ -116,10 +102,7 @@ fn series_that_begins_off_its_rule_needs_its_extra_date_as_an_item() {
     });
     assert_eq!(
         pointers(read_event_patch(&item, None)),
-        [
-            "/recurrenceOverrides/2020-01-07T14:00:00",
-            "/recurrenceOverrides/2020-06-25T09:00:00"
-        ]
+        ["/recurrenceOverrides/2020-01-07T14:00:00", "/recurrenceOverrides/2020-06-25T09:00:00"]
     );
 }
 
@@ -132,18 +115,14 @@ fn end_zone_of_a_flight() {
         },
     })));
     assert_eq!(event.location.as_deref(), Some("Frankfurt"));
-    let Schedule::Timed(timed) = event.schedule else {
-        panic!()
-    };
+    let Schedule::Timed(timed) = event.schedule else { panic!() };
     assert_eq!(timed.end_zone(), Some(&Zone::parse("Asia/Tokyo").unwrap()));
 }
 
 #[test]
 fn nominal_days_follow_the_calendar_of_the_zone() {
     let item = with(&json!({ "start": "2026-10-24T12:00:00", "duration": "P1D" }));
-    let Schedule::Timed(timed) = read_new(&item).schedule else {
-        panic!()
-    };
+    let Schedule::Timed(timed) = read_new(&item).schedule else { panic!() };
     assert_eq!(timed.duration().as_hours(), 25);
 }
 
@@ -155,17 +134,10 @@ fn absent_has_no_opinion_and_null_clears() {
         "locations": { "1": { "name": "L" } }, "freeBusyStatus": "free",
         "participants": { "p": { "sendTo": { "imip": "mailto:Pat@Example.com" } } },
     })));
-    assert_eq!(
-        current.attendees.keys().collect::<Vec<_>>(),
-        ["pat@example.com"]
-    );
+    assert_eq!(current.attendees.keys().collect::<Vec<_>>(), ["pat@example.com"]);
     let silent = read_event_patch(&json!({ "title": "New" }), Some(&current)).unwrap();
     assert_eq!(
-        silent
-            .patch
-            .values()
-            .map(PropertyValue::property)
-            .collect::<Vec<_>>(),
+        silent.patch.values().map(PropertyValue::property).collect::<Vec<_>>(),
         [Property::Title]
     );
     let all = json!({
@@ -178,10 +150,7 @@ fn absent_has_no_opinion_and_null_clears() {
     let mut empty = read_new(&base());
     empty.title = None;
     assert!(current == empty);
-    assert_eq!(
-        pointers(read_event_patch(&json!({ "start": null }), Some(&current))),
-        ["/start"]
-    );
+    assert_eq!(pointers(read_event_patch(&json!({ "start": null }), Some(&current))), ["/start"]);
 }
 
 #[test]
@@ -192,10 +161,7 @@ fn parts_of_the_times_come_from_the_current_item() {
     assert_eq!(start.to_string(), "2026-03-03T10:00:00Z");
     assert_eq!(end.duration_since(start).as_secs(), 3_600);
     let whole = merged(&json!({ "showWithoutTime": true }), &current);
-    assert_eq!(
-        whole.schedule,
-        Schedule::all_day(date(2026, 3, 2), date(2026, 3, 3)).unwrap()
-    );
+    assert_eq!(whole.schedule, Schedule::all_day(date(2026, 3, 2), date(2026, 3, 3)).unwrap());
     let floating = merged(&json!({ "timeZone": null }), &current);
     assert!(matches!(floating.schedule, Schedule::Floating(_)));
 }
@@ -207,23 +173,11 @@ fn out_of_office_survives_a_system_that_knows_only_busy() {
     current.privacy = Privacy::Personal;
     let plain = json!({ "freeBusyStatus": "busy", "privacy": "private" });
     let after = merged(&plain, &current);
-    assert_eq!(
-        (after.show_as, after.privacy),
-        (ShowAs::Oof, Privacy::Personal)
-    );
-    assert_eq!(
-        merged(&json!({ "freeBusyStatus": "free" }), &current).show_as,
-        ShowAs::Free
-    );
+    assert_eq!((after.show_as, after.privacy), (ShowAs::Oof, Privacy::Personal));
+    assert_eq!(merged(&json!({ "freeBusyStatus": "free" }), &current).show_as, ShowAs::Free);
     let tentative = merged(&json!({ "status": "tentative" }), &current);
-    assert_eq!(
-        (tentative.show_as, tentative.status),
-        (ShowAs::Tentative, EventStatus::Tentative)
-    );
-    assert_eq!(
-        merged(&json!({ "tidemark:showAs": null }), &current).show_as,
-        ShowAs::Busy
-    );
+    assert_eq!((tentative.show_as, tentative.status), (ShowAs::Tentative, EventStatus::Tentative));
+    assert_eq!(merged(&json!({ "tidemark:showAs": null }), &current).show_as, ShowAs::Busy);
     assert_eq!(
         merged(&json!({ "privacy": "vendor" }), &read_new(&base())).privacy,
         Privacy::Private
@@ -244,37 +198,23 @@ fn merge_patch_touches_single_overrides_people_and_keywords() {
             "b@example.com": { "calendarAddress": "mailto:b@example.com", "roles": { "optional": true } },
         },
     })));
-    let after = merged(
-        &json!({ "recurrenceOverrides": { "2026-03-16T09:00:00": null } }),
-        &current,
-    );
+    let after =
+        merged(&json!({ "recurrenceOverrides": { "2026-03-16T09:00:00": null } }), &current);
     assert_eq!(after.overrides.len(), 1);
     let id = RecurrenceId::new(date(2026, 3, 9).at(9, 0, 0, 0));
     let after = merged(
         &json!({ "recurrenceOverrides": { "2026-03-09T09:00:00": { "title": null } } }),
         &current,
     );
-    let Some(Override::Changed(change)) = after.overrides.get(&id) else {
-        panic!()
-    };
+    let Some(Override::Changed(change)) = after.overrides.get(&id) else { panic!() };
     assert!(change.title.is_none() && change.schedule.is_some());
     assert_eq!(after.overrides.len(), 2);
     let after = merged(&json!({ "keywords": { "a": null, "c": true } }), &current);
     assert_eq!(after.categories.iter().collect::<Vec<_>>(), ["b", "c"]);
-    let after = merged(
-        &json!({ "participants": { "a@example.com": null } }),
-        &current,
-    );
-    assert_eq!(
-        after.attendees["b@example.com"].role,
-        AttendeeRole::Optional
-    );
+    let after = merged(&json!({ "participants": { "a@example.com": null } }), &current);
+    assert_eq!(after.attendees["b@example.com"].role, AttendeeRole::Optional);
     assert_eq!(after.attendees.len(), 1);
-    assert!(
-        merged(&json!({ "recurrenceOverrides": null }), &current)
-            .overrides
-            .is_empty()
-    );
+    assert!(merged(&json!({ "recurrenceOverrides": null }), &current).overrides.is_empty());
     let after = merged(&json!({ "recurrenceRule": { "interval": 2 } }), &current);
     assert_eq!(
         after.recurrence.unwrap().pattern,
@@ -299,9 +239,7 @@ fn patches_of_occurrences_lead_into_the_series() {
     })));
     assert_eq!(event.overrides.len(), 2);
     let id = RecurrenceId::new(date(2026, 3, 3).at(9, 0, 0, 0));
-    let Some(Override::Changed(change)) = event.overrides.get(&id) else {
-        panic!()
-    };
+    let Some(Override::Changed(change)) = event.overrides.get(&id) else { panic!() };
     assert_eq!(change.categories.as_ref().unwrap().len(), 2);
     assert_eq!(change.location, Some(None));
     assert_eq!(change.show_as, Some(ShowAs::Tentative));
@@ -331,10 +269,7 @@ fn what_is_not_carried_is_listed_without_values() {
         None,
     )
     .unwrap();
-    assert_eq!(
-        reading.patch.get(Property::Reminder),
-        Some(&PropertyValue::Reminder(Some(5)))
-    );
+    assert_eq!(reading.patch.get(Property::Reminder), Some(&PropertyValue::Reminder(Some(5))));
     let mut ignored = reading.ignored;
     ignored.sort();
     assert_eq!(
@@ -368,10 +303,7 @@ fn every_broken_rule_names_its_place() {
         (json!({ "title": long }), "/title"),
         (json!({ "title": "a\u{1}" }), "/title"),
         (json!({ "description": "a\u{b}" }), "/description"),
-        (
-            json!({ "description": "x".repeat(crate::BODY_BYTES_MAX + 1) }),
-            "/description",
-        ),
+        (json!({ "description": "x".repeat(crate::BODY_BYTES_MAX + 1) }), "/description"),
         (
             json!({ "description": "x", "descriptionContentType": "text/rtf" }),
             "/descriptionContentType",
@@ -381,47 +313,29 @@ fn every_broken_rule_names_its_place() {
         (json!({ "start": "2026-03-02T23:59:60" }), "/start"),
         (json!({ "showWithoutTime": true }), "/start"),
         (json!({ "showWithoutTime": 1 }), "/showWithoutTime"),
-        (
-            json!({ "showWithoutTime": true, "start": "2026-03-02T00:00:00" }),
-            "/duration",
-        ),
+        (json!({ "showWithoutTime": true, "start": "2026-03-02T00:00:00" }), "/duration"),
         (json!({ "duration": "1h" }), "/duration"),
         (json!({ "duration": "P2000D" }), "/duration"),
         (json!({ "duration": "P900000000000D" }), "/duration"),
-        (
-            json!({ "timeZone": "W. Europe Standard Time" }),
-            "/timeZone",
-        ),
+        (json!({ "timeZone": "W. Europe Standard Time" }), "/timeZone"),
         (json!({ "timeZone": "/own" }), "/timeZone"),
         (json!({ "status": "maybe" }), "/status"),
         (json!({ "freeBusyStatus": "oof" }), "/freeBusyStatus"),
         (json!({ "tidemark:showAs": "away" }), "/tidemark:showAs"),
-        (
-            json!({ "tidemark:sensitivity": "x" }),
-            "/tidemark:sensitivity",
-        ),
-        (
-            json!({ "tidemark:participationStatus": "x" }),
-            "/tidemark:participationStatus",
-        ),
+        (json!({ "tidemark:sensitivity": "x" }), "/tidemark:sensitivity"),
+        (json!({ "tidemark:participationStatus": "x" }), "/tidemark:participationStatus"),
         (json!({ "priority": 10 }), "/priority"),
         (json!({ "keywords": { "a": false } }), "/keywords"),
         (json!({ "keywords": { "a,b": true } }), "/keywords"),
         (json!({ "keywords": words }), "/keywords"),
         (json!({ "keywords": [] }), "/keywords"),
-        (
-            json!({ "locations": { "a": { "name": 1 } } }),
-            "/locations/a/name",
-        ),
+        (json!({ "locations": { "a": { "name": 1 } } }), "/locations/a/name"),
         (json!({ "alerts": { "a": {} } }), "/alerts/a/trigger"),
         (
             json!({ "alerts": { "a": { "trigger": { "offset": "15" } } } }),
             "/alerts/a/trigger/offset",
         ),
-        (
-            json!({ "alerts": { "a": { "trigger": { "when": "x" } } } }),
-            "/alerts/a/trigger/when",
-        ),
+        (json!({ "alerts": { "a": { "trigger": { "when": "x" } } } }), "/alerts/a/trigger/when"),
         (json!({ "participants": many }), "/participants"),
         (json!({ "participants": { "a": {} } }), "/participants/a"),
         (
@@ -432,10 +346,7 @@ fn every_broken_rule_names_its_place() {
             json!({ "participants": { "a": { "email": "a@b" }, "b": { "email": "A@B" } } }),
             "/participants/b",
         ),
-        (
-            json!({ "recurrenceOverrides": { "2026-03-02T09:00:00": {} } }),
-            "/recurrenceOverrides",
-        ),
+        (json!({ "recurrenceOverrides": { "2026-03-02T09:00:00": {} } }), "/recurrenceOverrides"),
         (
             json!({ "recurrenceRules": weekly, "recurrenceOverrides": { "tomorrow": {} } }),
             "/recurrenceOverrides/tomorrow",
@@ -492,10 +403,7 @@ fn the_organiser_is_no_attendee_unless_it_stands_there() {
         },
     })));
     assert_eq!(event.attendees.keys().collect::<Vec<_>>(), ["a@x.org"]);
-    event.organizer = Some(tidemark_model::Person {
-        address: "o@x.org".into(),
-        name: None,
-    });
+    event.organizer = Some(tidemark_model::Person { address: "o@x.org".into(), name: None });
     event.attendees.insert(
         "o@x.org".into(),
         Attendee {
@@ -539,18 +447,9 @@ proptest! {
 
 #[test]
 fn other_versions_and_damage_are_not_loaded() {
-    assert!(matches!(
-        load_event(br#"{"v":2,"event":[]}"#),
-        Err(crate::LoadError::Version(2))
-    ));
-    assert!(matches!(
-        load_event(b"{"),
-        Err(crate::LoadError::Malformed(_))
-    ));
+    assert!(matches!(load_event(br#"{"v":2,"event":[]}"#), Err(crate::LoadError::Version(2))));
+    assert!(matches!(load_event(b"{"), Err(crate::LoadError::Malformed(_))));
     let stored = String::from_utf8(store_event(&read_new(&base()))).unwrap();
     let damaged = stored.replace("Europe/Berlin", "Europe/Nowhere");
-    assert!(matches!(
-        load_event(damaged.as_bytes()),
-        Err(crate::LoadError::Invalid("time zone"))
-    ));
+    assert!(matches!(load_event(damaged.as_bytes()), Err(crate::LoadError::Invalid("time zone"))));
 }

@@ -24,11 +24,8 @@ pub(crate) const SENSITIVITY: [Word<Privacy>; 4] = [
 ];
 
 /// `privacy` (RFC 8984 4.4.3).
-pub(crate) const PRIVACY: [Word<Privacy>; 3] = [
-    ("public", Privacy::Public),
-    ("private", Privacy::Private),
-    ("secret", Privacy::Confidential),
-];
+pub(crate) const PRIVACY: [Word<Privacy>; 3] =
+    [("public", Privacy::Public), ("private", Privacy::Private), ("secret", Privacy::Confidential)];
 
 /// `status` (RFC 8984 5.1.3).
 pub(crate) const STATUS: [Word<EventStatus>; 3] = [
@@ -46,10 +43,8 @@ pub(crate) const PARTICIPATION: [Word<Participation>; 4] = [
 ];
 
 /// `descriptionContentType` (RFC 8984 4.2.3).
-pub(crate) const BODY_FORMAT: [Word<BodyFormat>; 2] = [
-    ("text/plain", BodyFormat::Text),
-    ("text/html", BodyFormat::Html),
-];
+pub(crate) const BODY_FORMAT: [Word<BodyFormat>; 2] =
+    [("text/plain", BodyFormat::Text), ("text/html", BodyFormat::Html)];
 
 /// Days of the week (RFC 8984 4.3.3).
 pub(crate) const WEEKDAYS: [Word<Weekday>; 7] = [
@@ -64,18 +59,12 @@ pub(crate) const WEEKDAYS: [Word<Weekday>; 7] = [
 
 /// The value of a word.
 pub(crate) fn read_word<T: Copy>(table: &[Word<T>], text: &str) -> Option<T> {
-    table
-        .iter()
-        .find(|(word, _)| *word == text)
-        .map(|(_, value)| *value)
+    table.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
 }
 
 /// The word of a value; empty only where the table lacks it, which no caller does.
 pub(crate) fn write_word<T: PartialEq>(table: &[Word<T>], value: &T) -> &'static str {
-    table
-        .iter()
-        .find(|(_, known)| known == value)
-        .map_or("", |(word, _)| *word)
+    table.iter().find(|(_, known)| known == value).map_or("", |(word, _)| *word)
 }
 
 /// The words of a table, for mends.

@@ -90,10 +90,7 @@ fn put_body(item: &mut Members, body: Option<&Body>) {
 
 fn put_state(item: &mut Members, event: &Event) {
     if event.status != EventStatus::Confirmed {
-        item.insert(
-            "status".to_owned(),
-            json!(write_word(&STATUS, &event.status)),
-        );
+        item.insert("status".to_owned(), json!(write_word(&STATUS, &event.status)));
     }
     if is_free(event.show_as) {
         item.insert("freeBusyStatus".to_owned(), json!("free"));
@@ -126,12 +123,7 @@ pub(crate) fn write_location(location: &str) -> Value {
 }
 
 pub(crate) fn write_keywords<'a>(words: impl IntoIterator<Item = &'a String>) -> Value {
-    Value::Object(
-        words
-            .into_iter()
-            .map(|word| (word.clone(), Value::Bool(true)))
-            .collect(),
-    )
+    Value::Object(words.into_iter().map(|word| (word.clone(), Value::Bool(true))).collect())
 }
 
 pub(crate) fn write_alert(minutes: u32) -> Value {

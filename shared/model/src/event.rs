@@ -275,10 +275,6 @@ pub struct Attachment {
 
 impl fmt::Debug for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Attachment({:?} bytes, inline {})",
-            self.size_bytes, self.inline
-        )
+        write!(f, "Attachment({:?} bytes, inline {})", self.size_bytes, self.inline)
     }
 }

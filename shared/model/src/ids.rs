@@ -128,10 +128,7 @@ impl Kind {
     pub fn parse(text: &str) -> Result<Self, IdError> {
         match text {
             "appointment" | "appointments" => Ok(Self::Appointment),
-            _ => Err(IdError {
-                what: "a kind",
-                rule: "one of: appointments",
-            }),
+            _ => Err(IdError { what: "a kind", rule: "one of: appointments" }),
         }
     }
 }
@@ -207,10 +204,7 @@ impl BusinessKey {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(IdError {
-                what: "an item id",
-                rule: "1 to 255 bytes without control characters",
-            })
+            Err(IdError { what: "an item id", rule: "1 to 255 bytes without control characters" })
         }
     }
 

@@ -44,10 +44,7 @@ impl MeetingKey {
     /// The key of a meeting, or of one occurrence of it. None if the UID is empty.
     pub fn new(uid: &str, original_start: Option<Timestamp>) -> Option<Self> {
         let uid = uid.trim();
-        (!uid.is_empty()).then(|| Self {
-            uid: uid.to_owned(),
-            original_start,
-        })
+        (!uid.is_empty()).then(|| Self { uid: uid.to_owned(), original_start })
     }
 
     /// The iCalendar UID.
@@ -63,12 +60,7 @@ impl MeetingKey {
 
 impl fmt::Debug for MeetingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "MeetingKey({} bytes, {:?})",
-            self.uid.len(),
-            self.original_start
-        )
+        write!(f, "MeetingKey({} bytes, {:?})", self.uid.len(), self.original_start)
     }
 }
 

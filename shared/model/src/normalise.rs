@@ -44,10 +44,8 @@ impl Event {
             .filter_map(|(id, change)| match change {
                 Override::Excluded => Some((id, Override::Excluded)),
                 Override::Changed(change) => {
-                    let mut occurrence = Self {
-                        schedule: self.schedule.moved_to(id.start()),
-                        ..self.clone()
-                    };
+                    let mut occurrence =
+                        Self { schedule: self.schedule.moved_to(id.start()), ..self.clone() };
                     patch(*change).apply_to(&mut occurrence);
                     let change = OccurrencePatch::between(&self, id, &occurrence);
                     (!change.is_empty()).then(|| (id, Override::Changed(Box::new(change))))
@@ -94,10 +92,7 @@ pub(crate) fn plain(text: &str) -> Option<String> {
 
 fn body(body: &Body) -> Option<Body> {
     let content = plain(&body.content)?;
-    Some(Body {
-        format: body.format,
-        content,
-    })
+    Some(Body { format: body.format, content })
 }
 
 pub(crate) fn categories(categories: &BTreeSet<String>) -> BTreeSet<String> {
@@ -114,9 +109,7 @@ fn attendees(attendees: BTreeMap<String, Attendee>) -> BTreeMap<String, Attendee
     let mut result = BTreeMap::new();
     for (address, mut attendee) in attendees {
         attendee.name = attendee.name.as_deref().and_then(plain);
-        result
-            .entry(address.trim().to_lowercase())
-            .or_insert(attendee);
+        result.entry(address.trim().to_lowercase()).or_insert(attendee);
     }
     result
 }

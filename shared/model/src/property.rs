@@ -177,10 +177,7 @@ impl Event {
             Property::Attendees,
             Property::MyParticipation,
         ];
-        fixed
-            .into_iter()
-            .chain(self.overrides.keys().map(|id| Property::Override(*id)))
-            .collect()
+        fixed.into_iter().chain(self.overrides.keys().map(|id| Property::Override(*id))).collect()
     }
 
     /// The value of one property.

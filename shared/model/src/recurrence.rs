@@ -141,10 +141,7 @@ impl WeekdaySet {
 
     /// The days, from Monday on.
     pub fn iter(self) -> impl Iterator<Item = Weekday> {
-        Weekday::Monday
-            .cycle_forward()
-            .take(7)
-            .filter(move |day| self.contains(*day))
+        Weekday::Monday.cycle_forward().take(7).filter(move |day| self.contains(*day))
     }
 
     fn bit(day: Weekday) -> u8 {

@@ -55,10 +55,7 @@ fn nameless(schedule: &Schedule) -> Schedule {
     };
     let unnamed = |zone: &Zone| match zone {
         Zone::Iana(_) => zone.clone(),
-        Zone::Rules(rules) => Zone::Rules(ZoneRules {
-            name: String::new(),
-            ..rules.clone()
-        }),
+        Zone::Rules(rules) => Zone::Rules(ZoneRules { name: String::new(), ..rules.clone() }),
     };
     Schedule::timed(
         timed.start(),

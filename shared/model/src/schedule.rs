@@ -96,12 +96,7 @@ impl Schedule {
     ) -> Result<Self, ScheduleError> {
         let duration = check_duration(duration)?;
         let end_zone = end_zone.filter(|end| *end != zone);
-        Ok(Self::Timed(Timed {
-            start: whole_seconds(start),
-            zone,
-            duration,
-            end_zone,
-        }))
+        Ok(Self::Timed(Timed { start: whole_seconds(start), zone, duration, end_zone }))
     }
 
     /// Civil time without a zone.
@@ -110,10 +105,7 @@ impl Schedule {
     /// When the duration is negative or longer than Exchange holds.
     pub fn floating(start: DateTime, duration: SignedDuration) -> Result<Self, ScheduleError> {
         let duration = check_duration(duration)?;
-        Ok(Self::Floating(Floating {
-            start: whole_seconds(start),
-            duration,
-        }))
+        Ok(Self::Floating(Floating { start: whole_seconds(start), duration }))
     }
 
     /// Civil start; midnight for whole days.
@@ -146,10 +138,7 @@ impl Schedule {
             }
             Self::Floating(floating) => {
                 let start = fallback.to_instant(floating.start);
-                (
-                    start,
-                    start.saturating_add(floating.duration).unwrap_or(start),
-                )
+                (start, start.saturating_add(floating.duration).unwrap_or(start))
             }
         }
     }
@@ -161,19 +150,14 @@ impl Schedule {
             Self::AllDay(days) => {
                 let length = days.start.until(days.end).unwrap_or_default();
                 let end = start.date().saturating_add(length);
-                Self::AllDay(AllDay {
-                    start: start.date(),
-                    end,
-                })
+                Self::AllDay(AllDay { start: start.date(), end })
             }
-            Self::Timed(timed) => Self::Timed(Timed {
-                start: whole_seconds(start),
-                ..timed.clone()
-            }),
-            Self::Floating(floating) => Self::Floating(Floating {
-                start: whole_seconds(start),
-                ..floating.clone()
-            }),
+            Self::Timed(timed) => {
+                Self::Timed(Timed { start: whole_seconds(start), ..timed.clone() })
+            }
+            Self::Floating(floating) => {
+                Self::Floating(Floating { start: whole_seconds(start), ..floating.clone() })
+            }
         }
     }
 }

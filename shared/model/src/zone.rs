@@ -101,10 +101,7 @@ impl Zone {
         match (self, other) {
             (Self::Rules(rules), Self::Rules(others)) => rules.same_rules(others),
             (Self::Iana(_), Self::Iana(_)) => {
-                self == other
-                    || self
-                        .windows_id()
-                        .is_some_and(|id| other.windows_id() == Some(id))
+                self == other || self.windows_id().is_some_and(|id| other.windows_id() == Some(id))
             }
             (Self::Iana(_), Self::Rules(_)) | (Self::Rules(_), Self::Iana(_)) => false,
         }
@@ -161,11 +158,7 @@ impl Zone {
 }
 
 fn edge(at: DateTime) -> Timestamp {
-    if at.year() > 0 {
-        Timestamp::MAX
-    } else {
-        Timestamp::MIN
-    }
+    if at.year() > 0 { Timestamp::MAX } else { Timestamp::MIN }
 }
 
 /// `UTC+12` and its like, also those that the table does not list: whole hours east of Greenwich,

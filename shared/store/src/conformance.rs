@@ -56,9 +56,7 @@ pub async fn run(table: &dyn Table, case: &Case, prefix: &str) -> Outcome {
 macro_rules! ensure {
     ($condition:expr) => {
         if !$condition {
-            return Err($crate::conformance::Failure::Unmet(
-                stringify!($condition).to_owned(),
-            ));
+            return Err($crate::conformance::Failure::Unmet(stringify!($condition).to_owned()));
         }
     };
 }
@@ -144,10 +142,7 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn key(&self, sort: &str) -> Key {
-        Key {
-            partition: self.partition.clone(),
-            sort: sort.to_owned(),
-        }
+        Key { partition: self.partition.clone(), sort: sort.to_owned() }
     }
 
     fn item(&self, sort: &str, attributes: &[(&str, Value)]) -> Item {
@@ -161,25 +156,15 @@ impl Scene<'_> {
     }
 
     fn put(&self, sort: &str, attributes: &[(&str, Value)]) -> Write {
-        Write::Put {
-            item: self.item(sort, attributes),
-            condition: None,
-        }
+        Write::Put { item: self.item(sort, attributes), condition: None }
     }
 
     fn update(&self, sort: &str, actions: Vec<UpdateAction>) -> Write {
-        Write::Update {
-            key: self.key(sort),
-            actions,
-            condition: None,
-        }
+        Write::Update { key: self.key(sort), actions, condition: None }
     }
 
     fn check(&self, sort: &str, condition: Condition) -> Write {
-        Write::Check {
-            key: self.key(sort),
-            condition,
-        }
+        Write::Check { key: self.key(sort), condition }
     }
 
     async fn get(&self, sort: &str) -> Result<Option<Item>, StoreError> {

@@ -46,10 +46,7 @@ type Attributes = HashMap<String, AttributeValue>;
 impl DynamoTable {
     /// The table of this name, which has to be there. Time-outs are the client's.
     pub fn new(client: Client, name: impl Into<String>) -> DynamoTable {
-        DynamoTable {
-            client,
-            name: name.into(),
-        }
+        DynamoTable { client, name: name.into() }
     }
 
     async fn put(
@@ -132,11 +129,9 @@ impl DynamoTable {
             Write::Put { item, condition } => {
                 builder.put(self.build_put(item, condition.as_ref())?)
             }
-            Write::Update {
-                key,
-                actions,
-                condition,
-            } => builder.update(self.build_update(key, actions, condition.as_ref())?),
+            Write::Update { key, actions, condition } => {
+                builder.update(self.build_update(key, actions, condition.as_ref())?)
+            }
             Write::Delete { key, condition } => {
                 builder.delete(self.build_delete(key, condition.as_ref())?)
             }
@@ -295,11 +290,9 @@ impl Table for DynamoTable {
         limits::check_write(&write)?;
         match write {
             Write::Put { item, condition } => self.put(item, condition.as_ref()).await,
-            Write::Update {
-                key,
-                actions,
-                condition,
-            } => self.update(&key, &actions, condition.as_ref()).await,
+            Write::Update { key, actions, condition } => {
+                self.update(&key, &actions, condition.as_ref()).await
+            }
             Write::Delete { key, condition } => self.delete(&key, condition.as_ref()).await,
             // DynamoDB checks conditions alone only within a transaction.
             check @ Write::Check { .. } => {

@@ -54,9 +54,7 @@ pub(crate) fn check_attribute(name: &str, value: &Value) -> Result<(), StoreErro
     if fits {
         Ok(())
     } else {
-        Err(StoreError::Corrupt(
-            "an index attribute of the wrong type or length",
-        ))
+        Err(StoreError::Corrupt("an index attribute of the wrong type or length"))
     }
 }
 
@@ -103,11 +101,7 @@ pub(crate) fn check_write(write: &Write) -> Result<(), StoreError> {
             check_key(key)?;
             Some(condition)
         }
-        Write::Update {
-            key,
-            actions,
-            condition,
-        } => {
+        Write::Update { key, actions, condition } => {
             check_key(key)?;
             check_actions(actions)?;
             condition.as_ref()
@@ -195,9 +189,7 @@ pub(crate) fn write_key(write: &Write) -> &Key {
 /// Bytes of an item as DynamoDB counts them: names and values, the key's included.
 pub(crate) fn item_bytes(key: &Key, attributes: &BTreeMap<String, Value>) -> usize {
     let keys = PARTITION.len() + key.partition.len() + SORT.len() + key.sort.len();
-    attributes.iter().fold(keys, |sum, (name, value)| {
-        sum + name.len() + value_bytes(value)
-    })
+    attributes.iter().fold(keys, |sum, (name, value)| sum + name.len() + value_bytes(value))
 }
 
 fn value_bytes(value: &Value) -> usize {

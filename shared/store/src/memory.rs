@@ -102,9 +102,7 @@ impl MemoryTable {
         operation: &Operation<'_>,
         perform: impl FnOnce(&mut State) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let fault = lock(&self.faults)
-            .as_mut()
-            .and_then(|faults| faults(operation));
+        let fault = lock(&self.faults).as_mut().and_then(|faults| faults(operation));
         match fault {
             None => perform(&mut lock(&self.state)),
             Some(Fault::Before(error)) => Err(error),
@@ -160,10 +158,7 @@ impl Table for MemoryTable {
             Ok(entries
                 .take_while(|(due_at_ms, _)| *due_at_ms <= until_ms)
                 .take(limit)
-                .map(|(due_at_ms, key)| DueEntry {
-                    key: key.clone(),
-                    due_at_ms: *due_at_ms,
-                })
+                .map(|(due_at_ms, key)| DueEntry { key: key.clone(), due_at_ms: *due_at_ms })
                 .collect())
         })
     }
@@ -180,18 +175,14 @@ impl Table for MemoryTable {
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         limits::check_transaction(&writes)?;
-        self.faulted(&Operation::Transact(&writes), |state| {
-            state.transact(&writes)
-        })
+        self.faulted(&Operation::Transact(&writes), |state| state.transact(&writes))
     }
 }
 
 impl State {
     fn items(&self) -> impl Iterator<Item = Item> + '_ {
         self.partitions.iter().flat_map(|(partition, items)| {
-            items
-                .iter()
-                .map(move |(sort, attributes)| build_item(partition, sort, attributes))
+            items.iter().map(move |(sort, attributes)| build_item(partition, sort, attributes))
         })
     }
 
@@ -200,8 +191,7 @@ impl State {
     }
 
     fn item(&self, key: &Key) -> Option<Item> {
-        self.attributes(key)
-            .map(|attributes| build_item(&key.partition, &key.sort, attributes))
+        self.attributes(key).map(|attributes| build_item(&key.partition, &key.sort, attributes))
     }
 
     /// All conditions are looked at before anything changes, and each write sees the state from
@@ -226,10 +216,7 @@ impl State {
         let existing = self.attributes(key);
         let require = |condition: Option<&Condition>| match condition {
             Some(condition) if !condition::holds(condition, existing) => {
-                Err(StoreError::ConditionFailed {
-                    index,
-                    existing: self.item(key).map(Box::new),
-                })
+                Err(StoreError::ConditionFailed { index, existing: self.item(key).map(Box::new) })
             }
             _ => Ok(()),
         };
@@ -238,9 +225,7 @@ impl State {
                 require(condition.as_ref())?;
                 Ok(Effect::Store(item.key.clone(), item.attributes.clone()))
             }
-            Write::Update {
-                actions, condition, ..
-            } => {
+            Write::Update { actions, condition, .. } => {
                 require(condition.as_ref())?;
                 let mut attributes = existing.cloned().unwrap_or_default();
                 condition::apply_actions(actions, &mut attributes)?;
@@ -314,10 +299,7 @@ impl State {
         if order == Order::Descending {
             selected.reverse();
         }
-        let mut page = Page {
-            items: Vec::new(),
-            next: None,
-        };
+        let mut page = Page { items: Vec::new(), next: None };
         let mut bytes = 0;
         for (sort, attributes) in selected {
             let item = build_item(partition, sort, attributes);
@@ -358,12 +340,12 @@ fn select<'a>(
         Span::Prefix(prefix) => prefix,
         Span::Between(first, _) => first,
     };
-    items
-        .range::<str, _>((Bound::Included(first.as_str()), Bound::Unbounded))
-        .take_while(move |(sort, _)| match span {
+    items.range::<str, _>((Bound::Included(first.as_str()), Bound::Unbounded)).take_while(
+        move |(sort, _)| match span {
             Span::Prefix(prefix) => sort.starts_with(prefix),
             Span::Between(_, last) => *sort <= last,
-        })
+        },
+    )
 }
 
 fn due(attributes: &Attributes) -> Option<(&str, i64)> {
@@ -375,10 +357,7 @@ fn due(attributes: &Attributes) -> Option<(&str, i64)> {
 
 fn build_item(partition: &str, sort: &str, attributes: &Attributes) -> Item {
     Item {
-        key: Key {
-            partition: partition.to_owned(),
-            sort: sort.to_owned(),
-        },
+        key: Key { partition: partition.to_owned(), sort: sort.to_owned() },
         attributes: attributes.clone(),
     }
 }

@@ -23,10 +23,7 @@ pub struct SecretsManagerSecrets {
 impl SecretsManagerSecrets {
     /// Secrets whose names begin with `prefix`. Time-outs are the client's.
     pub fn new(client: Client, prefix: impl Into<String>) -> SecretsManagerSecrets {
-        SecretsManagerSecrets {
-            client,
-            prefix: prefix.into(),
-        }
+        SecretsManagerSecrets { client, prefix: prefix.into() }
     }
 
     fn full_name(&self, name: &str) -> String {
@@ -103,9 +100,7 @@ impl Secrets for SecretsManagerSecrets {
 }
 
 fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
-    error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 
 fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {

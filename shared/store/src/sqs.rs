@@ -19,10 +19,7 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// The queue at this URL. Time-outs are the client's.
     pub fn new(client: Client, url: impl Into<String>) -> SqsQueue {
-        SqsQueue {
-            client,
-            url: url.into(),
-        }
+        SqsQueue { client, url: url.into() }
     }
 }
 
@@ -45,9 +42,7 @@ impl Queue for SqsQueue {
 
 /// Only the code is kept: SQS's messages may quote what was sent.
 fn failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
-    let code = error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code);
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
     match code {
         Some("RequestThrottled" | "ThrottlingException" | "KmsThrottled") => StoreError::Throttled,
         Some("InvalidMessageContents") => StoreError::Corrupt("a message that the queue refuses"),

@@ -94,13 +94,9 @@ pub fn describe_certificates(pem: &str) -> Result<Vec<CertificateFacts>, Certifi
     let mut found = Vec::new();
     let mut rest = pem;
     while let Some((_, after)) = rest.split_once(BEGIN) {
-        let (block, after) = after
-            .split_once(END)
-            .ok_or(CertificateError::NoCertificate)?;
+        let (block, after) = after.split_once(END).ok_or(CertificateError::NoCertificate)?;
         let compact: String = block.split_ascii_whitespace().collect();
-        let der = STANDARD
-            .decode(compact)
-            .map_err(|_| CertificateError::Malformed)?;
+        let der = STANDARD.decode(compact).map_err(|_| CertificateError::Malformed)?;
         found.push(describe(&der).ok_or(CertificateError::Malformed)?);
         rest = after;
     }
@@ -154,11 +150,7 @@ fn read_name(name: &[u8]) -> Option<String> {
             // Control characters would let a certificate draw its own lines on the screen where
             // people decide about it.
             write!(text, "{label}=").ok()?;
-            text.extend(
-                read_text(value)
-                    .chars()
-                    .map(|c| if c.is_control() { '?' } else { c }),
-            );
+            text.extend(read_text(value).chars().map(|c| if c.is_control() { '?' } else { c }));
         }
     }
     Some(text)
@@ -180,13 +172,11 @@ fn attribute_label(oid: &[u8]) -> &'static str {
 
 fn read_text(value: Element<'_>) -> String {
     if value.tag == der::BMP_STRING {
-        let units = value.content.chunks_exact(2).map(|pair| {
-            pair.iter()
-                .fold(0u16, |unit, byte| unit << 8 | u16::from(*byte))
-        });
-        char::decode_utf16(units)
-            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
-            .collect()
+        let units = value
+            .content
+            .chunks_exact(2)
+            .map(|pair| pair.iter().fold(0u16, |unit, byte| unit << 8 | u16::from(*byte)));
+        char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
     } else {
         String::from_utf8_lossy(value.content).into_owned()
     }

@@ -44,12 +44,7 @@ pub struct HttpResponse {
 
 impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "HttpResponse({}, {} bytes)",
-            self.status,
-            self.body.len()
-        )
+        write!(f, "HttpResponse({}, {} bytes)", self.status, self.body.len())
     }
 }
 

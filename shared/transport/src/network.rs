@@ -35,10 +35,7 @@ impl NetworkRange {
         if prefix_bits > width {
             return Err(NetworkRangeError::Prefix);
         }
-        let range = Self {
-            network,
-            prefix_bits,
-        };
+        let range = Self { network, prefix_bits };
         if bits & !range.mask() != 0 {
             return Err(NetworkRangeError::HostBits);
         }
@@ -54,9 +51,7 @@ impl NetworkRange {
 
     /// The mask, aligned to the left end of the 128 bits that [`bits_of`] uses.
     fn mask(&self) -> u128 {
-        u128::MAX
-            .checked_shl(128 - u32::from(self.prefix_bits))
-            .unwrap_or(0)
+        u128::MAX.checked_shl(128 - u32::from(self.prefix_bits)).unwrap_or(0)
     }
 }
 
@@ -129,9 +124,7 @@ impl TargetPolicy {
 /// The strict one: public addresses and nothing else.
 impl Default for TargetPolicy {
     fn default() -> Self {
-        Self::PublicOnly {
-            allowed: Vec::new(),
-        }
+        Self::PublicOnly { allowed: Vec::new() }
     }
 }
 

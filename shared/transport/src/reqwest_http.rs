@@ -116,11 +116,7 @@ impl ReqwestHttp {
             .referer(false)
             .dns_resolver(GuardedResolver::new(Arc::clone(&targets)))
             .build()?;
-        Ok(Self {
-            client,
-            plain_http: options.plain_http,
-            targets,
-        })
+        Ok(Self { client, plain_http: options.plain_http, targets })
     }
 
     /// The URL, if a request may go there as far as its text tells.
@@ -156,27 +152,16 @@ impl HttpPort for ReqwestHttp {
         *wire.headers_mut() = request.headers;
         *wire.timeout_mut() = Some(request.timeout);
         *wire.body_mut() = Some(request.body.into());
-        let response = self
-            .client
-            .execute(wire)
-            .await
-            .map_err(|error| classify(&error))?;
+        let response = self.client.execute(wire).await.map_err(|error| classify(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = read_body(response, request.answer_bytes_max).await?;
-        Ok(HttpResponse {
-            status,
-            headers,
-            body,
-        })
+        Ok(HttpResponse { status, headers, body })
     }
 }
 
 fn not_sent(fault: TransportFault) -> TransportError {
-    TransportError {
-        fault,
-        delivery: Delivery::NotSent,
-    }
+    TransportError { fault, delivery: Delivery::NotSent }
 }
 
 /// Reads the decoded body, and no more of it than `bytes_max` and one chunk.

@@ -13,18 +13,12 @@ pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the adapter that hands the time in"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the adapter that hands the time in")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the adapter that waits for everybody"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the adapter that waits for everybody")]
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

@@ -55,11 +55,7 @@ impl Config {
             time_zone: "W. Europe Standard Time".to_owned(),
             role: Role::ServiceAccount,
         });
-        Self {
-            password: "Passw0rd!".to_owned(),
-            mailboxes,
-            seed: 0,
-        }
+        Self { password: "Passw0rd!".to_owned(), mailboxes, seed: 0 }
     }
 
     /// The demo organisation with `count` people; those beyond the named twenty are numbered.
@@ -69,10 +65,9 @@ impl Config {
         let service = config.mailboxes.pop();
         config.mailboxes.truncate(count);
         for number in config.mailboxes.len()..count {
-            config.mailboxes.push(MailboxConfig::person(
-                &format!("Person{number}"),
-                "tidemark.example",
-            ));
+            config
+                .mailboxes
+                .push(MailboxConfig::person(&format!("Person{number}"), "tidemark.example"));
         }
         config.mailboxes.extend(service);
         config

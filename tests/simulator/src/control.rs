@@ -29,11 +29,7 @@ type Refusal = (u16, &'static str);
 
 /// Answers a request below `/_sim/`.
 pub(crate) fn handle(state: &mut State, request: &SimRequest, now: Timestamp) -> SimOutcome {
-    let parts: Vec<_> = request
-        .path
-        .trim_start_matches("/_sim/")
-        .split('/')
-        .collect();
+    let parts: Vec<_> = request.path.trim_start_matches("/_sim/").split('/').collect();
     let answer = route(state, request, &parts, now);
     let (status, body) = match answer {
         Ok(body) => (200, body),
@@ -112,9 +108,7 @@ fn create_mailbox(state: &mut State, new: NewMailbox) -> Result<Value, Refusal> 
     if !new.address.contains('@') {
         return Err((400, "an address has an @"));
     }
-    let zone = new
-        .time_zone
-        .unwrap_or_else(|| "W. Europe Standard Time".to_owned());
+    let zone = new.time_zone.unwrap_or_else(|| "W. Europe Standard Time".to_owned());
     if crate::windows_zone::iana(&zone).is_none() {
         return Err((400, "the time zone is no Windows id"));
     }
@@ -156,10 +150,7 @@ fn subscriptions(state: &State) -> Value {
         .subscriptions
         .iter()
         .map(|one| {
-            let address = state
-                .store
-                .mailbox(one.mailbox)
-                .map(|mailbox| mailbox.address.as_str());
+            let address = state.store.mailbox(one.mailbox).map(|mailbox| mailbox.address.as_str());
             let (kind, url) = match &one.channel {
                 Channel::Push { url, .. } => ("push", Some(url)),
                 Channel::Pull { .. } => ("pull", None),

@@ -122,9 +122,8 @@ impl Context<'_> {
                     .parse()
                     .map_err(|_| EwsError::schema("InstanceIndex is no number"))?;
                 let series = self.owner()?.item(master)?;
-                let appointment = series
-                    .appointment()
-                    .ok_or(crate::store::StoreError::NotRecurring)?;
+                let appointment =
+                    series.appointment().ok_or(crate::store::StoreError::NotRecurring)?;
                 Target::Occurrence(master, appointment.original_at(index)?)
             }
             "RecurringMasterItemId" => match own(id::read_item(attribute("OccurrenceId"))?)? {
@@ -176,11 +175,7 @@ pub(crate) fn read_header(document: &Document<'_>) -> Result<Header, EwsError> {
         .and_then(|context| context.child("TimeZoneDefinition"))
         .map(read::read_zone)
         .transpose()?;
-    Ok(Header {
-        impersonate,
-        zone,
-        operation,
-    })
+    Ok(Header { impersonate, zone, operation })
 }
 
 /// Does what a request asks for and gives the answer's envelope.
@@ -219,14 +214,12 @@ pub(crate) fn perform(
         "Subscribe" => notification::subscribe(context, request),
         "Unsubscribe" => Ok(notification::unsubscribe(context, request)),
         "GetEvents" => Ok(notification::get_events(context, request)),
-        _ => Err(EwsError::new(
-            "ErrorInvalidRequest",
-            "The operation is not known to this server.",
-        )),
+        _ => {
+            Err(EwsError::new("ErrorInvalidRequest", "The operation is not known to this server."))
+        }
     }?;
-    if let Some(Err(fault)) = replies
-        .iter()
-        .find(|reply| reply.as_ref().is_err_and(EwsError::is_fault))
+    if let Some(Err(fault)) =
+        replies.iter().find(|reply| reply.as_ref().is_err_and(EwsError::is_fault))
     {
         return Err(fault.clone());
     }
@@ -304,11 +297,7 @@ pub(crate) fn fault(error: &EwsError) -> String {
     xml.open("s:Envelope", &[("xmlns:s", SOAP)]);
     xml.open("s:Body", &[]);
     xml.open("s:Fault", &[]);
-    xml.leaf_with(
-        "faultcode",
-        &[("xmlns:a", TYPES)],
-        &format!("a:{}", error.code),
-    );
+    xml.leaf_with("faultcode", &[("xmlns:a", TYPES)], &format!("a:{}", error.code));
     xml.leaf_with("faultstring", &[("xml:lang", "en-US")], &error.text);
     xml.open("detail", &[]);
     xml.leaf_with("e:ResponseCode", &[("xmlns:e", ERRORS)], error.code);
@@ -333,9 +322,7 @@ pub(crate) fn server_busy(back_off_ms: u64) -> EwsError {
         "ErrorServerBusy",
         "The server cannot service this request right now. Try again later.",
     );
-    error
-        .values
-        .push(("BackOffMilliseconds", back_off_ms.to_string()));
+    error.values.push(("BackOffMilliseconds", back_off_ms.to_string()));
     error
 }
 

@@ -77,33 +77,19 @@ const fn back_off() -> u64 {
 impl FaultPlan {
     /// A plan with these rules.
     pub fn new(seed: u64, rules: Vec<FaultRule>) -> Self {
-        Self {
-            seed,
-            rules,
-            back_off_ms: back_off(),
-        }
+        Self { seed, rules, back_off_ms: back_off() }
     }
 }
 
 impl FaultRule {
     /// Happens every time, at most `times` times.
     pub const fn times(kind: FaultKind, times: u32) -> Self {
-        Self {
-            kind,
-            per_mille: 1000,
-            times: Some(times),
-            operation: None,
-        }
+        Self { kind, per_mille: 1000, times: Some(times), operation: None }
     }
 
     /// Happens so many times in a thousand chances.
     pub const fn per_mille(kind: FaultKind, per_mille: u32) -> Self {
-        Self {
-            kind,
-            per_mille,
-            times: None,
-            operation: None,
-        }
+        Self { kind, per_mille, times: None, operation: None }
     }
 }
 
@@ -117,12 +103,7 @@ pub(crate) struct FaultRun {
 
 impl FaultRun {
     pub(crate) fn new(plan: FaultPlan) -> Self {
-        Self {
-            random: Random::new(plan.seed),
-            plan,
-            fired: 0,
-            operation: String::new(),
-        }
+        Self { random: Random::new(plan.seed), plan, fired: 0, operation: String::new() }
     }
 
     /// Says which operation the chances that follow belong to.
@@ -135,10 +116,7 @@ impl FaultRun {
         for rule in &mut self.plan.rules {
             let concerns = rule.kind == kind
                 && rule.times != Some(0)
-                && rule
-                    .operation
-                    .as_ref()
-                    .is_none_or(|wanted| *wanted == self.operation);
+                && rule.operation.as_ref().is_none_or(|wanted| *wanted == self.operation);
             if concerns && self.random.chance(rule.per_mille) {
                 rule.times = rule.times.map(|times| times.saturating_sub(1));
                 self.fired = self.fired.saturating_add(1);

@@ -41,10 +41,7 @@ impl SimRequest {
             path: "/EWS/Exchange.asmx".to_owned(),
             headers: vec![
                 ("authorization".to_owned(), format!("Basic {credentials}")),
-                (
-                    "content-type".to_owned(),
-                    "text/xml; charset=utf-8".to_owned(),
-                ),
+                ("content-type".to_owned(), "text/xml; charset=utf-8".to_owned()),
             ],
             body: body.into(),
         }
@@ -143,10 +140,7 @@ impl State {
 impl Simulator {
     /// A server with the mailboxes of `config`, reading the time from `clock`.
     pub fn new(config: Config, clock: Arc<dyn SimClock>) -> Self {
-        Self {
-            clock,
-            state: Mutex::new(State::new(config)),
-        }
+        Self { clock, state: Mutex::new(State::new(config)) }
     }
 
     /// Answers one request.
@@ -276,11 +270,7 @@ fn fail_early(state: &mut State) -> Option<SimOutcome> {
         return Some(SimOutcome::CutBefore);
     }
     if state.faults.fires(FaultKind::Unavailable) {
-        return Some(SimOutcome::answer(
-            503,
-            "text/plain; charset=utf-8",
-            "Service Unavailable",
-        ));
+        return Some(SimOutcome::answer(503, "text/plain; charset=utf-8", "Service Unavailable"));
     }
     if state.faults.fires(FaultKind::ServerBusy) {
         let busy = ews::server_busy(state.faults.back_off_ms());
@@ -333,16 +323,12 @@ fn impersonated(
             "The account does not have permission to impersonate the requested user.",
         ));
     }
-    state
-        .store
-        .find(address)
-        .map(|found| found.number)
-        .ok_or_else(|| {
-            EwsError::new(
-                "ErrorNonExistentMailbox",
-                "The SMTP address has no mailbox associated with it.",
-            )
-        })
+    state.store.find(address).map(|found| found.number).ok_or_else(|| {
+        EwsError::new(
+            "ErrorNonExistentMailbox",
+            "The SMTP address has no mailbox associated with it.",
+        )
+    })
 }
 
 /// The account that the Basic credentials of a request belong to.

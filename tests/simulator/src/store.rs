@@ -217,18 +217,12 @@ impl Mailbox {
     /// Whether `address` reaches it.
     pub fn answers_to(&self, address: &str) -> bool {
         self.address.eq_ignore_ascii_case(address)
-            || self
-                .aliases
-                .iter()
-                .any(|alias| alias.eq_ignore_ascii_case(address))
+            || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(address))
     }
 
     /// The owner as a person on meetings.
     pub fn contact(&self) -> Contact {
-        Contact {
-            address: self.address.clone(),
-            name: self.display_name.clone(),
-        }
+        Contact { address: self.address.clone(), name: self.display_name.clone() }
     }
 
     /// An item of it.
@@ -260,9 +254,7 @@ impl Mailbox {
 
     /// Items of a folder, oldest first.
     pub fn items_in(&self, folder: FolderNumber) -> impl Iterator<Item = &Item> {
-        self.items
-            .values()
-            .filter(move |item| item.folder == folder)
+        self.items.values().filter(move |item| item.folder == folder)
     }
 
     /// The appointment with this UID in the owner's calendar.
@@ -325,9 +317,7 @@ impl Store {
 
     /// The mailbox that an address reaches.
     pub fn find(&self, address: &str) -> Option<&Mailbox> {
-        self.mailboxes
-            .iter()
-            .find(|mailbox| mailbox.answers_to(address))
+        self.mailboxes.iter().find(|mailbox| mailbox.answers_to(address))
     }
 
     /// A mailbox by its number.
@@ -386,13 +376,7 @@ impl Store {
         at: Timestamp,
     ) {
         let change = self.change;
-        let event = |what| StoreEvent {
-            mailbox,
-            folder,
-            what,
-            change,
-            at,
-        };
+        let event = |what| StoreEvent { mailbox, folder, what, change, at };
         self.events.push(event(what));
         let calendar = self
             .mailbox(mailbox)
@@ -404,10 +388,8 @@ impl Store {
         if what != Happening::FolderModified {
             self.events.push(event(Happening::FolderModified));
         }
-        if let Some(folder) = self
-            .mailbox_mut(mailbox)
-            .ok()
-            .and_then(|found| found.folders.get_mut(&folder))
+        if let Some(folder) =
+            self.mailbox_mut(mailbox).ok().and_then(|found| found.folders.get_mut(&folder))
         {
             folder.changed = change;
         }
@@ -424,10 +406,6 @@ impl Store {
     }
 
     fn new_message_id(&mut self) -> String {
-        format!(
-            "<{:016x}{:016x}@tidemark.example>",
-            self.random.next(),
-            self.random.next()
-        )
+        format!("<{:016x}{:016x}@tidemark.example>", self.random.next(), self.random.next())
     }
 }

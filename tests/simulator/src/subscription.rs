@@ -89,11 +89,7 @@ impl Subscription {
     }
 
     fn hears(&self, event: &StoreEvent) -> bool {
-        let here = |folder| {
-            self.folders
-                .as_ref()
-                .is_none_or(|folders| folders.contains(&folder))
-        };
+        let here = |folder| self.folders.as_ref().is_none_or(|folders| folders.contains(&folder));
         let word = match event.what {
             Happening::Created(_) => "CreatedEvent",
             Happening::Modified(_) | Happening::FolderModified => "ModifiedEvent",
@@ -112,12 +108,8 @@ impl Subscription {
 
     /// Adds an event; a change of something that is pending already replaces it.
     fn push(&mut self, event: StoreEvent) {
-        if matches!(
-            event.what,
-            Happening::Modified(_) | Happening::FolderModified
-        ) {
-            self.pending
-                .retain(|old| (old.what, old.folder) != (event.what, event.folder));
+        if matches!(event.what, Happening::Modified(_) | Happening::FolderModified) {
+            self.pending.retain(|old| (old.what, old.folder) != (event.what, event.folder));
         }
         if self.pending.len() < PENDING_MAX {
             self.pending.push(event);
@@ -193,9 +185,7 @@ impl Subscriptions {
     /// Forgets the oldest push subscription, as a server does that restarts.
     pub(crate) fn lose_one(&mut self, choice: u64) {
         let count = u64::try_from(self.list.len()).unwrap_or(0);
-        let at = choice
-            .checked_rem(count)
-            .and_then(|at| usize::try_from(at).ok());
+        let at = choice.checked_rem(count).and_then(|at| usize::try_from(at).ok());
         let number = at.and_then(|at| self.list.keys().nth(at).copied());
         if let Some(number) = number {
             self.list.remove(&number);
@@ -261,13 +251,8 @@ impl Subscriptions {
             return None;
         };
         if let Some(body) = fresh {
-            calls.open = Some(OpenCall {
-                id,
-                body,
-                on_its_way: false,
-                next: now,
-                wait: RETRY_FIRST,
-            });
+            calls.open =
+                Some(OpenCall { id, body, on_its_way: false, next: now, wait: RETRY_FIRST });
         }
         let open = calls.open.as_mut()?;
         open.id = id;
@@ -278,20 +263,13 @@ impl Subscriptions {
 
     /// Takes the answer to a call: good, asking to end, or none.
     pub(crate) fn answered(&mut self, call: u64, answer: CallAnswer, now: Timestamp) {
-        let Some((number, one)) = self
-            .list
-            .iter_mut()
-            .find(|(_, one)| open_call(one) == Some(call))
+        let Some((number, one)) =
+            self.list.iter_mut().find(|(_, one)| open_call(one) == Some(call))
         else {
             return;
         };
         let number = *number;
-        let Channel::Push {
-            status_every,
-            calls,
-            ..
-        } = &mut one.channel
-        else {
+        let Channel::Push { status_every, calls, .. } = &mut one.channel else {
             return;
         };
         let gone = match answer {

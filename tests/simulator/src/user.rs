@@ -71,10 +71,7 @@ pub struct Snapshot {
 impl Simulator {
     /// The person whom an address reaches. Whether there is one shows at the first act.
     pub fn user(&self, address: &str) -> User<'_> {
-        User {
-            simulator: self,
-            address: address.to_owned(),
-        }
+        User { simulator: self, address: address.to_owned() }
     }
 
     /// The calendar of a mailbox, in order of item numbers. Times that a model cannot hold, of
@@ -143,9 +140,7 @@ impl User<'_> {
         self.act(|state, mailbox, actor| {
             let target = Target::Occurrence(item, original);
             state.store.call_off(mailbox, target, actor)?;
-            state
-                .store
-                .delete(mailbox, target, DeleteKind::ToDeletedItems, actor)
+            state.store.delete(mailbox, target, DeleteKind::ToDeletedItems, actor)
         })
     }
 
@@ -157,9 +152,7 @@ impl User<'_> {
         self.act(|state, mailbox, actor| {
             let target = Target::Item(item);
             state.store.call_off(mailbox, target, actor)?;
-            state
-                .store
-                .delete(mailbox, target, DeleteKind::ToDeletedItems, actor)
+            state.store.delete(mailbox, target, DeleteKind::ToDeletedItems, actor)
         })
     }
 
@@ -195,9 +188,7 @@ impl User<'_> {
     /// When the item is not there or the user organises it.
     pub fn respond(&self, item: ItemNumber, answer: Participation) -> Result<(), UserError> {
         self.act(|state, mailbox, actor| {
-            state
-                .store
-                .answer(mailbox, Target::Item(item), answer, true, actor)
+            state.store.answer(mailbox, Target::Item(item), answer, true, actor)
         })
     }
 
@@ -207,10 +198,7 @@ impl User<'_> {
     ) -> Result<T, UserError> {
         let at = self.simulator.now();
         let mut state = self.simulator.state();
-        let owner = state
-            .store
-            .find(&self.address)
-            .ok_or(UserError::NoMailbox)?;
+        let owner = state.store.find(&self.address).ok_or(UserError::NoMailbox)?;
         let (mailbox, name) = (owner.number, owner.display_name.clone());
         let done = deed(&mut state, mailbox, &Actor { name, at })?;
         state.spread_events();
@@ -232,10 +220,7 @@ fn create(
         Change::Start(start),
         Change::End(start.saturating_add(new.duration).unwrap_or(start)),
         Change::Location(new.location.clone()),
-        Change::Body(new.body.clone().map(|content| Body {
-            format: BodyFormat::Text,
-            content,
-        })),
+        Change::Body(new.body.clone().map(|content| Body { format: BodyFormat::Text, content })),
     ];
     if let Some(rule) = &new.recurrence {
         changes.push(Change::Recurrence(Some((rule.clone(), new.start.date()))));
@@ -244,22 +229,12 @@ fn create(
         let people = new
             .attendees
             .iter()
-            .map(|address| Contact {
-                address: address.clone(),
-                name: String::new(),
-            })
+            .map(|address| Contact { address: address.clone(), name: String::new() })
             .collect();
-        changes.push(Change::Attendees(
-            AttendeeRole::Required,
-            People::Replace(people),
-        ));
+        changes.push(Change::Attendees(AttendeeRole::Required, People::Replace(people)));
     }
-    let number = state
-        .store
-        .create_appointment(mailbox, calendar, &changes, actor)?;
-    state
-        .store
-        .announce(mailbox, Target::Item(number), None, Notify::All, actor)?;
+    let number = state.store.create_appointment(mailbox, calendar, &changes, actor)?;
+    state.store.announce(mailbox, Target::Item(number), None, Notify::All, actor)?;
     Ok(number)
 }
 
@@ -270,18 +245,9 @@ fn update(
     changes: &[Change],
     actor: &Actor,
 ) -> Result<(), StoreError> {
-    let before = state
-        .store
-        .mailbox(mailbox)?
-        .item(target.item())?
-        .appointment()
-        .cloned();
-    state
-        .store
-        .update(mailbox, target, changes, Expected::ANY, actor)?;
-    state
-        .store
-        .announce(mailbox, target, before.as_ref(), Notify::All, actor)
+    let before = state.store.mailbox(mailbox)?.item(target.item())?.appointment().cloned();
+    state.store.update(mailbox, target, changes, Expected::ANY, actor)?;
+    state.store.announce(mailbox, target, before.as_ref(), Notify::All, actor)
 }
 
 /// The neutral form of an appointment.
@@ -328,9 +294,7 @@ fn to_event(of: &Appointment) -> Event {
 fn patch(of: &Appointment, original: DateTime, exception: &Exception) -> OccurrencePatch {
     let moved = exception.times.is_some() || exception.all_day.is_some();
     let schedule = if moved {
-        of.occurrence(original)
-            .ok()
-            .map(|seen| schedule_of(&seen.appointment))
+        of.occurrence(original).ok().map(|seen| schedule_of(&seen.appointment))
     } else {
         None
     };
@@ -367,23 +331,12 @@ fn attendees(of: &[crate::store::Invitee]) -> BTreeMap<String, Attendee> {
 fn schedule_of(of: &Appointment) -> Schedule {
     let start = windows_zone::to_civil(&of.start_zone, of.start);
     let end = windows_zone::to_civil(&of.start_zone, of.end);
-    let all_day = of
-        .all_day
-        .then(|| Schedule::all_day(start.date(), end.date()).ok())
-        .flatten();
+    let all_day = of.all_day.then(|| Schedule::all_day(start.date(), end.date()).ok()).flatten();
     let timed = || {
         let zone = |id: &str| {
-            windows_zone::iana(id)
-                .and_then(|name| Zone::parse(name).ok())
-                .unwrap_or_else(Zone::utc)
+            windows_zone::iana(id).and_then(|name| Zone::parse(name).ok()).unwrap_or_else(Zone::utc)
         };
-        Schedule::timed(
-            start,
-            zone(&of.start_zone),
-            of.duration(),
-            Some(zone(&of.end_zone)),
-        )
-        .ok()
+        Schedule::timed(start, zone(&of.start_zone), of.duration(), Some(zone(&of.end_zone))).ok()
     };
     let nothing = || Schedule::floating(start, SignedDuration::ZERO);
     match all_day.or_else(timed).map_or_else(nothing, Ok) {
@@ -437,29 +390,19 @@ impl Edit {
         changes.extend(self.subject.map(Change::Subject));
         changes.extend(self.start.map(Change::Start));
         changes.extend(self.end.map(Change::End));
+        changes.extend(self.location.map(|location| Change::Location(Some(location))));
         changes.extend(
-            self.location
-                .map(|location| Change::Location(Some(location))),
+            self.body.map(|content| Change::Body(Some(Body { format: BodyFormat::Text, content }))),
         );
-        changes.extend(self.body.map(|content| {
-            Change::Body(Some(Body {
-                format: BodyFormat::Text,
-                content,
-            }))
-        }));
         changes.extend(self.categories.map(Change::Categories));
         if self.private {
             changes.push(Change::Sensitivity(Privacy::Private));
         }
         if !self.attendees.is_empty() {
-            let people = self.attendees.into_iter().map(|address| Contact {
-                address,
-                name: String::new(),
-            });
-            changes.push(Change::Attendees(
-                AttendeeRole::Required,
-                People::Replace(people.collect()),
-            ));
+            let people =
+                self.attendees.into_iter().map(|address| Contact { address, name: String::new() });
+            changes
+                .push(Change::Attendees(AttendeeRole::Required, People::Replace(people.collect())));
         }
         changes
     }
@@ -477,10 +420,7 @@ pub(crate) fn control(
     let owner = state.store.find(address).ok_or((404, "no such mailbox"))?;
     let (mailbox, name) = (owner.number, owner.display_name.clone());
     let actor = Actor { name, at: actor.at };
-    let number = |text: &str| {
-        text.parse::<ItemNumber>()
-            .map_err(|_| (400, "an item has a number"))
-    };
+    let number = |text: &str| text.parse::<ItemNumber>().map_err(|_| (400, "an item has a number"));
     let edit = || -> Result<Edit, (u16, &'static str)> {
         read(if body.is_empty() { b"{}" } else { body })
     };
@@ -511,10 +451,7 @@ pub(crate) fn control(
         }
         ("DELETE", [item]) => {
             let target = target(number(item)?, edit()?.occurrence);
-            state
-                .store
-                .call_off(mailbox, target, &actor)
-                .map_err(refused)?;
+            state.store.call_off(mailbox, target, &actor).map_err(refused)?;
             state
                 .store
                 .delete(mailbox, target, DeleteKind::ToDeletedItems, &actor)
@@ -525,10 +462,8 @@ pub(crate) fn control(
             let folder = edit()?.folder.ok_or((400, "folder is missing"))?;
             let owner = state.store.mailbox(mailbox).map_err(refused)?;
             let to = owner.distinguished(&folder).map_err(refused)?.number;
-            let moved = state
-                .store
-                .relocate(mailbox, number(item)?, to, &actor)
-                .map_err(refused)?;
+            let moved =
+                state.store.relocate(mailbox, number(item)?, to, &actor).map_err(refused)?;
             Ok(json!({ "number": moved }))
         }
         _ => Err((404, "no such control")),
@@ -536,7 +471,5 @@ pub(crate) fn control(
 }
 
 fn target(item: ItemNumber, occurrence: Option<DateTime>) -> Target {
-    occurrence.map_or(Target::Item(item), |original| {
-        Target::Occurrence(item, original)
-    })
+    occurrence.map_or(Target::Item(item), |original| Target::Occurrence(item, original))
 }

@@ -19,10 +19,7 @@ static TABLE: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| 
 /// The IANA zone of a Windows id; ids are compared without regard to case, as Windows does.
 pub(crate) fn iana(windows_id: &str) -> Option<&'static str> {
     TABLE.get(windows_id).copied().or_else(|| {
-        TABLE
-            .iter()
-            .find(|(id, _)| id.eq_ignore_ascii_case(windows_id))
-            .map(|(_, iana)| *iana)
+        TABLE.iter().find(|(id, _)| id.eq_ignore_ascii_case(windows_id)).map(|(_, iana)| *iana)
     })
 }
 
@@ -33,9 +30,7 @@ pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
 
 /// The rules of a Windows id; UTC for an id that nobody knows.
 pub(crate) fn zone(windows_id: &str) -> TimeZone {
-    iana(windows_id)
-        .and_then(|name| TimeZone::get(name).ok())
-        .unwrap_or(TimeZone::UTC)
+    iana(windows_id).and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// The instant of a civil time: gap times move forward, ambiguous ones are the first of the two.

@@ -38,10 +38,7 @@ pub(super) fn build_message(entry: &FifoEntry) -> Item {
         let until = Value::Number(until.as_millisecond());
         (HIDDEN_UNTIL.to_owned(), until)
     }));
-    Item {
-        key: message_key(entry.sequence),
-        attributes,
-    }
+    Item { key: message_key(entry.sequence), attributes }
 }
 
 pub(super) fn read_message(item: &Item) -> Result<FifoEntry, StoreError> {
@@ -54,9 +51,7 @@ pub(super) fn read_message(item: &Item) -> Result<FifoEntry, StoreError> {
         body: text(item, BODY)?,
         deliveries: u32::try_from(number(item, DELIVERIES)?)
             .map_err(|_| StoreError::Corrupt("a queue message's deliveries"))?,
-        hidden_until: hidden_until
-            .map(|_| timestamp(item, HIDDEN_UNTIL))
-            .transpose()?,
+        hidden_until: hidden_until.map(|_| timestamp(item, HIDDEN_UNTIL)).transpose()?,
     })
 }
 
@@ -79,10 +74,7 @@ pub(super) fn read_seen(item: &Item) -> Result<(String, Timestamp), StoreError> 
 }
 
 fn key(sort: String) -> Key {
-    Key {
-        partition: PARTITION.to_owned(),
-        sort,
-    }
+    Key { partition: PARTITION.to_owned(), sort }
 }
 
 fn text(item: &Item, name: &str) -> Result<String, StoreError> {

@@ -87,10 +87,7 @@ async fn a_send_wakes_whoever_waits() {
     sent.unwrap();
     assert_eq!(queue.next_visible_at().await, None);
     queue.receive(clock.now(), 1).await.unwrap();
-    assert_eq!(
-        queue.next_visible_at().await,
-        Some(clock.now() + VISIBILITY)
-    );
+    assert_eq!(queue.next_visible_at().await, Some(clock.now() + VISIBILITY));
 }
 
 #[tokio::test]

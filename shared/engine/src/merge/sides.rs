@@ -47,9 +47,7 @@ impl Sides<'_> {
 
     /// What people changed in Exchange since the base.
     pub(crate) fn exchange_edits(&self) -> impl Iterator<Item = Property> {
-        self.properties()
-            .into_iter()
-            .filter(|property| self.exchange_changed(*property))
+        self.properties().into_iter().filter(|property| self.exchange_changed(*property))
     }
 
     pub(super) fn properties(&self) -> BTreeSet<Property> {

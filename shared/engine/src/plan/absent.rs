@@ -69,10 +69,7 @@ pub(super) fn decide_private_gone(input: &PlanInput<'_>, intake: Intake) -> Deci
 pub(super) fn decide_gone(input: &PlanInput<'_>, mut intake: Intake, base: &Base) -> Decision {
     match intake.wish {
         Wish::Delete => {
-            let after = BaseAfter::Tombstone {
-                by: Side::Business,
-                at: input.now,
-            };
+            let after = BaseAfter::Tombstone { by: Side::Business, at: input.now };
             return deleted_already(input, intake, after);
         }
         Wish::Upsert if can_survive(input, &intake, base) => {
@@ -89,10 +86,7 @@ pub(super) fn decide_gone(input: &PlanInput<'_>, mut intake: Intake, base: &Base
     }
     let mut decision = refused_only(&intake);
     decision.reasons = reasons;
-    decision.base = BaseAfter::Tombstone {
-        by: Side::Exchange,
-        at: input.now,
-    };
+    decision.base = BaseAfter::Tombstone { by: Side::Exchange, at: input.now };
     if is_protected(input, base) {
         decision.reasons.push(Reason::ConferenceProtected);
     } else if !input.profile.to_business {
@@ -131,17 +125,9 @@ fn recreate(input: &PlanInput<'_>, intake: &Intake, base: &Base) -> Decision {
     let mut business = base.business.clone();
     target.apply_patch(&intake.patch);
     business.apply_patch(&intake.patch);
-    let mut decision = create(
-        input,
-        intake,
-        target,
-        business,
-        &[lost_delete(Side::Exchange)],
-    );
+    let mut decision = create(input, intake, target, business, &[lost_delete(Side::Exchange)]);
     decision.reasons.insert(0, Reason::Deleted(Side::Exchange));
-    decision
-        .reasons
-        .insert(1, Reason::EditBeatsDelete(Side::Business));
+    decision.reasons.insert(1, Reason::EditBeatsDelete(Side::Business));
     decision
 }
 
@@ -185,15 +171,10 @@ fn create(
         decision.reasons.push(Reason::OccurrenceVanished);
     }
     for value in vanished {
-        business
-            .overrides
-            .retain(|id, _| value.property() != Property::Override(*id));
+        business.overrides.retain(|id, _| value.property() != Property::Override(*id));
         // What the series itself had is no loss: the one who moved it knows what he moved.
         if intake.opinion(value.property()).is_some() {
-            losers.push(Loser {
-                side: Side::Business,
-                value: LoserValue::Property(value),
-            });
+            losers.push(Loser { side: Side::Business, value: LoserValue::Property(value) });
         }
     }
     let mut forecast = forecast_create(&target, input.mailbox, input.now);
@@ -204,11 +185,9 @@ fn create(
         forecast = forecast_create(&target, input.mailbox, input.now);
     }
     decision.written = target.properties();
-    let held = send(input, &mut decision, forecast, |mail| {
-        ExchangeAction::Create {
-            target: Box::new(target.clone()),
-            mail,
-        }
+    let held = send(input, &mut decision, forecast, |mail| ExchangeAction::Create {
+        target: Box::new(target.clone()),
+        mail,
     });
     let private = hides(input, &target);
     decision.outcomes = intake.outcomes(&losers, held);
@@ -218,10 +197,7 @@ fn create(
     }
     decision.base = if private {
         decision.reasons.push(Reason::Private);
-        BaseAfter::Private {
-            born: Side::Business,
-            announced: true,
-        }
+        BaseAfter::Private { born: Side::Business, announced: true }
     } else {
         BaseAfter::AfterWrite(Box::new(Base {
             exchange: target,
@@ -243,9 +219,7 @@ fn take_vanished(event: &mut Event) -> Vec<PropertyValue> {
         .map(|id| event.value(Property::Override(*id)))
         .collect();
     for value in &gone {
-        event
-            .overrides
-            .retain(|id, _| value.property() != Property::Override(*id));
+        event.overrides.retain(|id, _| value.property() != Property::Override(*id));
     }
     gone
 }
@@ -259,10 +233,7 @@ fn deleted_already(input: &PlanInput<'_>, mut intake: Intake, base: BaseAfter) -
     let mut decision = quiet(Reason::Deleted(Side::Business));
     decision.outcomes = intake.outcomes(&[], false);
     decision.base = match base {
-        BaseAfter::Keep => BaseAfter::Tombstone {
-            by: Side::Business,
-            at: input.now,
-        },
+        BaseAfter::Keep => BaseAfter::Tombstone { by: Side::Business, at: input.now },
         other => other,
     };
     decision

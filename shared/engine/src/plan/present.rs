@@ -81,12 +81,7 @@ fn created(input: &PlanInput<'_>, intake: &Intake, target: &Event, event: &Event
         // They were left out on purpose, and are not to be added now.
         business.apply(people);
     }
-    Base {
-        exchange,
-        business,
-        born: Side::Business,
-        announced: true,
-    }
+    Base { exchange, business, born: Side::Business, announced: true }
 }
 
 /// A second copy from a late answer is removed if nobody touched it, and held if somebody did.
@@ -101,24 +96,16 @@ fn decide_late(input: &PlanInput<'_>, event: &Event) -> Decision {
         let mut properties = known.properties();
         properties.extend(event.properties());
         properties.into_iter().all(|property| {
-            holds(
-                &event.value(property),
-                &known.value(property),
-                &input.mailbox.zone,
-            )
+            holds(&event.value(property), &known.value(property), &input.mailbox.zone)
         })
     });
-    let remove = ExchangeAction::Delete {
-        mail: MailMode::Silent,
-    };
+    let remove = ExchangeAction::Delete { mail: MailMode::Silent };
     if untouched {
         decision.exchange = remove;
         decision.cost.deletes = 1;
     } else {
-        decision.exchange = ExchangeAction::Hold {
-            why: HoldWhy::LateCopyChanged,
-            what: Box::new(remove),
-        };
+        decision.exchange =
+            ExchangeAction::Hold { why: HoldWhy::LateCopyChanged, what: Box::new(remove) };
         decision.reasons = vec![Reason::LateCopyHeld];
     }
     decision
@@ -141,27 +128,17 @@ fn decide_delete(input: &PlanInput<'_>, intake: &Intake, sides: &Sides<'_>) -> D
     }
     let losers = lost_edits(sides);
     if !losers.is_empty() {
-        decision
-            .reasons
-            .push(Reason::DeleteBeatsEdit(Side::Business));
+        decision.reasons.push(Reason::DeleteBeatsEdit(Side::Business));
     }
     let forecast = forecast_delete(sides.remote, sides.role, input.mailbox, input.now);
-    let held = send(input, &mut decision, forecast, |mail| {
-        ExchangeAction::Delete { mail }
-    });
+    let held = send(input, &mut decision, forecast, |mail| ExchangeAction::Delete { mail });
     let hidden = hides(input, sides.remote);
     decision.outcomes = intake.outcomes(if hidden { &[] } else { &losers }, held);
     if !held {
-        decision.base = BaseAfter::Tombstone {
-            by: Side::Business,
-            at: input.now,
-        };
+        decision.base = BaseAfter::Tombstone { by: Side::Business, at: input.now };
     } else if hidden && let Some(base) = sides.base {
         decision.reasons.push(Reason::Private);
-        decision.base = BaseAfter::Private {
-            born: base.born,
-            announced: base.announced,
-        };
+        decision.base = BaseAfter::Private { born: base.born, announced: base.announced };
     }
     decision
 }
@@ -184,17 +161,12 @@ fn keep_edited(
     sides: &Sides<'_>,
     mut decision: Decision,
 ) -> Decision {
-    decision
-        .reasons
-        .push(Reason::EditBeatsDelete(Side::Exchange));
+    decision.reasons.push(Reason::EditBeatsDelete(Side::Exchange));
     decision.outcomes = intake.outcomes(&[lost_delete(Side::Business)], false);
     let born = sides.base.map_or(Side::Exchange, |base| base.born);
     if hides(input, sides.remote) {
         decision.reasons.push(Reason::Private);
-        decision.base = BaseAfter::Private {
-            born,
-            announced: false,
-        };
+        decision.base = BaseAfter::Private { born, announced: false };
     } else {
         decision.business = Some(News::Created);
         decision.base = BaseAfter::Agreed(Box::new(Base {
@@ -224,9 +196,7 @@ fn carry_out(
     decision.outcomes = outcomes(intake, sides, merged, held);
     let news = news(input, intake, sides, merged);
     let announced = news.is_some() || was_announced(input, intake, sides);
-    let born = sides
-        .base
-        .map_or_else(|| born(input, intake), |base| base.born);
+    let born = sides.base.map_or_else(|| born(input, intake), |base| base.born);
     if held {
         hold_back(sides, merged, &mut decision);
         return decision;
@@ -245,10 +215,7 @@ fn carry_out(
     decision.base = if decision.exchange.writes() {
         BaseAfter::AfterWrite(base)
     } else {
-        BaseAfter::Agreed(Box::new(Base {
-            exchange: sides.remote.clone(),
-            ..*base
-        }))
+        BaseAfter::Agreed(Box::new(Base { exchange: sides.remote.clone(), ..*base }))
     };
     decision
 }
@@ -276,18 +243,10 @@ fn write(
             return false;
         };
         let forecast = forecast_answer(sides.remote, input.mailbox, input.now);
-        return send(input, decision, forecast, |mail| ExchangeAction::Respond {
-            answer,
-            mail,
-        });
+        return send(input, decision, forecast, |mail| ExchangeAction::Respond { answer, mail });
     }
-    let forecast = forecast_update(
-        sides.remote,
-        &merged.target,
-        &merged.written,
-        input.mailbox,
-        input.now,
-    );
+    let forecast =
+        forecast_update(sides.remote, &merged.target, &merged.written, input.mailbox, input.now);
     send(input, decision, forecast, |mail| ExchangeAction::Update {
         target: Box::new(merged.target.clone()),
         mail,
@@ -357,9 +316,9 @@ fn news(
         (LinkView::New | LinkView::Private { .. } | LinkView::Tombstone { .. }, false) => {
             Some(News::Created)
         }
-        (LinkView::Private { .. }, true) => Some(News::Updated {
-            properties: merged.target.properties(),
-        }),
+        (LinkView::Private { .. }, true) => {
+            Some(News::Updated { properties: merged.target.properties() })
+        }
         (LinkView::Linked(_), false) if something => Some(News::Created),
         (_, true) if something => Some(News::Updated { properties }),
         (LinkView::Linked(_), false) | (_, true) => None,
@@ -380,9 +339,7 @@ fn hold_back(sides: &Sides<'_>, merged: &Merged, decision: &mut Decision) {
     }
     after.announced = true;
     decision.business = Some(if base.announced {
-        News::Updated {
-            properties: merged.taken.clone(),
-        }
+        News::Updated { properties: merged.taken.clone() }
     } else {
         News::Created
     });
@@ -412,10 +369,7 @@ fn redact(input: &PlanInput<'_>, decision: &mut Decision, merged: &Merged, event
     decision.reasons.push(Reason::Private);
     decision.base = match input.link {
         LinkView::Private { .. } => BaseAfter::Keep,
-        _ => BaseAfter::Private {
-            born,
-            announced: announced || mentioned,
-        },
+        _ => BaseAfter::Private { born, announced: announced || mentioned },
     };
     for outcome in &mut decision.outcomes {
         let Verdict::Conflict { losers } = &mut outcome.verdict else {

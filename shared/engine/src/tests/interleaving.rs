@@ -53,11 +53,7 @@ struct World {
 impl World {
     fn new(conflicts: ConflictPolicy, origin: Event) -> Self {
         Self {
-            profile: Profile {
-                conflicts,
-                mail: MailRule::Send,
-                ..Profile::default()
-            },
+            profile: Profile { conflicts, mail: MailRule::Send, ..Profile::default() },
             exchange: Some(origin),
             business: None,
             pending: Vec::new(),
@@ -110,11 +106,7 @@ impl World {
     fn accept(&mut self, operation: BusinessOperation) {
         let number = u64::try_from(self.clock).unwrap();
         let accepted_at = at(self.clock);
-        self.pending.push(BusinessChange {
-            number,
-            accepted_at,
-            ..change(operation)
-        });
+        self.pending.push(BusinessChange { number, accepted_at, ..change(operation) });
     }
 
     fn decide(&self) -> Decision {
@@ -202,17 +194,12 @@ impl World {
                 for property in properties {
                     event.apply(known.value(*property));
                 }
-                event
-                    .overrides
-                    .retain(|id, _| known.overrides.contains_key(id));
+                event.overrides.retain(|id, _| known.overrides.contains_key(id));
             }
             (Some(_), _, known) => self.business = known,
         }
         // What vanished or was refused is reported with the outcomes, and the item can be asked for.
-        let reported = decision
-            .outcomes
-            .iter()
-            .any(|outcome| outcome.verdict != Verdict::Applied);
+        let reported = decision.outcomes.iter().any(|outcome| outcome.verdict != Verdict::Applied);
         if reported && let Link::Linked(base) = &self.link {
             self.business = Some(base.business.clone());
         }

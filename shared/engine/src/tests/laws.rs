@@ -69,9 +69,7 @@ fn has(event: &Event, value: &PropertyValue) -> bool {
     let mut wanted = event.clone();
     wanted.apply(value.clone());
     let property = value.property();
-    held(wanted)
-        .value(property)
-        .same(&held(event.clone()).value(property))
+    held(wanted).value(property).same(&held(event.clone()).value(property))
 }
 
 fn lost(losers: &[Loser], side: Side, value: &PropertyValue) -> bool {

@@ -49,10 +49,7 @@ pub(super) fn value(of: &Event, (which, n): Edit) -> PropertyValue {
     let n_of = |values: &[u8]| values[usize::from(n) % values.len()];
     match which {
         0 => PropertyValue::Title(text()),
-        1 => PropertyValue::Body(text().map(|content| Body {
-            format: BodyFormat::Text,
-            content,
-        })),
+        1 => PropertyValue::Body(text().map(|content| Body { format: BodyFormat::Text, content })),
         2 => PropertyValue::Schedule(schedule(n), of.recurrence.clone()),
         3 => match of.recurrence {
             Some(_) => PropertyValue::Schedule(of.schedule.clone(), recurrence(n + 1, n % 3)),
@@ -102,26 +99,12 @@ fn recurrence(pattern: u8, range: u8) -> Option<Recurrence> {
             days: monday.with(Weekday::Thursday),
             first_day: Weekday::Sunday,
         },
-        3 => Pattern::AbsoluteMonthly {
-            interval: 1,
-            day: 7,
-        },
-        4 => Pattern::RelativeMonthly {
-            interval: 1,
-            index: WeekIndex::First,
-            days: monday,
-        },
-        5 => Pattern::AbsoluteYearly {
-            interval: 1,
-            month: 1,
-            day: 7,
-        },
-        _ => Pattern::RelativeYearly {
-            interval: 1,
-            month: 1,
-            index: WeekIndex::First,
-            days: monday,
-        },
+        3 => Pattern::AbsoluteMonthly { interval: 1, day: 7 },
+        4 => Pattern::RelativeMonthly { interval: 1, index: WeekIndex::First, days: monday },
+        5 => Pattern::AbsoluteYearly { interval: 1, month: 1, day: 7 },
+        _ => {
+            Pattern::RelativeYearly { interval: 1, month: 1, index: WeekIndex::First, days: monday }
+        }
     };
     let range = match range {
         0 => Range::NoEnd,
@@ -142,11 +125,8 @@ fn occurrence(of: &Event, nth: u8, n: u8) -> PropertyValue {
         0 => None,
         1 => Some(Override::Excluded),
         2 => Some(changed(OccurrencePatch {
-            schedule: Some(
-                of.schedule
-                    .moved_to(id.start() + SignedDuration::from_hours(3)),
-            )
-            .filter(|moved| moved.start() != id.start()),
+            schedule: Some(of.schedule.moved_to(id.start() + SignedDuration::from_hours(3)))
+                .filter(|moved| moved.start() != id.start()),
             title: Some(Some(format!("{SECRET} moved"))),
             ..OccurrencePatch::default()
         })),
@@ -218,10 +198,9 @@ pub(super) fn held(mut event: Event) -> Event {
         _ => 0,
     };
     let (first, rule) = (event.schedule.start(), event.recurrence.clone());
-    event.overrides.retain(|id, _| {
-        rule.as_ref()
-            .is_some_and(|rule| rule.is_occurrence(first, *id))
-    });
+    event
+        .overrides
+        .retain(|id, _| rule.as_ref().is_some_and(|rule| rule.is_occurrence(first, *id)));
     event
 }
 
@@ -236,10 +215,8 @@ pub(super) fn steps(remote: &Event, target: &Event) -> Vec<Event> {
         now.overrides.clone_from(&remote.overrides);
     }
     let mut states = vec![remote.clone(), now.clone()];
-    let ids: BTreeSet<RecurrenceId> = [remote, target]
-        .into_iter()
-        .flat_map(|event| event.overrides.keys().copied())
-        .collect();
+    let ids: BTreeSet<RecurrenceId> =
+        [remote, target].into_iter().flat_map(|event| event.overrides.keys().copied()).collect();
     for id in ids {
         let wanted = target.value(Property::Override(id));
         if now.value(Property::Override(id)) != wanted {
@@ -255,7 +232,5 @@ pub(super) fn alike(left: &Event, right: &Event) -> bool {
     let (left, right) = (held(left.clone()), held(right.clone()));
     let mut properties = left.properties();
     properties.extend(right.properties());
-    properties
-        .into_iter()
-        .all(|property| left.value(property).same(&right.value(property)))
+    properties.into_iter().all(|property| left.value(property).same(&right.value(property)))
 }

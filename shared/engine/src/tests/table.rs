@@ -40,10 +40,7 @@ fn a_tombstone_refuses_only_what_came_before_it() {
         let decision = run(link, gone, &put(&event("a")), &profile, None);
         assert_eq!(code(&decision), expected);
     }
-    let link = LinkView::Tombstone {
-        by: Side::Business,
-        at: at(1),
-    };
+    let link = LinkView::Tombstone { by: Side::Business, at: at(1) };
     let restored = plain(link, &event("a"), &[]);
     assert_eq!(code(&restored), ("none", Some("created"), vec![]));
 }
@@ -54,30 +51,14 @@ fn switches_stop_a_direction_visibly() {
     let link = LinkView::Linked(&base);
     let (remote, delete) = (event("b"), [change(BusinessOperation::Delete)]);
     let view = present(&remote, OWN);
-    let no_writes = Profile {
-        to_exchange: false,
-        ..Profile::default()
-    };
+    let no_writes = Profile { to_exchange: false, ..Profile::default() };
     let refused = run(link, view, &upsert(vec![title("c")]), &no_writes, None);
     assert_eq!(code(&refused), ("none", Some("updated"), vec!["refused"]));
-    assert!(
-        refused
-            .reasons
-            .contains(&Reason::Refused(RefusalCode::DirectionOff))
-    );
-    let no_news = Profile {
-        to_business: false,
-        ..Profile::default()
-    };
-    assert_eq!(
-        code(&run(link, view, &[], &no_news, None)),
-        ("none", None, vec![])
-    );
-    let no_deletes = Profile {
-        deletes_in_exchange: false,
-        deletes_in_business: false,
-        ..Profile::default()
-    };
+    assert!(refused.reasons.contains(&Reason::Refused(RefusalCode::DirectionOff)));
+    let no_news = Profile { to_business: false, ..Profile::default() };
+    assert_eq!(code(&run(link, view, &[], &no_news, None)), ("none", None, vec![]));
+    let no_deletes =
+        Profile { deletes_in_exchange: false, deletes_in_business: false, ..Profile::default() };
     let kept = run(link, view, &delete, &no_deletes, None);
     assert_eq!(kept.outcomes[0].verdict.code(), "refused");
     let silent = run(link, ExchangeView::Gone, &[], &no_deletes, None);
@@ -87,34 +68,18 @@ fn switches_stop_a_direction_visibly() {
 #[test]
 fn a_delete_that_wins_reports_the_edit() {
     let base = base(&event("a"));
-    let profile = Profile {
-        edit_beats_delete: false,
-        ..Profile::default()
-    };
+    let profile = Profile { edit_beats_delete: false, ..Profile::default() };
     let remote = event("b");
     let delete = [change(BusinessOperation::Delete)];
-    let decision = run(
-        LinkView::Linked(&base),
-        present(&remote, OWN),
-        &delete,
-        &profile,
-        None,
-    );
+    let decision = run(LinkView::Linked(&base), present(&remote, OWN), &delete, &profile, None);
     assert_eq!(code(&decision), ("delete", None, vec!["conflict"]));
-    assert!(
-        decision
-            .reasons
-            .contains(&Reason::DeleteBeatsEdit(Side::Business))
-    );
+    assert!(decision.reasons.contains(&Reason::DeleteBeatsEdit(Side::Business)));
 }
 
 #[test]
 fn the_later_change_wins_where_that_is_the_policy() {
     let base = base(&event("a"));
-    let profile = Profile {
-        conflicts: ConflictPolicy::LatestWins,
-        ..Profile::default()
-    };
+    let profile = Profile { conflicts: ConflictPolicy::LatestWins, ..Profile::default() };
     for (updated, expected) in [(-1, "update"), (1, "none")] {
         let mut remote = event("b");
         remote.updated = Some(at(updated));
@@ -129,18 +94,12 @@ fn the_later_change_wins_where_that_is_the_policy() {
 fn a_conference_of_employees_is_left_alone_in_the_business_system() {
     let mut meeting = event("a");
     invite(&mut meeting, "colleague@x.example");
-    let linked = Base {
-        born: Side::Business,
-        ..base(&meeting)
-    };
+    let linked = Base { born: Side::Business, ..base(&meeting) };
     let mut moved = meeting.clone();
     moved.title = Some("b".to_owned());
     let profile = Profile::default();
     for (employees, told) in [(facts().employees, false), (BTreeSet::new(), true)] {
-        let mailbox = MailboxFacts {
-            employees,
-            ..facts()
-        };
+        let mailbox = MailboxFacts { employees, ..facts() };
         let input = |exchange| PlanInput {
             link: LinkView::Linked(&linked),
             exchange,
@@ -152,19 +111,13 @@ fn a_conference_of_employees_is_left_alone_in_the_business_system() {
         };
         let changed = plan(&input(present(&moved, CopyRole::Organizer)));
         let gone = plan(&input(ExchangeView::Gone));
-        assert_eq!(
-            (changed.business.is_some(), gone.business.is_some()),
-            (told, told)
-        );
+        assert_eq!((changed.business.is_some(), gone.business.is_some()), (told, told));
     }
 }
 
 #[test]
 fn what_is_older_than_the_start_is_announced_when_it_changes() {
-    let profile = Profile {
-        start: StartOfSync::From(at(0)),
-        ..Profile::default()
-    };
+    let profile = Profile { start: StartOfSync::From(at(0)), ..Profile::default() };
     let mut old = event("a");
     old.updated = Some(at(-1));
     let first = run(LinkView::New, present(&old, OWN), &[], &profile, None);
@@ -184,17 +137,10 @@ fn a_late_copy_is_removed_only_untouched() {
     let base = base(&event("a"));
     for (text, expected) in [("a", "delete"), ("b", "hold")] {
         let copy = event(text);
-        let view = ExchangeView::Present {
-            event: &copy,
-            role: OWN,
-            stamped: StampView::Late,
-        };
+        let view = ExchangeView::Present { event: &copy, role: OWN, stamped: StampView::Late };
         let profile = Profile::default();
         let decision = run(LinkView::Linked(&base), view, &[], &profile, None);
-        assert_eq!(
-            (decision.exchange.code(), decision.base),
-            (expected, BaseAfter::Keep)
-        );
+        assert_eq!((decision.exchange.code(), decision.base), (expected, BaseAfter::Keep));
     }
 }
 
@@ -206,10 +152,7 @@ fn a_demand_for_another_version_refuses_that_change_alone() {
     changes.extend(upsert(vec![location("room")]));
     changes[1].number = 2;
     let decision = plain(LinkView::Linked(&base), &event("a"), &changes);
-    assert_eq!(
-        code(&decision),
-        ("update", None, vec!["refused", "applied"])
-    );
+    assert_eq!(code(&decision), ("update", None, vec!["refused", "applied"]));
 }
 
 #[test]
@@ -221,21 +164,12 @@ fn what_is_held_goes_out_once_a_rule_is_chosen() {
     remote.location = Some("room".to_owned());
     let edit = upsert(vec![title("b")]);
     let view = present(&remote, CopyRole::Organizer);
-    let held = run(
-        LinkView::Linked(&linked),
-        view,
-        &edit,
-        &Profile::default(),
-        None,
-    );
+    let held = run(LinkView::Linked(&linked), view, &edit, &Profile::default(), None);
     assert_eq!(code(&held), ("hold", Some("updated"), vec!["held"]));
     let LinkAfter::Linked(after) = settle(&held, None) else {
         panic!("not linked");
     };
-    let profile = Profile {
-        mail: MailRule::Send,
-        ..Profile::default()
-    };
+    let profile = Profile { mail: MailRule::Send, ..Profile::default() };
     let sent = run(LinkView::Linked(&after), view, &edit, &profile, None);
     assert_eq!(code(&sent), ("update", None, vec!["applied"]));
 }
@@ -243,10 +177,7 @@ fn what_is_held_goes_out_once_a_rule_is_chosen() {
 #[test]
 fn public_again_is_told_whole() {
     for (announced, expected) in [(true, "updated"), (false, "created")] {
-        let link = LinkView::Private {
-            born: Side::Exchange,
-            announced,
-        };
+        let link = LinkView::Private { born: Side::Exchange, announced };
         assert_eq!(code(&plain(link, &event("a"), &[])).1, Some(expected));
     }
 }
@@ -262,13 +193,7 @@ fn to_state_again_that_it_is_cancelled_deletes_nothing() {
     let now = plain(LinkView::Linked(&live), &event("a"), &put(&cancelled));
     assert_eq!(code(&now), ("delete", None, vec!["applied"]));
     let profile = Profile::default();
-    let new = run(
-        LinkView::New,
-        ExchangeView::NotLooked,
-        &put(&cancelled),
-        &profile,
-        None,
-    );
+    let new = run(LinkView::New, ExchangeView::NotLooked, &put(&cancelled), &profile, None);
     assert_eq!(code(&new), ("none", None, vec!["refused"]));
 }
 
@@ -279,39 +204,20 @@ fn people_are_spared_what_is_over() {
     invite(&mut past, "guest@y.example");
     let (linked, edit) = (base(&past), upsert(vec![title("b")]));
     let view = present(&past, CopyRole::Organizer);
-    let decision = run(
-        LinkView::Linked(&linked),
-        view,
-        &edit,
-        &Profile::default(),
-        None,
-    );
-    assert_eq!(
-        (decision.exchange.code(), decision.exchange.mail()),
-        ("update", MailMode::Silent)
-    );
+    let decision = run(LinkView::Linked(&linked), view, &edit, &Profile::default(), None);
+    assert_eq!((decision.exchange.code(), decision.exchange.mail()), ("update", MailMode::Silent));
     assert!(decision.reasons.contains(&Reason::NobodyMailed));
 }
 
 #[test]
 fn an_occurrence_that_never_was_is_not_created() {
     let mut series = event("a");
-    series.recurrence = Some(Recurrence {
-        pattern: Pattern::Daily { interval: 2 },
-        range: Range::NoEnd,
-    });
+    series.recurrence =
+        Some(Recurrence { pattern: Pattern::Daily { interval: 2 }, range: Range::NoEnd });
     let id = RecurrenceId::new(date(2030, 1, 8).at(9, 0, 0, 0));
-    series
-        .overrides
-        .insert(id, tidemark_model::Override::Excluded);
+    series.overrides.insert(id, tidemark_model::Override::Excluded);
     let profile = Profile::default();
-    let made = run(
-        LinkView::New,
-        ExchangeView::NotLooked,
-        &put(&series),
-        &profile,
-        None,
-    );
+    let made = run(LinkView::New, ExchangeView::NotLooked, &put(&series), &profile, None);
     let ExchangeAction::Create { target, .. } = &made.exchange else {
         panic!("{}", made.explain());
     };
@@ -338,10 +244,7 @@ fn what_a_person_put_back_after_our_write_stays() {
 fn a_private_item_is_not_made_public_by_who_may_not_see_it() {
     let mut secret = event("a");
     secret.privacy = Privacy::Confidential;
-    let link = LinkView::Private {
-        born: Side::Exchange,
-        announced: false,
-    };
+    let link = LinkView::Private { born: Side::Exchange, announced: false };
     let mut patch = EventPatch::new();
     patch.set(PropertyValue::Privacy(Privacy::Public));
     let wish = [change(BusinessOperation::Upsert(patch))];

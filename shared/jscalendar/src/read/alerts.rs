@@ -39,11 +39,7 @@ pub(crate) fn read_reminder(
     let chosen = usable
         .iter()
         .min_by_key(|(key, minutes)| {
-            (
-                !source.prefers("alerts", key),
-                *minutes,
-                *key != EXCHANGE_ID,
-            )
+            (!source.prefers("alerts", key), *minutes, *key != EXCHANGE_ID)
         })
         .map(|(key, _)| key.as_str());
     let mut reminder = None;
@@ -64,19 +60,12 @@ fn read_alert(
     series: &Series,
     findings: &mut Findings,
 ) -> Option<u32> {
-    if alert
-        .get("action")
-        .is_some_and(|action| action.as_str() != Some("display"))
-    {
+    if alert.get("action").is_some_and(|action| action.as_str() != Some("display")) {
         return None;
     }
     let at = at.member("trigger");
     let Some(Value::Object(trigger)) = alert.get("trigger") else {
-        findings.refuse(
-            &at,
-            "must be an object",
-            "use an OffsetTrigger or an AbsoluteTrigger",
-        );
+        findings.refuse(&at, "must be an object", "use an OffsetTrigger or an AbsoluteTrigger");
         return None;
     };
     let seconds = match trigger.get("@type").and_then(Value::as_str) {
@@ -97,10 +86,7 @@ fn before_by_offset(
     series: &Series,
     findings: &mut Findings,
 ) -> Option<i64> {
-    let offset = trigger
-        .get("offset")
-        .and_then(Value::as_str)
-        .and_then(read_signed_duration);
+    let offset = trigger.get("offset").and_then(Value::as_str).and_then(read_signed_duration);
     let Some(offset) = offset else {
         findings.refuse(
             &at.member("offset"),

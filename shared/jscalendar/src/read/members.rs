@@ -34,11 +34,7 @@ impl<'a> Source<'a> {
         at: Pointer,
         preferred: Option<&'a Map<String, Value>>,
     ) -> Self {
-        Self {
-            item,
-            at,
-            preferred,
-        }
+        Self { item, at, preferred }
     }
 
     /// The member `name`.
@@ -138,8 +134,7 @@ fn is_own_meeting(value: &Value, current: Current<'_>) -> bool {
         .map(|meeting| meeting.join_url.as_str());
     own.is_some()
         && value.as_object().is_some_and(|map| {
-            map.values()
-                .all(|place| place.get("uri").and_then(Value::as_str) == own)
+            map.values().all(|place| place.get("uri").and_then(Value::as_str) == own)
         })
 }
 
@@ -150,10 +145,7 @@ pub(crate) fn check_type(
     at: &Pointer,
     findings: &mut Findings,
 ) {
-    if object
-        .get("@type")
-        .is_some_and(|given| given.as_str() != Some(expected))
-    {
+    if object.get("@type").is_some_and(|given| given.as_str() != Some(expected)) {
         findings.refuse(
             &at.member("@type"),
             "is another type of object",

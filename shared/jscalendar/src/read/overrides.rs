@@ -76,10 +76,7 @@ pub(crate) fn read_overrides(
     let mut changes = match given {
         Given::Absent if omitted.is_empty() => return None,
         Given::Absent => Changes::default(),
-        Given::Null => Changes {
-            complete: true,
-            ..Changes::default()
-        },
+        Given::Null => Changes { complete: true, ..Changes::default() },
         Given::Value(value) => Changes {
             by_id: read_entries(value, source, current, series, omitted, findings)?,
             complete: true,
@@ -175,9 +172,7 @@ fn master(
     if !has_paths {
         return Map::new();
     }
-    let written = current
-        .event()
-        .map(|event| write_event(event, &WriteOptions::default()));
+    let written = current.event().map(|event| write_event(event, &WriteOptions::default()));
     let mut master = match written {
         Some(Value::Object(members)) => members,
         Some(_) | None => Map::new(),
@@ -297,11 +292,7 @@ impl Reader<'_> {
         let seen = event.map(|event| (event.show_as, event.status));
         OccurrencePatch {
             title: text::read_title(source, findings),
-            body: text::read_body(
-                source,
-                event.and_then(|event| event.body.as_ref()),
-                findings,
-            ),
+            body: text::read_body(source, event.and_then(|event| event.body.as_ref()), findings),
             schedule,
             location: places::read_location(source, findings),
             show_as: state::read_show_as(source, status, seen, findings),
@@ -328,9 +319,7 @@ impl Reader<'_> {
             return None;
         }
         let usual = self.series.schedule.as_ref()?.moved_to(id.start());
-        let schedule = parts
-            .starting_at(id.start())
-            .build(source, Some(&usual), findings)?;
+        let schedule = parts.starting_at(id.start()).build(source, Some(&usual), findings)?;
         (schedule != usual).then_some(schedule)
     }
 }

@@ -98,11 +98,7 @@ fn read_participant(
         .and_then(Value::as_str)
         .and_then(|word| read_word(&PARTICIPATION, word))
         .unwrap_or(Participation::NeedsAction);
-    let attendee = Attendee {
-        name,
-        role,
-        participation,
-    };
+    let attendee = Attendee { name, role, participation };
     Some((address?, attendee, has("owner")))
 }
 
@@ -113,14 +109,9 @@ fn read_address(
     findings: &mut Findings,
 ) -> Option<String> {
     let text = |name: &str| person.get(name).and_then(Value::as_str);
-    let imip = person
-        .get("sendTo")
-        .and_then(|methods| methods.get("imip"))
-        .and_then(Value::as_str);
-    let address = imip
-        .or_else(|| text("calendarAddress"))
-        .or_else(|| text("email"))
-        .and_then(parse_address);
+    let imip = person.get("sendTo").and_then(|methods| methods.get("imip")).and_then(Value::as_str);
+    let address =
+        imip.or_else(|| text("calendarAddress")).or_else(|| text("email")).and_then(parse_address);
     if address.is_none() {
         findings.refuse(
             at,

@@ -40,18 +40,13 @@ pub(crate) fn read_location(
     }
     // Where somebody lands is not where the thing takes place, unless no other place is named.
     let rank = |key: &str| {
-        let arrives = map
-            .get(key)
-            .and_then(|place| place.get("relativeTo"))
-            .and_then(Value::as_str)
-            == Some("end");
+        let arrives =
+            map.get(key).and_then(|place| place.get("relativeTo")).and_then(Value::as_str)
+                == Some("end");
         let preferred = source.prefers("locations", key);
         (main != Some(key), !preferred, arrives)
     };
-    let chosen = named
-        .iter()
-        .min_by_key(|(key, _)| rank(key))
-        .map(|(key, _)| key.as_str());
+    let chosen = named.iter().min_by_key(|(key, _)| rank(key)).map(|(key, _)| key.as_str());
     let mut location = None;
     for (key, name) in named {
         let place_at = at.member(key);

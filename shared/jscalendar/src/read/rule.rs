@@ -127,16 +127,12 @@ pub(crate) fn starts_with(rule: &Recurrence, start: DateTime) -> bool {
 /// What the model refuses, in the words of the members that were sent.
 fn invalid(error: RecurrenceError) -> Unheld {
     match error {
-        RecurrenceError::Interval => Unheld(
-            "interval",
-            "is out of range",
-            "use a smaller interval, of 1 at least",
-        ),
-        RecurrenceError::Day => Unheld(
-            "byMonthDay",
-            "names no day of a month",
-            "use 1 to 31, or -1 for the last day",
-        ),
+        RecurrenceError::Interval => {
+            Unheld("interval", "is out of range", "use a smaller interval, of 1 at least")
+        }
+        RecurrenceError::Day => {
+            Unheld("byMonthDay", "names no day of a month", "use 1 to 31, or -1 for the last day")
+        }
         RecurrenceError::Month => Unheld("byMonth", "names no month", "use \"1\" to \"12\""),
         RecurrenceError::NoDays => Unheld("byDay", "names no day", "give at least one day"),
         RecurrenceError::Count => Unheld("count", "is zero", "use 1 or more"),

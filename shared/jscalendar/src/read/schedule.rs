@@ -72,11 +72,7 @@ pub(crate) fn read_schedule(
     let held = resolve_rule(source, rule, &schedule, old, findings)?;
     let (rule, omitted) =
         held.map_or_else(Default::default, |held| (Some(held.rule), held.omitted));
-    Some(Times {
-        schedule,
-        rule,
-        omitted,
-    })
+    Some(Times { schedule, rule, omitted })
 }
 
 fn refuse_missing_start(source: &Source<'_>, findings: &mut Findings) {
@@ -140,9 +136,7 @@ fn read_start(source: &Source<'_>, findings: &mut Findings) -> Option<DateTime> 
 
 /// Reads `YYYY-MM-DDTHH:MM:SS`; parts of a second are cut.
 pub(crate) fn read_local(text: &str) -> Option<DateTime> {
-    let (whole, fraction) = text
-        .split_once('.')
-        .map_or((text, "0"), |(whole, part)| (whole, part));
+    let (whole, fraction) = text.split_once('.').map_or((text, "0"), |(whole, part)| (whole, part));
     let shape = whole.len() == 19
         && whole.bytes().enumerate().all(|(index, b)| match index {
             4 | 7 => b == b'-',
@@ -234,10 +228,7 @@ impl Parts {
         old: Option<&Schedule>,
         findings: &mut Findings,
     ) -> Option<Schedule> {
-        if self
-            .start
-            .is_some_and(|start| start.time() != Time::midnight())
-        {
+        if self.start.is_some_and(|start| start.time() != Time::midnight()) {
             findings.refuse(
                 &source.at.member("start"),
                 "must be midnight when showWithoutTime is true",
@@ -247,10 +238,9 @@ impl Parts {
         }
         let start = self.start.or(old.map(Schedule::start))?.date();
         let seconds = match (&self.duration, old) {
-            (Some(Some(given)), _) => given
-                .days
-                .checked_mul(DAY_SECONDS)?
-                .checked_add(given.seconds),
+            (Some(Some(given)), _) => {
+                given.days.checked_mul(DAY_SECONDS)?.checked_add(given.seconds)
+            }
             // A timed item becomes the days that it touches.
             (None, Some(old)) => Some(nominal_seconds(old)),
             (Some(None), _) | (None, None) => Some(DAY_SECONDS),
@@ -321,11 +311,7 @@ impl Parts {
 }
 
 fn refuse_schedule(at: &Pointer, error: &ScheduleError, findings: &mut Findings) {
-    findings.refuse(
-        at,
-        error.to_string(),
-        "use a duration of at most five years",
-    );
+    findings.refuse(at, error.to_string(), "use a duration of at most five years");
 }
 
 /// Days and clock time that a schedule spans, a day counting 24 hours.
@@ -388,10 +374,7 @@ fn resolve_rule(
                 );
                 return None;
             }
-            Some(event.recurrence.clone().map(|rule| Held {
-                rule,
-                omitted: BTreeSet::new(),
-            }))
+            Some(event.recurrence.clone().map(|rule| Held { rule, omitted: BTreeSet::new() }))
         }
     }
 }

@@ -87,13 +87,7 @@ pub(crate) fn read_privacy(
     let own = match source.get("tidemark:sensitivity") {
         Given::Value(_) => {
             let fallback = Privacy::Public;
-            read_enumerated(
-                source,
-                "tidemark:sensitivity",
-                &SENSITIVITY,
-                fallback,
-                findings,
-            )
+            read_enumerated(source, "tidemark:sensitivity", &SENSITIVITY, fallback, findings)
         }
         Given::Absent | Given::Null => None,
     };

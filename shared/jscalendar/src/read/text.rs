@@ -31,10 +31,7 @@ pub(crate) fn read_line(
 ) -> Option<Option<String>> {
     let is_break = |c| matches!(c, '\r' | '\n' | '\t');
     let line = if text.contains(is_break) {
-        let parts: Vec<&str> = text
-            .split(is_break)
-            .filter(|part| !part.is_empty())
-            .collect();
+        let parts: Vec<&str> = text.split(is_break).filter(|part| !part.is_empty()).collect();
         parts.join(" ")
     } else {
         text.to_owned()

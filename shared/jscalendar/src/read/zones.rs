@@ -46,10 +46,8 @@ pub(crate) fn read_zone_id(
         }
         return zone;
     }
-    let rules = definitions
-        .and_then(|zones| zones.get(id))
-        .and_then(Value::as_object)
-        .and_then(read_rules);
+    let rules =
+        definitions.and_then(|zones| zones.get(id)).and_then(Value::as_object).and_then(read_rules);
     if rules.is_none() {
         findings.refuse(
             at,
@@ -99,11 +97,8 @@ fn read_offset(rule: &Value, name: &str) -> Option<i32> {
     if !matches!(digits.len(), 4 | 6) || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let part = |from: usize| {
-        digits
-            .get(from..from + 2)
-            .map_or(Some(0), |two| two.parse::<i32>().ok())
-    };
+    let part =
+        |from: usize| digits.get(from..from + 2).map_or(Some(0), |two| two.parse::<i32>().ok());
     let (hours, minutes, seconds) = (part(0)?, part(2)?, part(4)?);
     (hours < 24 && minutes < 60 && seconds < 60)
         .then_some(sign * (hours * 3_600 + minutes * 60 + seconds))

@@ -135,10 +135,7 @@ impl From<&Event> for EventRow {
             }),
             attendees: store_attendees(&event.attendees),
             my_participation: event.my_participation.map(store_answer),
-            join_url: event
-                .online_meeting
-                .as_ref()
-                .map(|meeting| meeting.join_url.clone()),
+            join_url: event.online_meeting.as_ref().map(|meeting| meeting.join_url.clone()),
             attachments: event.attachments.iter().map(AttachmentRow::from).collect(),
             sequence: event.sequence,
             created: event.created,
@@ -168,16 +165,9 @@ impl EventRow {
             categories: self.categories,
             reminder_minutes: self.reminder_minutes,
             status: load_word(&STATUS, &self.status, "status")?,
-            organizer: self.organizer.map(|row| Person {
-                address: row.address,
-                name: row.name,
-            }),
+            organizer: self.organizer.map(|row| Person { address: row.address, name: row.name }),
             attendees: load_attendees(self.attendees)?,
-            my_participation: self
-                .my_participation
-                .as_deref()
-                .map(load_answer)
-                .transpose()?,
+            my_participation: self.my_participation.as_deref().map(load_answer).transpose()?,
             online_meeting: self.join_url.map(|join_url| OnlineMeeting { join_url }),
             attachments: self.attachments.into_iter().map(Attachment::from).collect(),
             sequence: self.sequence,
@@ -201,10 +191,7 @@ fn store_attendees(attendees: &BTreeMap<String, Attendee>) -> BTreeMap<String, A
         role: write_word(&ROLES, &attendee.role).to_owned(),
         answer: store_answer(attendee.participation),
     };
-    attendees
-        .iter()
-        .map(|(address, attendee)| (address.clone(), row(attendee)))
-        .collect()
+    attendees.iter().map(|(address, attendee)| (address.clone(), row(attendee))).collect()
 }
 
 fn load_attendees(
@@ -217,9 +204,7 @@ fn load_attendees(
             participation: load_answer(&row.answer)?,
         })
     };
-    rows.into_iter()
-        .map(|(address, row)| Ok((address, attendee(row)?)))
-        .collect()
+    rows.into_iter().map(|(address, row)| Ok((address, attendee(row)?))).collect()
 }
 
 impl From<&Body> for BodyRow {
@@ -270,14 +255,10 @@ impl From<&Override> for OverrideRow {
             Override::Excluded => Self::Excluded,
             Override::Changed(patch) => Self::Changed(Box::new(PatchRow {
                 title: patch.title.clone().map(|to| Change { to }),
-                body: patch.body.as_ref().map(|to| Change {
-                    to: to.as_ref().map(BodyRow::from),
-                }),
+                body: patch.body.as_ref().map(|to| Change { to: to.as_ref().map(BodyRow::from) }),
                 schedule: patch.schedule.as_ref().map(ScheduleRow::from),
                 location: patch.location.clone().map(|to| Change { to }),
-                show_as: patch
-                    .show_as
-                    .map(|value| write_word(&SHOW_AS, &value).to_owned()),
+                show_as: patch.show_as.map(|value| write_word(&SHOW_AS, &value).to_owned()),
                 reminder_minutes: patch.reminder_minutes.map(|to| Change { to }),
                 categories: patch.categories.clone(),
                 attendees: patch.attendees.as_ref().map(store_attendees),
@@ -297,10 +278,8 @@ impl OverrideRow {
             None => None,
             Some(change) => Some(change.to.map(BodyRow::into_body).transpose()?),
         };
-        let show_as = row
-            .show_as
-            .map(|word| load_word(&SHOW_AS, &word, "busy status"))
-            .transpose()?;
+        let show_as =
+            row.show_as.map(|word| load_word(&SHOW_AS, &word, "busy status")).transpose()?;
         Ok(Override::Changed(Box::new(OccurrencePatch {
             title: row.title.map(|change| change.to),
             body,

@@ -23,31 +23,16 @@ const INDEXES: [Word<WeekIndex>; 5] = [
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ScheduleRow {
-    AllDay {
-        start: Date,
-        end: Date,
-    },
-    Timed {
-        start: DateTime,
-        zone: Box<ZoneRow>,
-        seconds: i64,
-        end_zone: Option<Box<ZoneRow>>,
-    },
-    Floating {
-        start: DateTime,
-        seconds: i64,
-    },
+    AllDay { start: Date, end: Date },
+    Timed { start: DateTime, zone: Box<ZoneRow>, seconds: i64, end_zone: Option<Box<ZoneRow>> },
+    Floating { start: DateTime, seconds: i64 },
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ZoneRow {
     Iana(String),
-    Rules {
-        name: String,
-        standard_seconds: i32,
-        daylight: Option<DaylightRow>,
-    },
+    Rules { name: String, standard_seconds: i32, daylight: Option<DaylightRow> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,20 +53,16 @@ struct MomentRow {
 impl From<&Schedule> for ScheduleRow {
     fn from(schedule: &Schedule) -> Self {
         match schedule {
-            Schedule::AllDay(days) => Self::AllDay {
-                start: days.start(),
-                end: days.end(),
-            },
+            Schedule::AllDay(days) => Self::AllDay { start: days.start(), end: days.end() },
             Schedule::Timed(timed) => Self::Timed {
                 start: timed.start(),
                 zone: Box::new(ZoneRow::from(timed.zone())),
                 seconds: timed.duration().as_secs(),
                 end_zone: timed.end_zone().map(|zone| Box::new(ZoneRow::from(zone))),
             },
-            Schedule::Floating(floating) => Self::Floating {
-                start: floating.start(),
-                seconds: floating.duration().as_secs(),
-            },
+            Schedule::Floating(floating) => {
+                Self::Floating { start: floating.start(), seconds: floating.duration().as_secs() }
+            }
         }
     }
 }
@@ -90,12 +71,7 @@ impl ScheduleRow {
     pub(super) fn into_schedule(self) -> Result<Schedule, LoadError> {
         match self {
             Self::AllDay { start, end } => Schedule::all_day(start, end),
-            Self::Timed {
-                start,
-                zone,
-                seconds,
-                end_zone,
-            } => Schedule::timed(
+            Self::Timed { start, zone, seconds, end_zone } => Schedule::timed(
                 start,
                 zone.into_zone()?,
                 SignedDuration::from_secs(seconds),
@@ -130,11 +106,7 @@ impl ZoneRow {
     fn into_zone(self) -> Result<Zone, LoadError> {
         match self {
             Self::Iana(name) => Zone::parse(&name).map_err(|_| LoadError::Invalid("time zone")),
-            Self::Rules {
-                name,
-                standard_seconds,
-                daylight,
-            } => Ok(Zone::Rules(ZoneRules {
+            Self::Rules { name, standard_seconds, daylight } => Ok(Zone::Rules(ZoneRules {
                 name,
                 standard_offset_seconds: standard_seconds,
                 daylight: daylight.map(DaylightRow::into_rules).transpose()?,
@@ -186,26 +158,11 @@ pub(super) struct RuleRow {
 #[serde(rename_all = "snake_case")]
 enum PatternRow {
     Daily,
-    Weekly {
-        days: Vec<String>,
-        first_day: String,
-    },
-    AbsoluteMonthly {
-        day: u8,
-    },
-    RelativeMonthly {
-        index: String,
-        days: Vec<String>,
-    },
-    AbsoluteYearly {
-        month: u8,
-        day: u8,
-    },
-    RelativeYearly {
-        month: u8,
-        index: String,
-        days: Vec<String>,
-    },
+    Weekly { days: Vec<String>, first_day: String },
+    AbsoluteMonthly { day: u8 },
+    RelativeMonthly { index: String, days: Vec<String> },
+    AbsoluteYearly { month: u8, day: u8 },
+    RelativeYearly { month: u8, index: String, days: Vec<String> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -217,16 +174,11 @@ enum RangeRow {
 }
 
 fn store_days(days: WeekdaySet) -> Vec<String> {
-    days.iter()
-        .map(|day| write_word(&WEEKDAYS, &day).to_owned())
-        .collect()
+    days.iter().map(|day| write_word(&WEEKDAYS, &day).to_owned()).collect()
 }
 
 fn load_days(words: &[String]) -> Result<WeekdaySet, LoadError> {
-    words
-        .iter()
-        .map(|word| load_word(&WEEKDAYS, word, "weekday"))
-        .collect()
+    words.iter().map(|word| load_word(&WEEKDAYS, word, "weekday")).collect()
 }
 
 fn store_index(index: WeekIndex) -> String {
@@ -241,11 +193,7 @@ impl From<&Recurrence> for RuleRow {
     fn from(rule: &Recurrence) -> Self {
         let (interval, pattern) = match &rule.pattern {
             Pattern::Daily { interval } => (*interval, PatternRow::Daily),
-            Pattern::Weekly {
-                interval,
-                days,
-                first_day,
-            } => (
+            Pattern::Weekly { interval, days, first_day } => (
                 *interval,
                 PatternRow::Weekly {
                     days: store_days(*days),
@@ -255,34 +203,14 @@ impl From<&Recurrence> for RuleRow {
             Pattern::AbsoluteMonthly { interval, day } => {
                 (*interval, PatternRow::AbsoluteMonthly { day: *day })
             }
-            Pattern::RelativeMonthly {
-                interval,
-                index,
-                days,
-            } => (
+            Pattern::RelativeMonthly { interval, index, days } => (
                 *interval,
-                PatternRow::RelativeMonthly {
-                    index: store_index(*index),
-                    days: store_days(*days),
-                },
+                PatternRow::RelativeMonthly { index: store_index(*index), days: store_days(*days) },
             ),
-            Pattern::AbsoluteYearly {
-                interval,
-                month,
-                day,
-            } => (
-                *interval,
-                PatternRow::AbsoluteYearly {
-                    month: *month,
-                    day: *day,
-                },
-            ),
-            Pattern::RelativeYearly {
-                interval,
-                month,
-                index,
-                days,
-            } => (
+            Pattern::AbsoluteYearly { interval, month, day } => {
+                (*interval, PatternRow::AbsoluteYearly { month: *month, day: *day })
+            }
+            Pattern::RelativeYearly { interval, month, index, days } => (
                 *interval,
                 PatternRow::RelativeYearly {
                     month: *month,
@@ -296,11 +224,7 @@ impl From<&Recurrence> for RuleRow {
             Range::Until(date) => RangeRow::Until(date),
             Range::Count(count) => RangeRow::Count(count),
         };
-        Self {
-            pattern,
-            interval,
-            range,
-        }
+        Self { pattern, interval, range }
     }
 }
 
@@ -320,11 +244,9 @@ impl RuleRow {
                 index: load_index(&index)?,
                 days: load_days(&days)?,
             },
-            PatternRow::AbsoluteYearly { month, day } => Pattern::AbsoluteYearly {
-                interval,
-                month,
-                day,
-            },
+            PatternRow::AbsoluteYearly { month, day } => {
+                Pattern::AbsoluteYearly { interval, month, day }
+            }
             PatternRow::RelativeYearly { month, index, days } => Pattern::RelativeYearly {
                 interval,
                 month,

@@ -288,43 +288,26 @@ fn places(item: &Value) -> Vec<String> {
 fn great_items_are_read_at_once() {
     let far = date(9999, 12, 31).at(9, 0, 0, 0).to_string();
     let overrides: Map<String, Value> = (0..OVERRIDES_MAX)
-        .map(|index| {
-            (
-                format!("{}-03-02T09:00:00", 3_000 + index),
-                json!({ "priority": 1 }),
-            )
-        })
+        .map(|index| (format!("{}-03-02T09:00:00", 3_000 + index), json!({ "priority": 1 })))
         .collect();
     for (rule, accepted) in [
         (json!({ "frequency": "daily", "until": far }), true),
         (json!({ "frequency": "daily", "count": 2_900_000 }), true),
         (json!({ "frequency": "yearly", "until": far }), true),
         // Most of the overrides lie on other days than its Mondays.
-        (
-            json!({ "frequency": "weekly", "interval": 999, "count": u32::MAX }),
-            false,
-        ),
+        (json!({ "frequency": "weekly", "interval": 999, "count": u32::MAX }), false),
     ] {
         let item = with(&json!({ "recurrenceRules": [rule], "recurrenceOverrides": overrides }));
         assert_eq!(read_event_patch(&item, None).is_ok(), accepted, "{rule}");
     }
     for (bound, member) in [("count", "count"), ("until", "skip")] {
         let mut rule = json!({ "frequency": "monthly", "byMonthDay": [29] });
-        rule[bound] = if bound == "count" {
-            json!(u32::MAX)
-        } else {
-            json!(far)
-        };
+        rule[bound] = if bound == "count" { json!(u32::MAX) } else { json!(far) };
         let extra = json!({ "start": "2026-01-29T09:00:00", "recurrenceRules": [rule] });
         assert_eq!(refused(&extra), [format!("/recurrenceRules/0/{member}")]);
     }
     let people: Map<String, Value> = (0..500)
-        .map(|index| {
-            (
-                format!("p{index}"),
-                json!({ "email": format!("{index}@example.org") }),
-            )
-        })
+        .map(|index| (format!("p{index}"), json!({ "email": format!("{index}@example.org") })))
         .collect();
     let paths: Map<String, Value> = (0..10_000)
         .map(|index| (format!("participants/p{}/x{index}", index % 500), json!(1)))

@@ -40,13 +40,7 @@ fn a_count_leaves_out_the_months_that_lack_the_day() {
             "2026-01-31T09:00:00",
             json!({ "frequency": "monthly", "byMonthDay": [31], "count": 5 }),
             8,
-            vec![
-                "2026-01-31",
-                "2026-03-31",
-                "2026-05-31",
-                "2026-07-31",
-                "2026-08-31",
-            ],
+            vec!["2026-01-31", "2026-03-31", "2026-05-31", "2026-07-31", "2026-08-31"],
         ),
         (
             "2026-01-31T09:00:00",
@@ -111,14 +105,8 @@ fn an_end_date_leaves_out_the_months_that_lack_the_day() {
 #[test]
 fn months_that_never_lack_the_day_need_no_end() {
     for (start, rule) in [
-        (
-            "2026-01-31T09:00:00",
-            json!({ "frequency": "monthly", "interval": 12 }),
-        ),
-        (
-            "2026-01-31T09:00:00",
-            json!({ "frequency": "yearly", "byMonth": ["1", "7"] }),
-        ),
+        ("2026-01-31T09:00:00", json!({ "frequency": "monthly", "interval": 12 })),
+        ("2026-01-31T09:00:00", json!({ "frequency": "yearly", "byMonth": ["1", "7"] })),
         // August, December and April.
         (
             "2026-08-30T09:00:00",
@@ -128,10 +116,7 @@ fn months_that_never_lack_the_day_need_no_end() {
             "2026-01-31T09:00:00",
             json!({ "frequency": "monthly", "byMonthDay": [31], "skip": "backward" }),
         ),
-        (
-            "2026-01-31T09:00:00",
-            json!({ "frequency": "monthly", "byMonthDay": [-1] }),
-        ),
+        ("2026-01-31T09:00:00", json!({ "frequency": "monthly", "byMonthDay": [-1] })),
     ] {
         let item = with(&json!({ "start": start, "recurrenceRules": [rule] }));
         assert!(read_new(&item).overrides.is_empty(), "{rule}");
@@ -164,10 +149,7 @@ fn a_position_that_a_month_lacks_is_not_skipped_to() {
 #[test]
 fn great_counts_become_the_date_that_they_end_on() {
     let daily = |count: u32| json!({ "frequency": "daily", "count": count });
-    assert_eq!(
-        range(&series("2026-03-02T09:00:00", &daily(999))),
-        Range::Count(999)
-    );
+    assert_eq!(range(&series("2026-03-02T09:00:00", &daily(999))), Range::Count(999));
     let event = series("2026-03-02T09:00:00", &daily(1_000));
     assert_eq!(range(&event), Range::Until(date(2028, 11, 25)));
     assert_eq!(kept(&event).count(), 1_000);
@@ -188,10 +170,7 @@ fn more_left_out_than_overrides_are_allowed_is_refused() {
     let mut extra = json!({ "start": "2026-01-31T09:00:00", "recurrenceRules": [rule] });
     let event = read_new(&with(&extra));
     let free = OVERRIDES_MAX - event.overrides.len();
-    assert!(
-        free < 10,
-        "the test needs a rule that leaves out nearly as many as are allowed"
-    );
+    assert!(free < 10, "the test needs a rule that leaves out nearly as many as are allowed");
     let titled: serde_json::Map<String, Value> = kept(&event)
         .take(free + 1)
         .map(|date| (format!("{date}T09:00:00"), json!({ "title": "Other" })))
@@ -212,10 +191,7 @@ fn what_is_put_on_a_date_that_the_rule_leaves_out_stands_there() {
             "2026-04-30T09:00:00": { "title": "Extra" },
         },
     })));
-    assert_eq!(
-        dates(&event),
-        ["2026-01-31", "2026-02-28", "2026-04-30", "2026-05-31"]
-    );
+    assert_eq!(dates(&event), ["2026-01-31", "2026-02-28", "2026-04-30", "2026-05-31"]);
     // Without a word about overrides, what is changed stays, and the rest follows the rule.
     let item = with(&json!({ "start": "2026-01-31T09:00:00", "recurrenceRules": [rule] }));
     let mut after = event.clone();
@@ -314,9 +290,5 @@ fn a_rule_without_months_that_lack_the_day_excludes_nothing() {
     let patch = read_event_patch(&item, None).unwrap().patch;
     let id = RecurrenceId::new(date(2026, 2, 28).at(9, 0, 0, 0));
     assert!(patch.get(Property::Override(id)).is_none());
-    assert!(
-        !patch
-            .values()
-            .any(|value| matches!(value, PropertyValue::Override(..)))
-    );
+    assert!(!patch.values().any(|value| matches!(value, PropertyValue::Override(..))));
 }

@@ -32,11 +32,7 @@ fn held_rules_become_their_pattern() {
         (
             "2026-03-02T09:00:00",
             json!({ "frequency": "daily", "byDay": days(&week) }),
-            Pattern::Weekly {
-                interval: 1,
-                days: WeekdaySet::WEEKDAYS,
-                first_day: Monday,
-            },
+            Pattern::Weekly { interval: 1, days: WeekdaySet::WEEKDAYS, first_day: Monday },
         ),
         (
             "2026-03-03T09:00:00",
@@ -47,11 +43,7 @@ fn held_rules_become_their_pattern() {
                 first_day: Sunday,
             },
         ),
-        (
-            "2026-03-02T09:00:00",
-            json!({ "frequency": "monthly" }),
-            monthly(1, 2),
-        ),
+        ("2026-03-02T09:00:00", json!({ "frequency": "monthly" }), monthly(1, 2)),
         (
             "2026-03-31T09:00:00",
             json!({ "frequency": "monthly", "byMonthDay": [-1] }),
@@ -97,20 +89,12 @@ fn held_rules_become_their_pattern() {
         (
             "2026-03-15T09:00:00",
             json!({ "frequency": "yearly", "interval": 2, "byMonth": ["3"], "byMonthDay": [15] }),
-            Pattern::AbsoluteYearly {
-                interval: 2,
-                month: 3,
-                day: 15,
-            },
+            Pattern::AbsoluteYearly { interval: 2, month: 3, day: 15 },
         ),
         (
             "2024-02-29T09:00:00",
             json!({ "frequency": "yearly", "byMonth": ["2"], "byMonthDay": [-1] }),
-            Pattern::AbsoluteYearly {
-                interval: 1,
-                month: 2,
-                day: 29,
-            },
+            Pattern::AbsoluteYearly { interval: 1, month: 2, day: 29 },
         ),
         (
             "2026-11-26T09:00:00",
@@ -130,11 +114,7 @@ fn held_rules_become_their_pattern() {
         (
             "2026-03-15T09:00:00",
             json!({ "frequency": "monthly", "byMonth": ["3"], "byMonthDay": [15] }),
-            Pattern::AbsoluteYearly {
-                interval: 1,
-                month: 3,
-                day: 15,
-            },
+            Pattern::AbsoluteYearly { interval: 1, month: 3, day: 15 },
         ),
     ] {
         assert_eq!(pattern(start, &rule), expected, "{rule}");
@@ -150,57 +130,24 @@ fn rules_that_exchange_lacks_are_refused_at_their_member() {
         (json!({ "frequency": "daily", "@type": "Rule" }), "/@type"),
         (json!({ "frequency": "daily", "interval": 0 }), "/interval"),
         (json!({ "frequency": "daily", "count": 0 }), "/count"),
-        (
-            json!({ "frequency": "daily", "count": 5_000_000 }),
-            "/count",
-        ),
-        (
-            json!({ "frequency": "daily", "count": 5_000_000_000_u64 }),
-            "/count",
-        ),
-        (
-            json!({ "frequency": "daily", "count": 2, "until": "2026-03-09T09:00:00" }),
-            "/until",
-        ),
-        (
-            json!({ "frequency": "daily", "until": "2026-03-02" }),
-            "/until",
-        ),
-        (
-            json!({ "frequency": "daily", "until": "2026-03-02T08:59:59" }),
-            "/until",
-        ),
-        (
-            json!({ "frequency": "daily", "rscale": "hebrew" }),
-            "/rscale",
-        ),
+        (json!({ "frequency": "daily", "count": 5_000_000 }), "/count"),
+        (json!({ "frequency": "daily", "count": 5_000_000_000_u64 }), "/count"),
+        (json!({ "frequency": "daily", "count": 2, "until": "2026-03-09T09:00:00" }), "/until"),
+        (json!({ "frequency": "daily", "until": "2026-03-02" }), "/until"),
+        (json!({ "frequency": "daily", "until": "2026-03-02T08:59:59" }), "/until"),
+        (json!({ "frequency": "daily", "rscale": "hebrew" }), "/rscale"),
         (json!({ "frequency": "daily", "byHour": [9] }), "/byHour"),
-        (
-            json!({ "frequency": "daily", "interval": 2, "byDay": days(&["mo"]) }),
-            "/byDay",
-        ),
-        (
-            json!({ "frequency": "daily", "byMonth": ["3"] }),
-            "/byMonth",
-        ),
-        (
-            json!({ "frequency": "weekly", "byDay": [{ "day": "mo", "nthOfPeriod": 1 }] }),
-            "/byDay",
-        ),
+        (json!({ "frequency": "daily", "interval": 2, "byDay": days(&["mo"]) }), "/byDay"),
+        (json!({ "frequency": "daily", "byMonth": ["3"] }), "/byMonth"),
+        (json!({ "frequency": "weekly", "byDay": [{ "day": "mo", "nthOfPeriod": 1 }] }), "/byDay"),
         (json!({ "frequency": "weekly", "byDay": ["mo"] }), "/byDay"),
         (json!({ "frequency": "weekly", "byDay": days(&["tu"]) }), ""),
-        (
-            json!({ "frequency": "monthly", "byDay": [{ "day": "mo", "nthOfPeriod": 5 }] }),
-            "/byDay",
-        ),
+        (json!({ "frequency": "monthly", "byDay": [{ "day": "mo", "nthOfPeriod": 5 }] }), "/byDay"),
         (
             json!({ "frequency": "monthly", "byDay": [{ "day": "mo", "nthOfPeriod": -2 }] }),
             "/byDay",
         ),
-        (
-            json!({ "frequency": "monthly", "byDay": days(&["mo"]) }),
-            "/byDay",
-        ),
+        (json!({ "frequency": "monthly", "byDay": days(&["mo"]) }), "/byDay"),
         (
             json!({ "frequency": "monthly", "byDay": days(&["mo", "we"]), "bySetPosition": [1] }),
             "/byDay",
@@ -213,76 +160,33 @@ fn rules_that_exchange_lacks_are_refused_at_their_member() {
             json!({ "frequency": "monthly", "byDay": days(&["mo"]), "bySetPosition": [5] }),
             "/bySetPosition",
         ),
-        (
-            json!({ "frequency": "monthly", "byMonthDay": [2, 9] }),
-            "/byMonthDay",
-        ),
-        (
-            json!({ "frequency": "monthly", "byMonthDay": [2], "byDay": days(&["mo"]) }),
-            "/byDay",
-        ),
-        (
-            json!({ "frequency": "monthly", "byMonthDay": [-2] }),
-            "/byMonthDay",
-        ),
-        (
-            json!({ "frequency": "monthly", "byMonthDay": [31] }),
-            "/skip",
-        ),
-        (
-            json!({ "frequency": "monthly", "byMonthDay": [31], "skip": "forward" }),
-            "/skip",
-        ),
+        (json!({ "frequency": "monthly", "byMonthDay": [2, 9] }), "/byMonthDay"),
+        (json!({ "frequency": "monthly", "byMonthDay": [2], "byDay": days(&["mo"]) }), "/byDay"),
+        (json!({ "frequency": "monthly", "byMonthDay": [-2] }), "/byMonthDay"),
+        (json!({ "frequency": "monthly", "byMonthDay": [31] }), "/skip"),
+        (json!({ "frequency": "monthly", "byMonthDay": [31], "skip": "forward" }), "/skip"),
         (
             json!({ "frequency": "monthly", "byMonthDay": [2], "bySetPosition": [2] }),
             "/bySetPosition",
         ),
-        (
-            json!({ "frequency": "monthly", "interval": 2, "byMonth": ["3"] }),
-            "/byMonth",
-        ),
-        (
-            json!({ "frequency": "yearly", "byMonth": ["3", "5"] }),
-            "/byMonth",
-        ),
+        (json!({ "frequency": "monthly", "interval": 2, "byMonth": ["3"] }), "/byMonth"),
+        (json!({ "frequency": "yearly", "byMonth": ["3", "5"] }), "/byMonth"),
         (json!({ "frequency": "yearly", "byMonth": [3] }), "/byMonth"),
-        (
-            json!({ "frequency": "yearly", "byMonth": ["2"], "byMonthDay": [29] }),
-            "/skip",
-        ),
-        (
-            json!({ "frequency": "yearly", "byDay": [{ "day": "mo", "nthOfPeriod": 1 }] }),
-            "/byDay",
-        ),
+        (json!({ "frequency": "yearly", "byMonth": ["2"], "byMonthDay": [29] }), "/skip"),
+        (json!({ "frequency": "yearly", "byDay": [{ "day": "mo", "nthOfPeriod": 1 }] }), "/byDay"),
         (
             json!({ "frequency": "yearly", "byMonth": ["3", "9"], "byDay": days(&["mo"]), "bySetPosition": [1] }),
             "/bySetPosition",
         ),
-        (
-            json!({ "frequency": "yearly", "byWeekNo": [10] }),
-            "/byWeekNo",
-        ),
-        (
-            json!({ "frequency": "yearly", "byYearDay": [61] }),
-            "/byYearDay",
-        ),
+        (json!({ "frequency": "yearly", "byWeekNo": [10] }), "/byWeekNo"),
+        (json!({ "frequency": "yearly", "byYearDay": [61] }), "/byYearDay"),
     ] {
         let extra = json!({ "recurrenceRules": [rule] });
-        assert_eq!(
-            refused(&extra),
-            [format!("/recurrenceRules/0{member}")],
-            "{rule}"
-        );
+        assert_eq!(refused(&extra), [format!("/recurrenceRules/0{member}")], "{rule}");
     }
     let daily = json!({ "frequency": "daily" });
-    assert_eq!(
-        refused(&json!({ "recurrenceRules": [daily, daily] })),
-        ["/recurrenceRules"]
-    );
-    assert_eq!(
-        refused(&json!({ "recurrenceRules": daily })),
-        ["/recurrenceRules"]
-    );
+    assert_eq!(refused(&json!({ "recurrenceRules": [daily, daily] })), ["/recurrenceRules"]);
+    assert_eq!(refused(&json!({ "recurrenceRules": daily })), ["/recurrenceRules"]);
     assert_eq!(
         refused(&json!({ "recurrenceRules": [daily], "recurrenceRule": daily })),
         ["/recurrenceRule"]
@@ -302,10 +206,6 @@ fn until_counts_the_day_only_if_its_occurrence_does() {
     ] {
         let rule = json!({ "frequency": "daily", "until": until });
         let event = read_new(&with(&json!({ "recurrenceRule": rule })));
-        assert_eq!(
-            event.recurrence.unwrap().range,
-            Range::Until(last),
-            "{until}"
-        );
+        assert_eq!(event.recurrence.unwrap().range, Range::Until(last), "{until}");
     }
 }

@@ -51,45 +51,25 @@ fn moment() -> impl Strategy<Value = YearlyMoment> {
 }
 
 fn zone() -> impl Strategy<Value = Zone> {
-    let iana = select(vec![
-        "Europe/Berlin",
-        "America/New_York",
-        "Asia/Kolkata",
-        "Etc/UTC",
-    ])
-    .prop_map(|name| Zone::parse(name).unwrap());
-    let daylight =
-        (-50_000..50_000i32, moment(), moment()).prop_map(|(offset_seconds, begins, ends)| {
-            DaylightRules {
-                offset_seconds,
-                begins,
-                ends,
-            }
-        });
+    let iana = select(vec!["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Etc/UTC"])
+        .prop_map(|name| Zone::parse(name).unwrap());
+    let daylight = (-50_000..50_000i32, moment(), moment())
+        .prop_map(|(offset_seconds, begins, ends)| DaylightRules { offset_seconds, begins, ends });
     let rules = (line(), -50_000..50_000i32, option::of(daylight)).prop_map(
         |(name, standard_offset_seconds, daylight)| {
-            Zone::Rules(ZoneRules {
-                name,
-                standard_offset_seconds,
-                daylight,
-            })
+            Zone::Rules(ZoneRules { name, standard_offset_seconds, daylight })
         },
     );
     prop_oneof![3 => iana, 1 => rules]
 }
 
 fn day() -> impl Strategy<Value = Date> {
-    (0..4_000i64).prop_map(|days| {
-        date(2020, 1, 1)
-            .checked_add(Span::new().days(days))
-            .unwrap()
-    })
+    (0..4_000i64).prop_map(|days| date(2020, 1, 1).checked_add(Span::new().days(days)).unwrap())
 }
 
 fn instant() -> impl Strategy<Value = DateTime> {
     (day(), 0..86_400i64).prop_map(|(day, seconds)| {
-        day.to_datetime(Time::midnight())
-            .saturating_add(SignedDuration::from_secs(seconds))
+        day.to_datetime(Time::midnight()).saturating_add(SignedDuration::from_secs(seconds))
     })
 }
 
@@ -112,78 +92,43 @@ fn pattern(start: Date) -> impl Strategy<Value = Pattern> {
     let own = u8::try_from(start.day()).unwrap();
     let last = start.day() == start.days_in_month();
     let week = WeekdaySet::EMPTY.with(start.weekday());
-    let sets = [
-        week,
-        WeekdaySet::WEEKDAYS,
-        WeekdaySet::WEEKEND,
-        WeekdaySet::ALL,
-    ];
-    let relative: Vec<(WeekIndex, WeekdaySet)> = [
-        WeekIndex::First,
-        WeekIndex::Second,
-        WeekIndex::Third,
-        WeekIndex::Fourth,
-        WeekIndex::Last,
-    ]
-    .into_iter()
-    .flat_map(|index| sets.map(|days| (index, days)))
-    .filter(|(index, days)| {
-        gives_start(
-            &Pattern::RelativeMonthly {
-                interval: 1,
-                index: *index,
-                days: *days,
-            },
-            start,
-        )
-    })
-    .collect();
+    let sets = [week, WeekdaySet::WEEKDAYS, WeekdaySet::WEEKEND, WeekdaySet::ALL];
+    let relative: Vec<(WeekIndex, WeekdaySet)> =
+        [WeekIndex::First, WeekIndex::Second, WeekIndex::Third, WeekIndex::Fourth, WeekIndex::Last]
+            .into_iter()
+            .flat_map(|index| sets.map(|days| (index, days)))
+            .filter(|(index, days)| {
+                gives_start(
+                    &Pattern::RelativeMonthly { interval: 1, index: *index, days: *days },
+                    start,
+                )
+            })
+            .collect();
     let days = if last { vec![own, 31] } else { vec![own] };
     let more = vec(select(&WEEK[..]), 0..4);
     prop_oneof![
         (1..50u32).prop_map(|interval| Pattern::Daily { interval }),
         (1..9u32, more, select(&WEEK[..])).prop_map(move |(interval, more, first_day)| {
             let days = more.into_iter().fold(week, WeekdaySet::with);
-            Pattern::Weekly {
-                interval,
-                days,
-                first_day,
-            }
+            Pattern::Weekly { interval, days, first_day }
         }),
         (1..20u32, select(days))
             .prop_map(|(interval, day)| Pattern::AbsoluteMonthly { interval, day }),
         (1..20u32, select(relative.clone())).prop_map(|(interval, (index, days))| {
-            Pattern::RelativeMonthly {
-                interval,
-                index,
-                days,
-            }
+            Pattern::RelativeMonthly { interval, index, days }
         }),
-        (1..5u32).prop_map(move |interval| Pattern::AbsoluteYearly {
-            interval,
-            month,
-            day: own
-        }),
+        (1..5u32).prop_map(move |interval| Pattern::AbsoluteYearly { interval, month, day: own }),
         (1..5u32, select(relative)).prop_map(move |(interval, (index, days))| {
-            Pattern::RelativeYearly {
-                interval,
-                month,
-                index,
-                days,
-            }
+            Pattern::RelativeYearly { interval, month, index, days }
         }),
     ]
-    .prop_filter(
-        "a first week of the weekdays that the day is not in",
-        move |pattern| gives_start(pattern, start),
-    )
+    .prop_filter("a first week of the weekdays that the day is not in", move |pattern| {
+        gives_start(pattern, start)
+    })
 }
 
 fn gives_start(pattern: &Pattern, start: Date) -> bool {
-    let endless = Recurrence {
-        pattern: pattern.clone(),
-        range: Range::NoEnd,
-    };
+    let endless = Recurrence { pattern: pattern.clone(), range: Range::NoEnd };
     let first = RecurrenceId::of_date(start);
     endless.is_occurrence(first.start(), first)
 }
@@ -199,17 +144,9 @@ fn rule(start: Date) -> impl Strategy<Value = Recurrence> {
 }
 
 fn people() -> impl Strategy<Value = BTreeMap<String, Attendee>> {
-    let role = select(vec![
-        AttendeeRole::Required,
-        AttendeeRole::Optional,
-        AttendeeRole::Resource,
-    ]);
-    let attendee =
-        (option::of(line()), role, answer()).prop_map(|(name, role, participation)| Attendee {
-            name,
-            role,
-            participation,
-        });
+    let role = select(vec![AttendeeRole::Required, AttendeeRole::Optional, AttendeeRole::Resource]);
+    let attendee = (option::of(line()), role, answer())
+        .prop_map(|(name, role, participation)| Attendee { name, role, participation });
     btree_map("[a-z.+%&#?'-]{1,8}@[a-z]{1,6}\\.example", attendee, 0..4)
 }
 
@@ -293,13 +230,8 @@ fn overrides(
     btree_map(select(ids), change, 0..4)
 }
 
-fn times() -> impl Strategy<
-    Value = (
-        Schedule,
-        Option<Recurrence>,
-        BTreeMap<RecurrenceId, Override>,
-    ),
-> {
+fn times() -> impl Strategy<Value = (Schedule, Option<Recurrence>, BTreeMap<RecurrenceId, Override>)>
+{
     schedule()
         .prop_flat_map(|schedule| {
             let rule = option::of(rule(schedule.start().date()));
@@ -315,25 +247,11 @@ fn times() -> impl Strategy<
 }
 
 fn read_only() -> impl Strategy<
-    Value = (
-        Option<Person>,
-        Option<OnlineMeeting>,
-        Vec<Attachment>,
-        u32,
-        Option<Timestamp>,
-    ),
+    Value = (Option<Person>, Option<OnlineMeeting>, Vec<Attachment>, u32, Option<Timestamp>),
 > {
-    let person = option::of(line()).prop_map(|name| Person {
-        address: "boss@organiser.example".into(),
-        name,
-    });
-    let attachment = (
-        line(),
-        line(),
-        option::of(line()),
-        option::of(any::<u64>()),
-        any::<bool>(),
-    )
+    let person = option::of(line())
+        .prop_map(|name| Person { address: "boss@organiser.example".into(), name });
+    let attachment = (line(), line(), option::of(line()), option::of(any::<u64>()), any::<bool>())
         .prop_map(|(id, name, content_type, size_bytes, inline)| Attachment {
             id,
             name,
@@ -354,17 +272,10 @@ fn read_only() -> impl Strategy<
 }
 
 pub(super) fn event() -> impl Strategy<Value = Event> {
-    let privacy = select(vec![
-        Privacy::Public,
-        Privacy::Personal,
-        Privacy::Private,
-        Privacy::Confidential,
-    ]);
-    let status = select(vec![
-        EventStatus::Confirmed,
-        EventStatus::Tentative,
-        EventStatus::Cancelled,
-    ]);
+    let privacy =
+        select(vec![Privacy::Public, Privacy::Personal, Privacy::Private, Privacy::Confidential]);
+    let status =
+        select(vec![EventStatus::Confirmed, EventStatus::Tentative, EventStatus::Cancelled]);
     (
         times(),
         option::of(line()),

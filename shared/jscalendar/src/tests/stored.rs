@@ -44,11 +44,7 @@ fn by_rules() -> Zone {
 }
 
 fn attendee(name: Option<&str>, role: AttendeeRole, participation: Participation) -> Attendee {
-    Attendee {
-        name: name.map(str::to_owned),
-        role,
-        participation,
-    }
+    Attendee { name: name.map(str::to_owned), role, participation }
 }
 
 /// Every field has a value.
@@ -57,10 +53,7 @@ fn meeting() -> Event {
     Event {
         uid: Some("uid-1".to_owned()),
         title: Some("Title".to_owned()),
-        body: Some(Body {
-            format: BodyFormat::Html,
-            content: "<p>Text</p>".to_owned(),
-        }),
+        body: Some(Body { format: BodyFormat::Html, content: "<p>Text</p>".to_owned() }),
         recurrence: Some(Recurrence {
             pattern: Pattern::Weekly {
                 interval: 2,
@@ -72,10 +65,7 @@ fn meeting() -> Event {
         overrides: [
             (date(2026, 2, 14), Override::Excluded),
             (date(2026, 2, 28), Override::Changed(Box::new(full_patch()))),
-            (
-                date(2026, 3, 14),
-                Override::Changed(Box::new(clearing_patch())),
-            ),
+            (date(2026, 3, 14), Override::Changed(Box::new(clearing_patch()))),
         ]
         .into_iter()
         .map(|(date, change)| (RecurrenceId::new(date.at(9, 30, 0, 0)), change))
@@ -87,31 +77,17 @@ fn meeting() -> Event {
         categories: ["Blue".to_owned(), "Red".to_owned()].into(),
         reminder_minutes: Some(15),
         status: EventStatus::Tentative,
-        organizer: Some(Person {
-            address: "o@example.org".to_owned(),
-            name: Some("O".to_owned()),
-        }),
+        organizer: Some(Person { address: "o@example.org".to_owned(), name: Some("O".to_owned()) }),
         attendees: [
-            (
-                "a@example.org",
-                attendee(Some("A"), AttendeeRole::Required, Participation::Accepted),
-            ),
-            (
-                "b@example.org",
-                attendee(None, AttendeeRole::Optional, Participation::Declined),
-            ),
-            (
-                "r@example.org",
-                attendee(None, AttendeeRole::Resource, Participation::NeedsAction),
-            ),
+            ("a@example.org", attendee(Some("A"), AttendeeRole::Required, Participation::Accepted)),
+            ("b@example.org", attendee(None, AttendeeRole::Optional, Participation::Declined)),
+            ("r@example.org", attendee(None, AttendeeRole::Resource, Participation::NeedsAction)),
         ]
         .into_iter()
         .map(|(address, attendee)| (address.to_owned(), attendee))
         .collect(),
         my_participation: Some(Participation::Tentative),
-        online_meeting: Some(OnlineMeeting {
-            join_url: "https://meet.example.org/1".to_owned(),
-        }),
+        online_meeting: Some(OnlineMeeting { join_url: "https://meet.example.org/1".to_owned() }),
         attachments: vec![Attachment {
             id: "att-1".to_owned(),
             name: "plan.pdf".to_owned(),
@@ -129,10 +105,7 @@ fn meeting() -> Event {
 fn full_patch() -> OccurrencePatch {
     OccurrencePatch {
         title: Some(Some("Other".to_owned())),
-        body: Some(Some(Body {
-            format: BodyFormat::Text,
-            content: "Text".to_owned(),
-        })),
+        body: Some(Some(Body { format: BodyFormat::Text, content: "Text".to_owned() })),
         schedule: Some(timed(Zone::utc(), None)),
         location: Some(Some("Elsewhere".to_owned())),
         show_as: Some(ShowAs::WorkingElsewhere),
@@ -162,10 +135,7 @@ fn clearing_patch() -> OccurrencePatch {
 }
 
 fn series(schedule: Schedule, pattern: Pattern, range: Range) -> Event {
-    Event {
-        recurrence: Some(Recurrence { pattern, range }),
-        ..Event::new(schedule)
-    }
+    Event { recurrence: Some(Recurrence { pattern, range }), ..Event::new(schedule) }
 }
 
 /// All shapes of times and rules, and one of everything else.
@@ -180,45 +150,21 @@ fn events() -> Vec<Event> {
         meeting(),
         Event::new(floating.clone()),
         Event::new(timed(by_rules(), None)),
-        series(
-            whole_days.clone(),
-            Pattern::Daily { interval: 999 },
-            Range::NoEnd,
-        ),
-        series(
-            whole_days,
-            Pattern::AbsoluteMonthly {
-                interval: 1,
-                day: 31,
-            },
-            Range::Count(12),
-        ),
+        series(whole_days.clone(), Pattern::Daily { interval: 999 }, Range::NoEnd),
+        series(whole_days, Pattern::AbsoluteMonthly { interval: 1, day: 31 }, Range::Count(12)),
         series(
             timed(berlin(), None),
-            Pattern::RelativeMonthly {
-                interval: 3,
-                index,
-                days: saturday,
-            },
+            Pattern::RelativeMonthly { interval: 3, index, days: saturday },
             Range::NoEnd,
         ),
         series(
             timed(Zone::utc(), None),
-            Pattern::AbsoluteYearly {
-                interval: 4,
-                month: 1,
-                day: 31,
-            },
+            Pattern::AbsoluteYearly { interval: 4, month: 1, day: 31 },
             Range::Until(date(2100, 1, 31)),
         ),
         series(
             floating,
-            Pattern::RelativeYearly {
-                interval: 1,
-                month: 1,
-                index,
-                days: weekend,
-            },
+            Pattern::RelativeYearly { interval: 1, month: 1, index, days: weekend },
             Range::Count(1),
         ),
     ]
@@ -255,10 +201,7 @@ fn words_and_fields_that_are_unknown_here_are_not_taken_for_others() {
         assert!(line.contains(word));
         let damaged = line.replace(word, other);
         let error = load_event(damaged.as_bytes()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("stored event has an invalid {field}")
-        );
+        assert_eq!(error.to_string(), format!("stored event has an invalid {field}"));
     }
     let with_more = line.replacen("{\"", "{\"later\":{},\"", 1);
     assert!(load_event(with_more.as_bytes()).unwrap() == meeting());

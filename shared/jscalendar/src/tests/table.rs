@@ -12,11 +12,7 @@ fn patterns() -> Vec<(DateTime, Pattern, Value)> {
     let at = |month, day| date(2026, month, day).at(9, 0, 0, 0);
     let n_day = |day: &str| json!({ "@type": "NDay", "day": day });
     vec![
-        (
-            at(3, 2),
-            Pattern::Daily { interval: 3 },
-            json!({ "frequency": "daily", "interval": 3 }),
-        ),
+        (at(3, 2), Pattern::Daily { interval: 3 }, json!({ "frequency": "daily", "interval": 3 })),
         (
             at(3, 2),
             Pattern::Weekly {
@@ -31,10 +27,7 @@ fn patterns() -> Vec<(DateTime, Pattern, Value)> {
         ),
         (
             at(3, 30),
-            Pattern::AbsoluteMonthly {
-                interval: 1,
-                day: 30,
-            },
+            Pattern::AbsoluteMonthly { interval: 1, day: 30 },
             json!({
                 "frequency": "monthly", "byMonthDay": [30], "rscale": "gregorian",
                 "skip": "backward",
@@ -54,11 +47,7 @@ fn patterns() -> Vec<(DateTime, Pattern, Value)> {
         ),
         (
             at(3, 15),
-            Pattern::AbsoluteYearly {
-                interval: 1,
-                month: 3,
-                day: 15,
-            },
+            Pattern::AbsoluteYearly { interval: 1, month: 3, day: 15 },
             json!({ "frequency": "yearly", "byMonth": ["3"], "byMonthDay": [15] }),
         ),
         (
@@ -80,10 +69,7 @@ fn patterns() -> Vec<(DateTime, Pattern, Value)> {
 fn ranges() -> [(Range, Value); 3] {
     [
         (Range::NoEnd, json!({})),
-        (
-            Range::Until(date(2041, 12, 24)),
-            json!({ "until": "2041-12-24T23:59:59" }),
-        ),
+        (Range::Until(date(2041, 12, 24)), json!({ "until": "2041-12-24T23:59:59" })),
         (Range::Count(7), json!({ "count": 7 })),
     ]
 }
@@ -101,22 +87,17 @@ fn every_pattern_and_range_is_written_so_and_read_back() {
     for (start, pattern, members) in patterns() {
         for (range, more) in ranges() {
             let mut expected = json!({ "@type": "RecurrenceRule" });
-            for (name, value) in [&members, &more]
-                .into_iter()
-                .flat_map(|part| part.as_object().unwrap().iter())
+            for (name, value) in
+                [&members, &more].into_iter().flat_map(|part| part.as_object().unwrap().iter())
             {
                 expected[name] = value.clone();
             }
             let pattern = pattern.clone();
             let event = series(start, Recurrence { pattern, range });
-            for (version, pointer) in [
-                (Version::Rfc8984, "/recurrenceRules/0"),
-                (Version::Bis, "/recurrenceRule"),
-            ] {
-                let options = WriteOptions {
-                    version,
-                    ..WriteOptions::default()
-                };
+            for (version, pointer) in
+                [(Version::Rfc8984, "/recurrenceRules/0"), (Version::Bis, "/recurrenceRule")]
+            {
+                let options = WriteOptions { version, ..WriteOptions::default() };
                 let item = write_event(&event, &options);
                 assert_eq!(item.pointer(pointer), Some(&expected));
                 assert!(read_new(&item) == event, "{expected}");
@@ -127,18 +108,8 @@ fn every_pattern_and_range_is_written_so_and_read_back() {
 
 #[test]
 fn days_that_a_month_never_has_are_its_last() {
-    for (month, day, written) in [
-        (2, 28, 28),
-        (2, 29, -1),
-        (2, 30, -1),
-        (4, 30, 30),
-        (4, 31, -1),
-    ] {
-        let pattern = Pattern::AbsoluteYearly {
-            interval: 1,
-            month,
-            day,
-        };
+    for (month, day, written) in [(2, 28, 28), (2, 29, -1), (2, 30, -1), (4, 30, 30), (4, 31, -1)] {
+        let pattern = Pattern::AbsoluteYearly { interval: 1, month, day };
         let range = Range::NoEnd;
         let recurrence = Recurrence { pattern, range };
         let any = date(2024, 1, 1).at(9, 0, 0, 0);

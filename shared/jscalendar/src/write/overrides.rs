@@ -60,10 +60,7 @@ fn write_change(
         }
     }
     if let Some(location) = &change.location {
-        put(
-            "locations",
-            location.as_deref().map_or(Value::Null, write_location),
-        );
+        put("locations", location.as_deref().map_or(Value::Null, write_location));
     }
     if let Some(show_as) = change.show_as {
         let free = if is_free(show_as) { "free" } else { "busy" };

@@ -91,10 +91,7 @@ fn write_person(address: &str, name: Option<&str>, version: Version) -> Members 
 
 /// A `mailto:` address, with the characters escaped that would end it (RFC 6068 2).
 fn mailto(address: &str) -> String {
-    let escaped = address
-        .replace('%', "%25")
-        .replace('?', "%3F")
-        .replace('&', "%26")
-        .replace('#', "%23");
+    let escaped =
+        address.replace('%', "%25").replace('?', "%3F").replace('&', "%26").replace('#', "%23");
     format!("mailto:{escaped}")
 }

@@ -28,11 +28,7 @@ fn write_rule(rule: &Recurrence) -> Value {
             put(&mut members, "frequency", json!("daily"));
             interval
         }
-        Pattern::Weekly {
-            interval,
-            days,
-            first_day,
-        } => {
+        Pattern::Weekly { interval, days, first_day } => {
             put(&mut members, "frequency", json!("weekly"));
             put(&mut members, "byDay", write_days(*days, None));
             if *first_day != Weekday::Monday {
@@ -46,37 +42,20 @@ fn write_rule(rule: &Recurrence) -> Value {
             put_day_of_any_month(&mut members, *day);
             interval
         }
-        Pattern::RelativeMonthly {
-            interval,
-            index,
-            days,
-        } => {
+        Pattern::RelativeMonthly { interval, index, days } => {
             put(&mut members, "frequency", json!("monthly"));
             put_relative(&mut members, *index, *days);
             interval
         }
-        Pattern::AbsoluteYearly {
-            interval,
-            month,
-            day,
-        } => {
+        Pattern::AbsoluteYearly { interval, month, day } => {
             put(&mut members, "frequency", json!("yearly"));
             put(&mut members, "byMonth", json!([month.to_string()]));
             // What a month lacks in some years or in all falls to its last day.
-            let written = if *day > shortest(*month) {
-                json!([-1])
-            } else {
-                json!([day])
-            };
+            let written = if *day > shortest(*month) { json!([-1]) } else { json!([day]) };
             put(&mut members, "byMonthDay", written);
             interval
         }
-        Pattern::RelativeYearly {
-            interval,
-            month,
-            index,
-            days,
-        } => {
+        Pattern::RelativeYearly { interval, month, index, days } => {
             put(&mut members, "frequency", json!("yearly"));
             put(&mut members, "byMonth", json!([month.to_string()]));
             put_relative(&mut members, *index, *days);

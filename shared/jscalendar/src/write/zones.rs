@@ -81,19 +81,13 @@ fn write_rule(from: i32, to: i32, moment: Option<&YearlyMoment>) -> Value {
         rule.insert("start".to_owned(), json!(start.to_string()));
         return Value::Object(rule);
     };
-    let nth = if moment.occurrence >= 5 {
-        -1
-    } else {
-        moment.occurrence
-    };
+    let nth = if moment.occurrence >= 5 { -1 } else { moment.occurrence };
     let date = Date::new(FIRST_YEAR, moment.month, 1)
         .and_then(|first| first.nth_weekday_of_month(nth, moment.weekday))
         .unwrap_or(january);
     let start = date
         .to_datetime(Time::midnight())
-        .saturating_add(jiff::SignedDuration::from_secs(i64::from(
-            moment.time_seconds,
-        )));
+        .saturating_add(jiff::SignedDuration::from_secs(i64::from(moment.time_seconds)));
     let yearly = json!({
         "@type": "RecurrenceRule",
         "frequency": "yearly",

@@ -48,10 +48,7 @@ impl Event {
         if self.recurrence.is_none() {
             let times = self.schedule.instants(fallback);
             return (overlaps(times, from, until) && max > 0)
-                .then(|| Instance {
-                    recurrence_id: None,
-                    event: self.clone(),
-                })
+                .then(|| Instance { recurrence_id: None, event: self.clone() })
                 .into_iter()
                 .collect();
         }
@@ -65,10 +62,7 @@ impl Event {
             .into_iter()
             .take(max)
             .filter_map(|(_, id)| {
-                Some(Instance {
-                    recurrence_id: Some(id),
-                    event: self.occurrence(id)?,
-                })
+                Some(Instance { recurrence_id: Some(id), event: self.occurrence(id)? })
             })
             .collect()
     }
@@ -84,12 +78,8 @@ impl Event {
         if matches!(rule.range, crate::recurrence::Range::NoEnd) {
             return None;
         }
-        let moved_end = self
-            .moved()
-            .map(|(_, schedule)| schedule.instants(fallback).1);
-        let last = rule
-            .last_start(first)
-            .and_then(|id| rule.index_of(first, id));
+        let moved_end = self.moved().map(|(_, schedule)| schedule.instants(fallback).1);
+        let last = rule.last_start(first).and_then(|id| rule.index_of(first, id));
         // Every step back passes an override, so there are no more steps than overrides.
         let unmoved_end = (1..=last.unwrap_or(0))
             .rev()
@@ -121,9 +111,8 @@ impl Event {
         let length = start.duration_until(end);
         let zone = self.schedule.zone().unwrap_or(fallback);
         // Two days are more than any change of offset moves a start.
-        let earliest = zone
-            .to_civil(from.saturating_sub(length).unwrap_or(from))
-            .saturating_sub(2.days());
+        let earliest =
+            zone.to_civil(from.saturating_sub(length).unwrap_or(from)).saturating_sub(2.days());
         let latest = zone.to_civil(until).saturating_add(2.days());
         self.recurrence
             .iter()
@@ -156,9 +145,7 @@ impl Event {
             .iter()
             .filter_map(|(id, change)| Some((*id, moved_schedule(change)?)))
             .filter(move |(id, _)| {
-                self.recurrence
-                    .as_ref()
-                    .is_some_and(|rule| rule.is_occurrence(first, *id))
+                self.recurrence.as_ref().is_some_and(|rule| rule.is_occurrence(first, *id))
             })
     }
 
@@ -215,10 +202,7 @@ impl OccurrencePatch {
         replace(&mut occurrence.schedule, self.schedule.as_ref());
         replace(&mut occurrence.location, self.location.as_ref());
         replace(&mut occurrence.show_as, self.show_as.as_ref());
-        replace(
-            &mut occurrence.reminder_minutes,
-            self.reminder_minutes.as_ref(),
-        );
+        replace(&mut occurrence.reminder_minutes, self.reminder_minutes.as_ref());
         replace(&mut occurrence.categories, self.categories.as_ref());
         replace(&mut occurrence.attendees, self.attendees.as_ref());
         replace(&mut occurrence.priority, self.priority.as_ref());

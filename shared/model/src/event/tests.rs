@@ -28,10 +28,7 @@ fn id(day: Date) -> RecurrenceId {
 fn daily(range: Range) -> Event {
     let mut event = Event::new(at_nine(date(2026, 3, 27)));
     event.title = Some("Stand-up".to_owned());
-    event.recurrence = Some(Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range,
-    });
+    event.recurrence = Some(Recurrence { pattern: Pattern::Daily { interval: 1 }, range });
     event
 }
 
@@ -47,18 +44,13 @@ fn instant(text: &str) -> Timestamp {
 }
 
 fn days(found: &[Instance]) -> Vec<i8> {
-    found
-        .iter()
-        .map(|found| found.event.schedule.start().day())
-        .collect()
+    found.iter().map(|found| found.event.schedule.start().day()).collect()
 }
 
 #[test]
 fn an_occurrence_is_the_series_with_its_override() {
     let mut event = daily(Range::Count(5));
-    event
-        .overrides
-        .insert(id(date(2026, 3, 28)), Override::Excluded);
+    event.overrides.insert(id(date(2026, 3, 28)), Override::Excluded);
     let patch = OccurrencePatch {
         title: Some(None),
         show_as: Some(ShowAs::Free),
@@ -68,15 +60,11 @@ fn an_occurrence_is_the_series_with_its_override() {
     event.overrides.insert(id(date(2026, 3, 29)), change);
     assert_eq!(event.occurrence(id(date(2026, 3, 28))), None);
     assert_eq!(event.occurrence(id(date(2026, 4, 1))), None);
-    let changed = event
-        .occurrence(id(date(2026, 3, 29)))
-        .expect("an occurrence");
+    let changed = event.occurrence(id(date(2026, 3, 29))).expect("an occurrence");
     assert_eq!((changed.title, changed.show_as), (None, ShowAs::Free));
     assert_eq!(changed.recurrence, None);
     assert!(changed.overrides.is_empty());
-    let plain = event
-        .occurrence(id(date(2026, 3, 31)))
-        .expect("an occurrence");
+    let plain = event.occurrence(id(date(2026, 3, 31))).expect("an occurrence");
     assert_eq!(plain.title.as_deref(), Some("Stand-up"));
     assert_eq!(plain.schedule, at_nine(date(2026, 3, 31)));
 }
@@ -84,15 +72,9 @@ fn an_occurrence_is_the_series_with_its_override() {
 #[test]
 fn instances_follow_the_clock_and_the_exceptions() {
     let mut event = daily(Range::NoEnd);
-    event
-        .overrides
-        .insert(id(date(2026, 3, 28)), Override::Excluded);
-    event
-        .overrides
-        .insert(id(date(2026, 3, 30)), moved_to(date(2026, 4, 20)));
-    event
-        .overrides
-        .insert(id(date(2026, 4, 25)), moved_to(date(2026, 3, 29)));
+    event.overrides.insert(id(date(2026, 3, 28)), Override::Excluded);
+    event.overrides.insert(id(date(2026, 3, 30)), moved_to(date(2026, 4, 20)));
+    event.overrides.insert(id(date(2026, 4, 25)), moved_to(date(2026, 3, 29)));
     let from = instant("2026-03-27T00:00:00Z");
     let until = instant("2026-04-01T07:00:00Z");
     let found = event.instances(from, until, &Zone::utc(), 100);
@@ -101,18 +83,9 @@ fn instances_follow_the_clock_and_the_exceptions() {
         .iter()
         .map(|found| found.event.schedule.instants(&Zone::utc()).0.to_string())
         .collect();
-    assert_eq!(
-        starts.first().map(String::as_str),
-        Some("2026-03-27T08:00:00Z")
-    );
-    assert_eq!(
-        starts.last().map(String::as_str),
-        Some("2026-03-31T07:00:00Z")
-    );
-    assert_eq!(
-        days(&event.instances(from, until, &Zone::utc(), 2)),
-        [27, 29]
-    );
+    assert_eq!(starts.first().map(String::as_str), Some("2026-03-27T08:00:00Z"));
+    assert_eq!(starts.last().map(String::as_str), Some("2026-03-31T07:00:00Z"));
+    assert_eq!(days(&event.instances(from, until, &Zone::utc(), 2)), [27, 29]);
     let late = instant("2026-04-20T07:59:59Z");
     let later = instant("2026-04-20T08:00:00Z");
     assert_eq!(event.instances(late, later, &Zone::utc(), 9).len(), 2);
@@ -123,24 +96,9 @@ fn instances_follow_the_clock_and_the_exceptions() {
 fn single_and_whole_day_events_have_instances() {
     let single = Event::new(at_nine(date(2026, 3, 27)));
     let hour = instant("2026-03-27T08:00:00Z")..instant("2026-03-27T09:00:00Z");
-    assert_eq!(
-        single
-            .instances(hour.start, hour.end, &Zone::utc(), 9)
-            .len(),
-        1
-    );
-    assert_eq!(
-        single
-            .instances(hour.end, Timestamp::MAX, &Zone::utc(), 9)
-            .len(),
-        0
-    );
-    assert_eq!(
-        single
-            .instances(hour.start, hour.end, &Zone::utc(), 0)
-            .len(),
-        0
-    );
+    assert_eq!(single.instances(hour.start, hour.end, &Zone::utc(), 9).len(), 1);
+    assert_eq!(single.instances(hour.end, Timestamp::MAX, &Zone::utc(), 9).len(), 0);
+    assert_eq!(single.instances(hour.start, hour.end, &Zone::utc(), 0).len(), 0);
     let day = Schedule::all_day(date(2026, 3, 27), date(2026, 3, 28)).expect("a day");
     let found = Event::new(day).instances(
         instant("2026-03-26T23:00:00Z"),
@@ -157,13 +115,9 @@ fn the_last_end_heeds_what_was_moved_or_taken_out() {
     assert_eq!(end(&daily(Range::NoEnd)), None);
     let mut event = daily(Range::Count(3));
     assert_eq!(end(&event).as_deref(), Some("2026-03-29T08:00:00Z"));
-    event
-        .overrides
-        .insert(id(date(2026, 3, 29)), Override::Excluded);
+    event.overrides.insert(id(date(2026, 3, 29)), Override::Excluded);
     assert_eq!(end(&event).as_deref(), Some("2026-03-28T09:00:00Z"));
-    event
-        .overrides
-        .insert(id(date(2026, 3, 27)), moved_to(date(2026, 5, 1)));
+    event.overrides.insert(id(date(2026, 3, 27)), moved_to(date(2026, 5, 1)));
     assert_eq!(end(&event).as_deref(), Some("2026-05-01T08:00:00Z"));
 }
 

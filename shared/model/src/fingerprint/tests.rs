@@ -23,13 +23,9 @@ fn display_and_parse_are_inverses() {
     let text = fingerprint.to_string();
     assert_eq!(text.len(), 64);
     assert_eq!(Fingerprint::parse(&text), Ok(fingerprint));
-    for wrong in [
-        "",
-        "ab",
-        &text.to_uppercase(),
-        &text.replace(char::is_numeric, "g"),
-        &format!("{text}0"),
-    ] {
+    for wrong in
+        ["", "ab", &text.to_uppercase(), &text.replace(char::is_numeric, "g"), &format!("{text}0")]
+    {
         assert!(Fingerprint::parse(wrong).is_err(), "{wrong}");
     }
 }
@@ -42,38 +38,16 @@ fn the_same_gives_the_same() {
     let mut counted = event("Europe/Berlin");
     counted.sequence = 9;
     counted.updated = Some("2026-03-02T00:00:00Z".parse().expect("an instant"));
-    counted.body = Some(Body {
-        format: BodyFormat::Html,
-        content: "<p>&nbsp;</p>".to_owned(),
-    });
+    counted.body = Some(Body { format: BodyFormat::Html, content: "<p>&nbsp;</p>".to_owned() });
     assert_eq!(plain, counted.fingerprint());
     let rule = |pattern| {
         let mut event = event("Europe/Berlin");
-        event.recurrence = Some(Recurrence {
-            pattern,
-            range: Range::Count(4),
-        });
+        event.recurrence = Some(Recurrence { pattern, range: Range::Count(4) });
         event.fingerprint()
     };
-    let yearly = rule(Pattern::AbsoluteYearly {
-        interval: 2,
-        month: 3,
-        day: 2,
-    });
-    assert_eq!(
-        yearly,
-        rule(Pattern::AbsoluteMonthly {
-            interval: 24,
-            day: 2
-        })
-    );
-    assert_ne!(
-        yearly,
-        rule(Pattern::AbsoluteMonthly {
-            interval: 12,
-            day: 2
-        })
-    );
+    let yearly = rule(Pattern::AbsoluteYearly { interval: 2, month: 3, day: 2 });
+    assert_eq!(yearly, rule(Pattern::AbsoluteMonthly { interval: 24, day: 2 }));
+    assert_ne!(yearly, rule(Pattern::AbsoluteMonthly { interval: 12, day: 2 }));
     assert_ne!(yearly, plain);
 }
 

@@ -27,18 +27,11 @@ fn at_nine(zone: &str) -> Schedule {
 }
 
 fn html(content: &str) -> Body {
-    Body {
-        format: BodyFormat::Html,
-        content: content.to_owned(),
-    }
+    Body { format: BodyFormat::Html, content: content.to_owned() }
 }
 
 fn attendee(role: AttendeeRole, participation: Participation) -> Attendee {
-    Attendee {
-        name: None,
-        role,
-        participation,
-    }
+    Attendee { name: None, role, participation }
 }
 
 #[test]
@@ -46,18 +39,12 @@ fn texts_lose_what_exchange_would_take() {
     let mut raw = event();
     raw.title = Some(format!("Two\r\nlines{}", "x".repeat(300)));
     raw.location = Some(" \r\n".to_owned());
-    raw.body = Some(Body {
-        format: BodyFormat::Text,
-        content: "a\r\nb\rc \n".to_owned(),
-    });
+    raw.body = Some(Body { format: BodyFormat::Text, content: "a\r\nb\rc \n".to_owned() });
     let clean = raw.normalised();
     let title = clean.title.clone().expect("a title");
     assert!(title.starts_with("Twolinesx") && title.len() == 255);
     assert_eq!(clean.location, None);
-    assert_eq!(
-        clean.body.as_ref().map(|body| body.content.as_str()),
-        Some("a\nb\nc")
-    );
+    assert_eq!(clean.body.as_ref().map(|body| body.content.as_str()), Some("a\nb\nc"));
     assert!(clean.clone().normalised() == clean);
 }
 
@@ -65,10 +52,8 @@ fn texts_lose_what_exchange_would_take() {
 fn overrides_that_say_nothing_go() {
     let mut series = event();
     series.title = Some("Same".to_owned());
-    series.recurrence = Some(Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range: Range::Count(3),
-    });
+    series.recurrence =
+        Some(Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(3) });
     let id = |day| RecurrenceId::new(date(2026, 3, day).at(9, 0, 0, 0));
     let titled = |title: &str| {
         Override::Changed(Box::new(OccurrencePatch {
@@ -110,10 +95,7 @@ fn html_is_read_as_its_text() {
 #[test]
 fn sameness_is_what_people_see() {
     let body = |body: Body| PropertyValue::Body(Some(body));
-    let text = Body {
-        format: BodyFormat::Text,
-        content: "One\r\n two".to_owned(),
-    };
+    let text = Body { format: BodyFormat::Text, content: "One\r\n two".to_owned() };
     assert!(body(html("<p>One</p><p>two</p>")).same(&body(text.clone())));
     assert!(body(html("<br>")).same(&PropertyValue::Body(None)));
     assert!(!body(html("<p>One</p>")).same(&body(text)));
@@ -134,11 +116,7 @@ fn times_are_the_same_within_a_class_of_zones() {
         range: Range::NoEnd,
     };
     let yearly = Recurrence {
-        pattern: Pattern::AbsoluteYearly {
-            interval: 1,
-            month: 3,
-            day: 2,
-        },
+        pattern: Pattern::AbsoluteYearly { interval: 1, month: 3, day: 2 },
         range: Range::NoEnd,
     };
     let with = |rule| PropertyValue::Schedule(at_nine("Europe/Berlin"), Some(rule));
@@ -150,21 +128,10 @@ fn times_are_the_same_within_a_class_of_zones() {
 #[test]
 fn attendees_are_people_in_roles() {
     let list = |address: &str, role, answer| {
-        PropertyValue::Attendees(BTreeMap::from([(
-            address.to_owned(),
-            attendee(role, answer),
-        )]))
+        PropertyValue::Attendees(BTreeMap::from([(address.to_owned(), attendee(role, answer))]))
     };
-    let ann = list(
-        "ann@example.com",
-        AttendeeRole::Required,
-        Participation::NeedsAction,
-    );
-    assert!(ann.same(&list(
-        "Ann@Example.com",
-        AttendeeRole::Required,
-        Participation::Accepted
-    )));
+    let ann = list("ann@example.com", AttendeeRole::Required, Participation::NeedsAction);
+    assert!(ann.same(&list("Ann@Example.com", AttendeeRole::Required, Participation::Accepted)));
     assert!(!ann.same(&list(
         "ann@example.com",
         AttendeeRole::Optional,

@@ -61,10 +61,8 @@ fn without_markup(html: &str) -> String {
 
 /// How many bytes an entity takes; an ampersand that begins none is copied.
 fn take_entity(markup: &str, result: &mut String) -> usize {
-    let name_end = markup
-        .bytes()
-        .take(ENTITY_BYTES_MAX.saturating_add(2))
-        .position(|byte| byte == b';');
+    let name_end =
+        markup.bytes().take(ENTITY_BYTES_MAX.saturating_add(2)).position(|byte| byte == b';');
     let decoded = name_end.and_then(|end| decode_entity(markup.get(1..end)?).zip(Some(end)));
     if let Some((character, end)) = decoded {
         result.push(character);

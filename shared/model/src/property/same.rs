@@ -104,20 +104,14 @@ fn same_override(a: Option<&Override>, b: Option<&Override>) -> bool {
 }
 
 fn same_patch(a: &OccurrencePatch, b: &OccurrencePatch) -> bool {
-    both(a.title.as_ref(), b.title.as_ref(), |a, b| {
-        same_title(a.as_ref(), b.as_ref())
-    }) && both(a.body.as_ref(), b.body.as_ref(), |a, b| {
-        same_body(a.as_ref(), b.as_ref())
-    }) && both(a.schedule.as_ref(), b.schedule.as_ref(), same_times)
-        && both(a.location.as_ref(), b.location.as_ref(), |a, b| {
-            same_plain(a.as_ref(), b.as_ref())
-        })
+    both(a.title.as_ref(), b.title.as_ref(), |a, b| same_title(a.as_ref(), b.as_ref()))
+        && both(a.body.as_ref(), b.body.as_ref(), |a, b| same_body(a.as_ref(), b.as_ref()))
+        && both(a.schedule.as_ref(), b.schedule.as_ref(), same_times)
+        && both(a.location.as_ref(), b.location.as_ref(), |a, b| same_plain(a.as_ref(), b.as_ref()))
         && both(a.categories.as_ref(), b.categories.as_ref(), |a, b| {
             normalise::categories(a) == normalise::categories(b)
         })
-        && both(a.attendees.as_ref(), b.attendees.as_ref(), |a, b| {
-            roles(a) == roles(b)
-        })
+        && both(a.attendees.as_ref(), b.attendees.as_ref(), |a, b| roles(a) == roles(b))
         && a.show_as == b.show_as
         && a.reminder_minutes == b.reminder_minutes
         && a.priority == b.priority
@@ -135,9 +129,7 @@ fn both<T>(a: Option<&T>, b: Option<&T>, same: impl Fn(&T, &T) -> bool) -> bool 
 pub(crate) fn roles(attendees: &BTreeMap<String, Attendee>) -> BTreeMap<String, AttendeeRole> {
     let mut roles = BTreeMap::new();
     for (address, attendee) in attendees {
-        roles
-            .entry(address.trim().to_lowercase())
-            .or_insert(attendee.role);
+        roles.entry(address.trim().to_lowercase()).or_insert(attendee.role);
     }
     roles
 }

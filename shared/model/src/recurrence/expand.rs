@@ -60,9 +60,7 @@ impl Recurrence {
         from: Date,
     ) -> impl Iterator<Item = RecurrenceId> + use<> {
         let expansion = Expansion::new(self, first);
-        let begin = expansion
-            .as_ref()
-            .map_or(0, |expansion| expansion.position_at_or_after(from));
+        let begin = expansion.as_ref().map_or(0, |expansion| expansion.position_at_or_after(from));
         (begin..POSITION_MAX).map_while(move |position| expansion.as_ref()?.start(position))
     }
 
@@ -76,17 +74,10 @@ impl Recurrence {
             Pattern::Weekly { interval, days, .. }
             | Pattern::RelativeMonthly { interval, days, .. } => (interval, days, 1, 1),
             Pattern::AbsoluteMonthly { interval, day } => (interval, WeekdaySet::ALL, 1, day),
-            Pattern::AbsoluteYearly {
-                interval,
-                month,
-                day,
-            } => (interval, WeekdaySet::ALL, month, day),
-            Pattern::RelativeYearly {
-                interval,
-                month,
-                days,
-                ..
-            } => (interval, days, month, 1),
+            Pattern::AbsoluteYearly { interval, month, day } => {
+                (interval, WeekdaySet::ALL, month, day)
+            }
+            Pattern::RelativeYearly { interval, month, days, .. } => (interval, days, month, 1),
         };
         if !(1..=INTERVAL_MAX).contains(&interval) {
             return Err(RecurrenceError::Interval);
@@ -236,8 +227,7 @@ impl Expansion {
 
     fn position_at_or_after(&self, from: Date) -> u64 {
         first_position_where(|position| {
-            self.start(position)
-                .is_none_or(|id| id.start().date() >= from)
+            self.start(position).is_none_or(|id| id.start().date() >= from)
         })
     }
 
@@ -270,39 +260,24 @@ impl Steps {
         };
         let this_month = month_number(first);
         match *pattern {
-            Pattern::Daily { interval } => (interval > 0).then(|| Self::Days {
-                start: first,
-                step: i64::from(interval),
-            }),
-            Pattern::Weekly {
-                interval,
-                days,
-                first_day,
-            } => Self::weeks(interval, days, first_day, first),
+            Pattern::Daily { interval } => {
+                (interval > 0).then(|| Self::Days { start: first, step: i64::from(interval) })
+            }
+            Pattern::Weekly { interval, days, first_day } => {
+                Self::weeks(interval, days, first_day, first)
+            }
             Pattern::AbsoluteMonthly { interval, day } => {
                 Self::months(this_month, i64::from(interval), MonthDay::Fixed(day), first)
             }
-            Pattern::RelativeMonthly {
-                interval,
-                index,
-                days,
-            } => Self::months(
-                this_month,
-                i64::from(interval),
-                MonthDay::Nth(index, days),
-                first,
-            ),
-            Pattern::AbsoluteYearly {
-                interval,
-                month,
-                day,
-            } => of_year(interval, month, MonthDay::Fixed(day)),
-            Pattern::RelativeYearly {
-                interval,
-                month,
-                index,
-                days,
-            } => of_year(interval, month, MonthDay::Nth(index, days)),
+            Pattern::RelativeMonthly { interval, index, days } => {
+                Self::months(this_month, i64::from(interval), MonthDay::Nth(index, days), first)
+            }
+            Pattern::AbsoluteYearly { interval, month, day } => {
+                of_year(interval, month, MonthDay::Fixed(day))
+            }
+            Pattern::RelativeYearly { interval, month, index, days } => {
+                of_year(interval, month, MonthDay::Nth(index, days))
+            }
         }
     }
 
@@ -332,39 +307,21 @@ impl Steps {
             return None;
         }
         let skipped = i64::from(day.in_month(base)? < first);
-        Some(Self::Months {
-            base,
-            step,
-            day,
-            skipped,
-        })
+        Some(Self::Months { base, step, day, skipped })
     }
 
     /// The date at a position, from 0.
     fn date(&self, position: i64) -> Option<Date> {
         match self {
             Self::Days { start, step } => after_days(*start, position.checked_mul(*step)?),
-            Self::Weeks {
-                week,
-                step,
-                offsets,
-                skipped,
-            } => {
+            Self::Weeks { week, step, offsets, skipped } => {
                 let per_week = i64::try_from(offsets.len()).ok()?;
                 let counted = position.checked_add(*skipped)?;
                 let offset = usize::try_from(counted.checked_rem(per_week)?).ok()?;
                 let weeks = counted.checked_div(per_week)?.checked_mul(*step)?;
-                after_days(
-                    *week,
-                    weeks.checked_mul(7)?.checked_add(*offsets.get(offset)?)?,
-                )
+                after_days(*week, weeks.checked_mul(7)?.checked_add(*offsets.get(offset)?)?)
             }
-            Self::Months {
-                base,
-                step,
-                day,
-                skipped,
-            } => {
+            Self::Months { base, step, day, skipped } => {
                 let counted = position.checked_add(*skipped)?;
                 day.in_month(base.checked_add(counted.checked_mul(*step)?)?)
             }
@@ -378,24 +335,14 @@ impl Steps {
         };
         let position = match self {
             Self::Days { start, step } => whole(days_between(*start, date), *step)?,
-            Self::Weeks {
-                week,
-                step,
-                offsets,
-                skipped,
-            } => {
+            Self::Weeks { week, step, offsets, skipped } => {
                 let days = days_between(*week, date);
                 let weeks = whole(days.div_euclid(7), *step)?;
                 let offset = offsets.binary_search(&days.rem_euclid(7)).ok()?;
                 let per_week = i64::try_from(offsets.len()).ok()?;
                 weeks * per_week + i64::try_from(offset).ok()? - skipped
             }
-            Self::Months {
-                base,
-                step,
-                day,
-                skipped,
-            } => {
+            Self::Months { base, step, day, skipped } => {
                 let month = month_number(date);
                 (day.in_month(month)? == date).then_some(())?;
                 whole(month - base, *step)? - skipped
@@ -425,10 +372,7 @@ impl MonthDay {
 fn nth_of_month(start: Date, index: WeekIndex, days: WeekdaySet) -> Option<Date> {
     let last = start.last_of_month();
     let matches = |date: &Date| days.contains(date.weekday());
-    let mut forward = start
-        .series(1.day())
-        .take_while(|date| *date <= last)
-        .filter(matches);
+    let mut forward = start.series(1.day()).take_while(|date| *date <= last).filter(matches);
     match index {
         WeekIndex::First => forward.next(),
         WeekIndex::Second => forward.nth(1),

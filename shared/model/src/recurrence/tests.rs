@@ -9,10 +9,7 @@ fn at_nine(day: Date) -> DateTime {
 }
 
 fn endless(pattern: Pattern) -> Recurrence {
-    Recurrence {
-        pattern,
-        range: Range::NoEnd,
-    }
+    Recurrence { pattern, range: Range::NoEnd }
 }
 
 fn set(days: &[Weekday]) -> WeekdaySet {
@@ -23,11 +20,8 @@ fn set(days: &[Weekday]) -> WeekdaySet {
 fn check(pattern: Pattern, first: Date, expected: &[Date]) {
     let rule = endless(pattern);
     rule.validate_from(at_nine(first)).expect("a legal rule");
-    let starts: Vec<_> = rule
-        .starts(at_nine(first))
-        .take(expected.len())
-        .map(RecurrenceId::start)
-        .collect();
+    let starts: Vec<_> =
+        rule.starts(at_nine(first)).take(expected.len()).map(RecurrenceId::start).collect();
     let expected: Vec<_> = expected.iter().copied().map(at_nine).collect();
     assert_eq!(starts, expected);
     for (index, start) in (1..).zip(expected) {
@@ -42,52 +36,30 @@ fn days_count_from_the_start() {
     check(
         Pattern::Daily { interval: 3 },
         date(2026, 3, 2),
-        &[
-            date(2026, 3, 2),
-            date(2026, 3, 5),
-            date(2026, 3, 8),
-            date(2026, 3, 11),
-        ],
+        &[date(2026, 3, 2), date(2026, 3, 5), date(2026, 3, 8), date(2026, 3, 11)],
     );
 }
 
 #[test]
 fn first_day_of_the_week_decides_which_week_counts() {
     let days = set(&[Weekday::Tuesday, Weekday::Sunday]);
-    let weekly = |first_day| Pattern::Weekly {
-        interval: 2,
-        days,
-        first_day,
-    };
+    let weekly = |first_day| Pattern::Weekly { interval: 2, days, first_day };
     check(
         weekly(Weekday::Monday),
         date(2026, 3, 3),
-        &[
-            date(2026, 3, 3),
-            date(2026, 3, 8),
-            date(2026, 3, 17),
-            date(2026, 3, 22),
-        ],
+        &[date(2026, 3, 3), date(2026, 3, 8), date(2026, 3, 17), date(2026, 3, 22)],
     );
     check(
         weekly(Weekday::Sunday),
         date(2026, 3, 3),
-        &[
-            date(2026, 3, 3),
-            date(2026, 3, 15),
-            date(2026, 3, 17),
-            date(2026, 3, 29),
-        ],
+        &[date(2026, 3, 3), date(2026, 3, 15), date(2026, 3, 17), date(2026, 3, 29)],
     );
 }
 
 #[test]
 fn days_that_a_month_lacks_fall_to_its_last() {
     check(
-        Pattern::AbsoluteMonthly {
-            interval: 1,
-            day: 31,
-        },
+        Pattern::AbsoluteMonthly { interval: 1, day: 31 },
         date(2026, 1, 31),
         &[
             date(2026, 1, 31),
@@ -98,10 +70,7 @@ fn days_that_a_month_lacks_fall_to_its_last() {
         ],
     );
     check(
-        Pattern::AbsoluteMonthly {
-            interval: 1,
-            day: 30,
-        },
+        Pattern::AbsoluteMonthly { interval: 1, day: 30 },
         date(2026, 1, 30),
         &[
             date(2026, 1, 30),
@@ -112,11 +81,7 @@ fn days_that_a_month_lacks_fall_to_its_last() {
         ],
     );
     check(
-        Pattern::AbsoluteYearly {
-            interval: 1,
-            month: 2,
-            day: 29,
-        },
+        Pattern::AbsoluteYearly { interval: 1, month: 2, day: 29 },
         date(2024, 2, 29),
         &[
             date(2024, 2, 29),
@@ -130,11 +95,7 @@ fn days_that_a_month_lacks_fall_to_its_last() {
 
 #[test]
 fn nth_days_of_months() {
-    let monthly = |index, days| Pattern::RelativeMonthly {
-        interval: 1,
-        index,
-        days,
-    };
+    let monthly = |index, days| Pattern::RelativeMonthly { interval: 1, index, days };
     check(
         monthly(WeekIndex::Second, set(&[Weekday::Thursday])),
         date(2026, 3, 12),
@@ -160,13 +121,7 @@ fn nth_days_of_months() {
     check(
         monthly(WeekIndex::First, WeekdaySet::WEEKDAYS),
         date(2026, 4, 1),
-        &[
-            date(2026, 4, 1),
-            date(2026, 5, 1),
-            date(2026, 6, 1),
-            date(2026, 7, 1),
-            date(2026, 8, 3),
-        ],
+        &[date(2026, 4, 1), date(2026, 5, 1), date(2026, 6, 1), date(2026, 7, 1), date(2026, 8, 3)],
     );
     check(
         monthly(WeekIndex::Last, WeekdaySet::WEEKDAYS),
@@ -182,27 +137,12 @@ fn nth_days_of_months() {
     check(
         monthly(WeekIndex::Second, WeekdaySet::WEEKEND),
         date(2026, 3, 7),
-        &[
-            date(2026, 3, 7),
-            date(2026, 4, 5),
-            date(2026, 5, 3),
-            date(2026, 6, 7),
-            date(2026, 7, 5),
-        ],
+        &[date(2026, 3, 7), date(2026, 4, 5), date(2026, 5, 3), date(2026, 6, 7), date(2026, 7, 5)],
     );
     check(
-        monthly(
-            WeekIndex::First,
-            set(&[Weekday::Tuesday, Weekday::Thursday]),
-        ),
+        monthly(WeekIndex::First, set(&[Weekday::Tuesday, Weekday::Thursday])),
         date(2026, 3, 3),
-        &[
-            date(2026, 3, 3),
-            date(2026, 4, 2),
-            date(2026, 5, 5),
-            date(2026, 6, 2),
-            date(2026, 7, 2),
-        ],
+        &[date(2026, 3, 3), date(2026, 4, 2), date(2026, 5, 5), date(2026, 6, 2), date(2026, 7, 2)],
     );
 }
 
@@ -228,33 +168,16 @@ fn nth_days_of_years() {
 
 #[test]
 fn years_are_twelve_months_and_quarters_three() {
-    let yearly = endless(Pattern::AbsoluteYearly {
-        interval: 2,
-        month: 3,
-        day: 15,
-    });
-    let monthly = endless(Pattern::AbsoluteMonthly {
-        interval: 24,
-        day: 15,
-    });
+    let yearly = endless(Pattern::AbsoluteYearly { interval: 2, month: 3, day: 15 });
+    let monthly = endless(Pattern::AbsoluteMonthly { interval: 24, day: 15 });
     let first = at_nine(date(2026, 3, 15));
     assert!(yearly.same_occurrences(first, &monthly, first));
-    let years: Vec<_> = yearly
-        .starts(first)
-        .take(5)
-        .map(|id| id.start().year())
-        .collect();
+    let years: Vec<_> = yearly.starts(first).take(5).map(|id| id.start().year()).collect();
     assert_eq!(years, [2026, 2028, 2030, 2032, 2034]);
-    let other = endless(Pattern::AbsoluteMonthly {
-        interval: 12,
-        day: 15,
-    });
+    let other = endless(Pattern::AbsoluteMonthly { interval: 12, day: 15 });
     assert!(!yearly.same_occurrences(first, &other, first));
     check(
-        Pattern::AbsoluteMonthly {
-            interval: 3,
-            day: 10,
-        },
+        Pattern::AbsoluteMonthly { interval: 3, day: 10 },
         date(2026, 1, 10),
         &[
             date(2026, 1, 10),
@@ -269,10 +192,7 @@ fn years_are_twelve_months_and_quarters_three() {
 #[test]
 fn a_count_is_the_date_it_ends_on() {
     let pattern = Pattern::Daily { interval: 1 };
-    let rule = |range| Recurrence {
-        pattern: pattern.clone(),
-        range,
-    };
+    let rule = |range| Recurrence { pattern: pattern.clone(), range };
     let first = at_nine(date(2026, 3, 2));
     let last = RecurrenceId::new(at_nine(date(2026, 3, 11)));
     let counted = rule(Range::Count(10));
@@ -289,10 +209,7 @@ fn a_count_is_the_date_it_ends_on() {
 #[test]
 fn a_start_beside_the_rule_moves_to_its_first_match() {
     let rule = Recurrence {
-        pattern: Pattern::AbsoluteMonthly {
-            interval: 1,
-            day: 10,
-        },
+        pattern: Pattern::AbsoluteMonthly { interval: 1, day: 10 },
         range: Range::Count(2),
     };
     let first = at_nine(date(2026, 3, 20));
@@ -315,51 +232,20 @@ fn only_the_rules_own_starts_are_occurrences() {
 #[test]
 fn rules_that_cannot_be_held_say_why() {
     let why = |pattern| endless(pattern).validate().expect_err("illegal");
+    assert_eq!(why(Pattern::Daily { interval: 0 }), RecurrenceError::Interval);
+    assert_eq!(why(Pattern::Daily { interval: 1000 }), RecurrenceError::Interval);
+    assert_eq!(why(Pattern::AbsoluteMonthly { interval: 1, day: 0 }), RecurrenceError::Day);
+    assert_eq!(why(Pattern::AbsoluteMonthly { interval: 1, day: 32 }), RecurrenceError::Day);
     assert_eq!(
-        why(Pattern::Daily { interval: 0 }),
-        RecurrenceError::Interval
-    );
-    assert_eq!(
-        why(Pattern::Daily { interval: 1000 }),
-        RecurrenceError::Interval
-    );
-    assert_eq!(
-        why(Pattern::AbsoluteMonthly {
-            interval: 1,
-            day: 0
-        }),
-        RecurrenceError::Day
-    );
-    assert_eq!(
-        why(Pattern::AbsoluteMonthly {
-            interval: 1,
-            day: 32
-        }),
-        RecurrenceError::Day
-    );
-    assert_eq!(
-        why(Pattern::AbsoluteYearly {
-            interval: 1,
-            month: 13,
-            day: 1
-        }),
+        why(Pattern::AbsoluteYearly { interval: 1, month: 13, day: 1 }),
         RecurrenceError::Month
     );
-    let weekly = Pattern::Weekly {
-        interval: 1,
-        days: WeekdaySet::EMPTY,
-        first_day: Weekday::Monday,
-    };
+    let weekly =
+        Pattern::Weekly { interval: 1, days: WeekdaySet::EMPTY, first_day: Weekday::Monday };
     assert_eq!(why(weekly.clone()), RecurrenceError::NoDays);
     assert_eq!(endless(weekly).starts(at_nine(date(2026, 1, 1))).count(), 0);
-    let daily = |range| Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range,
-    };
-    assert_eq!(
-        daily(Range::Count(0)).validate(),
-        Err(RecurrenceError::Count)
-    );
+    let daily = |range| Recurrence { pattern: Pattern::Daily { interval: 1 }, range };
+    assert_eq!(daily(Range::Count(0)).validate(), Err(RecurrenceError::Count));
     assert_eq!(
         daily(Range::Until(date(2025, 1, 1))).validate_from(at_nine(date(2026, 1, 1))),
         Err(RecurrenceError::NoOccurrence)
@@ -387,9 +273,7 @@ mod against_an_independent_expander {
         let names: Vec<_> = days
             .iter()
             .filter_map(|day| {
-                NAMES
-                    .get(usize::try_from(day.to_monday_zero_offset()).ok()?)
-                    .copied()
+                NAMES.get(usize::try_from(day.to_monday_zero_offset()).ok()?).copied()
             })
             .collect();
         names.join(",")
@@ -416,11 +300,7 @@ mod against_an_independent_expander {
     fn rrule(rule: &Recurrence) -> String {
         let pattern = match &rule.pattern {
             Pattern::Daily { interval } => format!("FREQ=DAILY;INTERVAL={interval}"),
-            Pattern::Weekly {
-                interval,
-                days,
-                first_day,
-            } => format!(
+            Pattern::Weekly { interval, days, first_day } => format!(
                 "FREQ=WEEKLY;INTERVAL={interval};BYDAY={};WKST={}",
                 names(*days),
                 names(WeekdaySet::EMPTY.with(*first_day))
@@ -428,31 +308,15 @@ mod against_an_independent_expander {
             Pattern::AbsoluteMonthly { interval, day } => {
                 format!("FREQ=MONTHLY;INTERVAL={interval};{}", month_day(*day))
             }
-            Pattern::RelativeMonthly {
-                interval,
-                index,
-                days,
-            } => format!(
+            Pattern::RelativeMonthly { interval, index, days } => format!(
                 "FREQ=MONTHLY;INTERVAL={interval};BYDAY={};BYSETPOS={}",
                 names(*days),
                 position(*index)
             ),
-            Pattern::AbsoluteYearly {
-                interval,
-                month,
-                day,
-            } => {
-                format!(
-                    "FREQ=YEARLY;INTERVAL={interval};BYMONTH={month};{}",
-                    month_day(*day)
-                )
+            Pattern::AbsoluteYearly { interval, month, day } => {
+                format!("FREQ=YEARLY;INTERVAL={interval};BYMONTH={month};{}", month_day(*day))
             }
-            Pattern::RelativeYearly {
-                interval,
-                month,
-                index,
-                days,
-            } => format!(
+            Pattern::RelativeYearly { interval, month, index, days } => format!(
                 "FREQ=YEARLY;INTERVAL={interval};BYMONTH={month};BYDAY={};BYSETPOS={}",
                 names(*days),
                 position(*index)
@@ -503,26 +367,13 @@ mod against_an_independent_expander {
             (1u32..14, 1u8..=31)
                 .prop_map(|(interval, day)| Pattern::AbsoluteMonthly { interval, day }),
             (1u32..14, index(), days()).prop_map(|(interval, index, days)| {
-                Pattern::RelativeMonthly {
-                    interval,
-                    index,
-                    days,
-                }
+                Pattern::RelativeMonthly { interval, index, days }
             }),
             (1u32..4, 1u8..=12, 1u8..=31).prop_map(|(interval, month, day)| {
-                Pattern::AbsoluteYearly {
-                    interval,
-                    month,
-                    day,
-                }
+                Pattern::AbsoluteYearly { interval, month, day }
             }),
             (1u32..4, 1u8..=12, index(), days()).prop_map(|(interval, month, index, days)| {
-                Pattern::RelativeYearly {
-                    interval,
-                    month,
-                    index,
-                    days,
-                }
+                Pattern::RelativeYearly { interval, month, index, days }
             }),
         ]
     }
@@ -536,13 +387,8 @@ mod against_an_independent_expander {
         ]
     }
 
-    const ZONES: [&str; 5] = [
-        "Etc/UTC",
-        "Europe/Berlin",
-        "America/New_York",
-        "Australia/Sydney",
-        "Asia/Kolkata",
-    ];
+    const ZONES: [&str; 5] =
+        ["Etc/UTC", "Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Kolkata"];
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(192))]

@@ -16,12 +16,7 @@ use crate::{
 /// An event that says `secret` wherever something can be said.
 fn full(secret: &str) -> Event {
     let text = || Some(secret.to_owned());
-    let body = || {
-        Some(Body {
-            format: BodyFormat::Text,
-            content: secret.to_owned(),
-        })
-    };
+    let body = || Some(Body { format: BodyFormat::Text, content: secret.to_owned() });
     let attendees = || {
         let attendee = Attendee {
             name: text(),
@@ -54,15 +49,10 @@ fn full(secret: &str) -> Event {
     event.reminder_minutes = Some(5);
     event.privacy = Privacy::Private;
     event.show_as = ShowAs::Oof;
-    event.organizer = Some(Person {
-        address: secret.to_owned(),
-        name: text(),
-    });
+    event.organizer = Some(Person { address: secret.to_owned(), name: text() });
     event.attendees = attendees();
     event.my_participation = Some(Participation::Accepted);
-    event.online_meeting = Some(OnlineMeeting {
-        join_url: secret.to_owned(),
-    });
+    event.online_meeting = Some(OnlineMeeting { join_url: secret.to_owned() });
     event.attachments = vec![Attachment {
         id: secret.to_owned(),
         name: secret.to_owned(),
@@ -73,10 +63,8 @@ fn full(secret: &str) -> Event {
     event.sequence = 3;
     event.created = Some(Timestamp::UNIX_EPOCH);
     event.updated = Some(Timestamp::UNIX_EPOCH);
-    event.recurrence = Some(Recurrence {
-        pattern: Pattern::Daily { interval: 1 },
-        range: Range::Count(5),
-    });
+    event.recurrence =
+        Some(Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(5) });
     let patch = |schedule| OccurrencePatch {
         title: Some(text()),
         body: Some(body()),
@@ -90,12 +78,8 @@ fn full(secret: &str) -> Event {
     };
     let id = |day| RecurrenceId::new(date(2026, 3, day).at(9, 0, 0, 0));
     event.overrides.insert(id(2), Override::Excluded);
-    event
-        .overrides
-        .insert(id(3), Override::Changed(Box::new(patch(Some(at(9))))));
-    event
-        .overrides
-        .insert(id(4), Override::Changed(Box::new(patch(None))));
+    event.overrides.insert(id(3), Override::Changed(Box::new(patch(Some(at(9))))));
+    event.overrides.insert(id(4), Override::Changed(Box::new(patch(None))));
     event
 }
 

@@ -66,24 +66,14 @@ impl ZoneRules {
             return standard;
         };
         // South of the equator daylight saving time runs over the turn of the year.
-        let in_daylight = if begins <= ends {
-            begins <= at && at < ends
-        } else {
-            begins <= at || at < ends
-        };
-        if in_daylight {
-            daylight.offset_seconds
-        } else {
-            standard
-        }
+        let in_daylight =
+            if begins <= ends { begins <= at && at < ends } else { begins <= at || at < ends };
+        if in_daylight { daylight.offset_seconds } else { standard }
     }
 
     pub(super) fn to_instant(&self, at: DateTime) -> Timestamp {
         let standard = self.standard_offset_seconds;
-        let daylight = self
-            .daylight
-            .as_ref()
-            .map_or(standard, |daylight| daylight.offset_seconds);
+        let daylight = self.daylight.as_ref().map_or(standard, |daylight| daylight.offset_seconds);
         let candidates = [standard, daylight].map(|offset| (unshifted(at, offset), offset));
         candidates
             .into_iter()
@@ -119,25 +109,16 @@ impl ZoneRules {
             }
             changes.sort();
         }
-        Course {
-            initial: self.offset_seconds_at(match_start()),
-            changes,
-        }
+        Course { initial: self.offset_seconds_at(match_start()), changes }
     }
 }
 
 impl YearlyMoment {
     /// The civil moment in a year; none where the fields are out of range.
     pub fn civil(&self, year: i16) -> Option<DateTime> {
-        let nth = if self.occurrence == 5 {
-            -1
-        } else {
-            self.occurrence
-        };
-        let date = Date::new(year, self.month, 1)
-            .ok()?
-            .nth_weekday_of_month(nth, self.weekday)
-            .ok()?;
+        let nth = if self.occurrence == 5 { -1 } else { self.occurrence };
+        let date =
+            Date::new(year, self.month, 1).ok()?.nth_weekday_of_month(nth, self.weekday).ok()?;
         date.to_datetime(Time::midnight())
             .checked_add(SignedDuration::from_secs(i64::from(self.time_seconds)))
             .ok()
@@ -151,11 +132,8 @@ impl YearlyMoment {
     /// called the last.
     fn of(at: DateTime) -> Self {
         let date = at.date();
-        let occurrence = if date.day() + 7 > date.days_in_month() {
-            5
-        } else {
-            (date.day() - 1) / 7 + 1
-        };
+        let occurrence =
+            if date.day() + 7 > date.days_in_month() { 5 } else { (date.day() - 1) / 7 + 1 };
         let time = at.time();
         Self {
             month: date.month(),
@@ -179,23 +157,16 @@ impl Course {
     fn of_zone(zone: &TimeZone) -> Self {
         let start = match_start();
         let end = year_start(MATCH_LAST_YEAR.saturating_add(1));
-        Self {
-            initial: zone.to_offset(start).seconds(),
-            changes: offset_changes(zone, start, end),
-        }
+        Self { initial: zone.to_offset(start).seconds(), changes: offset_changes(zone, start, end) }
     }
 
     fn agrees(&self, other: &Self) -> bool {
         self.initial == other.initial
             && self.changes.len() == other.changes.len()
-            && self
-                .changes
-                .iter()
-                .zip(&other.changes)
-                .all(|((at, to), (other_at, other_to))| {
-                    to == other_to
-                        && (at.as_second() - other_at.as_second()).abs() <= MATCH_TOLERANCE_SECONDS
-                })
+            && self.changes.iter().zip(&other.changes).all(|((at, to), (other_at, other_to))| {
+                to == other_to
+                    && (at.as_second() - other_at.as_second()).abs() <= MATCH_TOLERANCE_SECONDS
+            })
     }
 }
 
@@ -211,22 +182,16 @@ pub(super) fn iana_zone_of(rules: &ZoneRules) -> Option<Zone> {
     }
     let course = rules.course();
     named_zone(&rules.name, &course).or_else(|| {
-        let (iana, _) = candidates()
-            .iter()
-            .find(|(_, candidate)| candidate.agrees(&course))?;
+        let (iana, _) = candidates().iter().find(|(_, candidate)| candidate.agrees(&course))?;
         Some(Zone::Iana(IanaZone((*iana).to_owned())))
     })
 }
 
 /// The zone that the rules are named after, if its offsets are these.
 fn named_zone(name: &str, course: &Course) -> Option<Zone> {
-    let named = Zone::from_windows(name, None)
-        .or_else(|_| Zone::parse(name))
-        .ok()?;
+    let named = Zone::from_windows(name, None).or_else(|_| Zone::parse(name)).ok()?;
     match &named {
-        Zone::Iana(iana) => Course::of_zone(&iana.time_zone())
-            .agrees(course)
-            .then_some(named),
+        Zone::Iana(iana) => Course::of_zone(&iana.time_zone()).agrees(course).then_some(named),
         Zone::Rules(_) => None,
     }
 }
@@ -257,20 +222,12 @@ pub(super) fn rules_of_year(name: &str, zone: &TimeZone, year: i16) -> Option<Zo
             } else {
                 (*middle, initial, second, first)
             };
-            let daylight = DaylightRules {
-                offset_seconds,
-                begins,
-                ends,
-            };
+            let daylight = DaylightRules { offset_seconds, begins, ends };
             (standard, Some(daylight))
         }
         _ => return None,
     };
-    Some(ZoneRules {
-        name: name.to_owned(),
-        standard_offset_seconds,
-        daylight,
-    })
+    Some(ZoneRules { name: name.to_owned(), standard_offset_seconds, daylight })
 }
 
 fn offset_changes(zone: &TimeZone, start: Timestamp, end: Timestamp) -> Vec<(Timestamp, i32)> {
@@ -297,11 +254,7 @@ fn match_start() -> Timestamp {
 fn year_start(year: i16) -> Timestamp {
     Date::new(year, 1, 1)
         .ok()
-        .and_then(|date| {
-            TimeZone::UTC
-                .to_timestamp(date.to_datetime(Time::midnight()))
-                .ok()
-        })
+        .and_then(|date| TimeZone::UTC.to_timestamp(date.to_datetime(Time::midnight())).ok())
         .unwrap_or(Timestamp::MAX)
 }
 

@@ -53,10 +53,7 @@ fn table() -> &'static Table {
 }
 
 fn read_table() -> Table {
-    let mut table = Table {
-        windows: BTreeMap::new(),
-        iana: HashMap::new(),
-    };
+    let mut table = Table { windows: BTreeMap::new(), iana: HashMap::new() };
     for line in rows(ZONES) {
         let mut columns = line.split('\t');
         let (Some(id), Some(territory), Some(names)) =
@@ -67,10 +64,7 @@ fn read_table() -> Table {
         let zone = table
             .windows
             .entry(id.to_ascii_lowercase())
-            .or_insert_with(|| WindowsZone {
-                id,
-                by_territory: BTreeMap::new(),
-            });
+            .or_insert_with(|| WindowsZone { id, by_territory: BTreeMap::new() });
         for name in names.split_ascii_whitespace() {
             zone.by_territory.entry(territory).or_insert(name);
             table.iana.insert(name.to_ascii_lowercase(), id);
@@ -88,8 +82,7 @@ fn read_table() -> Table {
 }
 
 pub(super) fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+    text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty())
 }
 
 /// Every row of the table: Windows id, territory and all its IANA ids.

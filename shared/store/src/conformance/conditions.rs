@@ -5,10 +5,7 @@ use crate::table::{Condition, StoreError, Value, Write};
 
 pub(super) async fn a_failed_condition_shows_what_is_there(scene: &Scene<'_>) -> Outcome {
     let item = scene.item("a", &[("n", number(1))]);
-    scene
-        .table
-        .write(scene.put("a", &[("n", number(1))]))
-        .await?;
+    scene.table.write(scene.put("a", &[("n", number(1))])).await?;
     let writes = [
         Write::Put {
             item: scene.item("a", &[("n", number(2))]),
@@ -19,10 +16,7 @@ pub(super) async fn a_failed_condition_shows_what_is_there(scene: &Scene<'_>) ->
             actions: vec![set("n", number(2))],
             condition: Some(equals("n", number(3))),
         },
-        Write::Delete {
-            key: scene.key("a"),
-            condition: Some(Condition::Lacks("n".to_owned())),
-        },
+        Write::Delete { key: scene.key("a"), condition: Some(Condition::Lacks("n".to_owned())) },
         scene.check("a", Condition::Absent),
     ];
     for write in writes {
@@ -45,10 +39,7 @@ pub(super) async fn a_failed_condition_on_nothing_shows_none(scene: &Scene<'_>) 
     };
     ensure_refused!(
         scene.table.write(update).await,
-        StoreError::ConditionFailed {
-            index: 0,
-            existing: None
-        }
+        StoreError::ConditionFailed { index: 0, existing: None }
     );
     ensure!(scene.get("a").await?.is_none());
     Ok(())
@@ -99,14 +90,8 @@ pub(super) async fn conditions_on_a_present_item(scene: &Scene<'_>) -> Outcome {
         (Condition::All(vec![Condition::Exists, less(n(5))]), false),
         (Condition::Any(vec![Condition::Absent, less(n(6))]), true),
         (Condition::Any(vec![Condition::Absent, less(n(5))]), false),
-        (
-            Condition::All(vec![less(n(6)), Condition::Any(vec![])]),
-            false,
-        ),
-        (
-            Condition::Any(vec![less(n(5)), Condition::All(vec![])]),
-            true,
-        ),
+        (Condition::All(vec![less(n(6)), Condition::Any(vec![])]), false),
+        (Condition::Any(vec![less(n(5)), Condition::All(vec![])]), true),
     ];
     check_each(scene, "a", cases).await
 }
@@ -134,14 +119,10 @@ async fn check_each(
     cases: impl IntoIterator<Item = (Condition, bool)>,
 ) -> Outcome {
     for (condition, expected) in cases {
-        let checked = scene
+        let checked = scene.table.write(scene.check(sort, condition.clone())).await;
+        let deleted = scene
             .table
-            .write(scene.check(sort, condition.clone()))
-            .await;
-        let deleted = scene.table.transact(vec![
-            scene.check(sort, condition.clone()),
-            scene.put("other", &[]),
-        ]);
+            .transact(vec![scene.check(sort, condition.clone()), scene.put("other", &[])]);
         let deleted = deleted.await;
         for result in [checked.map(|_| ()), deleted] {
             let holds = match result {
@@ -159,10 +140,7 @@ async fn check_each(
 }
 
 pub(super) async fn a_flag_has_no_order(scene: &Scene<'_>) -> Outcome {
-    scene
-        .table
-        .write(scene.put("a", &[("f", Value::Flag(true))]))
-        .await?;
+    scene.table.write(scene.put("a", &[("f", Value::Flag(true))])).await?;
     let check = scene.check("a", Condition::Greater("f".to_owned(), Value::Flag(false)));
     ensure_refused!(scene.table.write(check).await, StoreError::Corrupt(_));
     Ok(())

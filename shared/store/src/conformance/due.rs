@@ -8,10 +8,7 @@ const ALL: usize = 1000;
 impl Scene<'_> {
     /// The partition's name serves as a shard of its own.
     async fn put_due(&self, sort: &str, due_at_ms: i64) -> Result<(), StoreError> {
-        let attributes = [
-            (DUE_SHARD, text(&self.partition)),
-            (DUE_AT, number(due_at_ms)),
-        ];
+        let attributes = [(DUE_SHARD, text(&self.partition)), (DUE_AT, number(due_at_ms))];
         self.table.write(self.put(sort, &attributes)).await?;
         Ok(())
     }
@@ -21,10 +18,7 @@ impl Scene<'_> {
     }
 
     fn entry(&self, sort: &str, due_at_ms: i64) -> DueEntry {
-        DueEntry {
-            key: self.key(sort),
-            due_at_ms,
-        }
+        DueEntry { key: self.key(sort), due_at_ms }
     }
 }
 
@@ -33,14 +27,8 @@ pub(super) async fn only_what_is_due_is_found_and_the_earliest_first(scene: &Sce
         scene.put_due(sort, due_at_ms).await?;
     }
     let shard = text(&scene.partition);
-    scene
-        .table
-        .write(scene.put("shard only", &[(DUE_SHARD, shard)]))
-        .await?;
-    scene
-        .table
-        .write(scene.put("time only", &[(DUE_AT, number(1))]))
-        .await?;
+    scene.table.write(scene.put("shard only", &[(DUE_SHARD, shard)])).await?;
+    scene.table.write(scene.put("time only", &[(DUE_AT, number(1))])).await?;
     let expected = [("b", -5), ("e", 20), ("c", 100), ("a", 300)];
     let expected = expected.map(|(sort, due_at_ms)| scene.entry(sort, due_at_ms));
     ensure!(scene.due(300, ALL).await? == expected);
@@ -55,17 +43,11 @@ pub(super) async fn an_update_moves_an_entry_and_a_removal_drops_it(scene: &Scen
     ensure!(scene.due(400, ALL).await? == [scene.entry("b", 200), scene.entry("a", 300)]);
     let settled = scene.update(
         "a",
-        vec![
-            UpdateAction::Remove(DUE_AT.to_owned()),
-            UpdateAction::Remove(DUE_SHARD.to_owned()),
-        ],
+        vec![UpdateAction::Remove(DUE_AT.to_owned()), UpdateAction::Remove(DUE_SHARD.to_owned())],
     );
     scene.table.write(settled).await?;
     ensure!(scene.due(400, ALL).await? == [scene.entry("b", 200)]);
-    let delete = crate::table::Write::Delete {
-        key: scene.key("b"),
-        condition: None,
-    };
+    let delete = crate::table::Write::Delete { key: scene.key("b"), condition: None };
     scene.table.write(delete).await?;
     ensure!(scene.due(400, ALL).await?.is_empty());
     Ok(())
@@ -92,10 +74,7 @@ pub(super) async fn index_attributes_of_another_type_are_refused(scene: &Scene<'
         let put = scene.put("a", &[(name, value.clone())]);
         ensure_refused!(scene.table.write(put).await, StoreError::Corrupt(_));
         let update = scene.update("a", vec![set(name, value)]);
-        ensure_refused!(
-            scene.table.transact(vec![update]).await,
-            StoreError::Corrupt(_)
-        );
+        ensure_refused!(scene.table.transact(vec![update]).await, StoreError::Corrupt(_));
     }
     Ok(())
 }

@@ -20,9 +20,7 @@ impl Scene<'_> {
         order: Order,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.table
-            .query(&self.partition, span, after, order, limit)
-            .await
+        self.table.query(&self.partition, span, after, order, limit).await
     }
 
     async fn sorts(&self, span: &Span, order: Order) -> Result<Vec<String>, StoreError> {
@@ -44,9 +42,7 @@ fn between(first: &str, last: &str) -> Span {
 }
 
 pub(super) async fn a_prefix_takes_what_begins_so(scene: &Scene<'_>) -> Outcome {
-    scene
-        .fill(&["a#2", "b", "a#10", "a", "a#1", "a\u{10ffff}"])
-        .await?;
+    scene.fill(&["a#2", "b", "a#10", "a", "a#1", "a\u{10ffff}"]).await?;
     let rising = scene.sorts(&prefix("a#"), Order::Ascending).await?;
     ensure!(rising == ["a#1", "a#10", "a#2"]);
     let falling = scene.sorts(&prefix("a"), Order::Descending).await?;
@@ -65,20 +61,13 @@ pub(super) async fn between_takes_both_ends(scene: &Scene<'_>) -> Outcome {
 
 pub(super) async fn an_empty_span_is_empty(scene: &Scene<'_>) -> Outcome {
     scene.fill(&["1", "2"]).await?;
-    for span in [
-        prefix("x"),
-        between("2", "1"),
-        between("", ""),
-        between("3", "4"),
-    ] {
+    for span in [prefix("x"), between("2", "1"), between("", ""), between("3", "4")] {
         let page = scene.page(&span, None, Order::Ascending, ALL).await?;
         ensure!(page.items.is_empty() && page.next.is_none());
     }
     let elsewhere = format!("{}-elsewhere", scene.partition);
     let everything = prefix("");
-    let page = scene
-        .table
-        .query(&elsewhere, &everything, None, Order::Ascending, ALL);
+    let page = scene.table.query(&elsewhere, &everything, None, Order::Ascending, ALL);
     ensure!(page.await?.items.is_empty());
     Ok(())
 }

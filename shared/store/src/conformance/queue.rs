@@ -242,10 +242,7 @@ async fn what_sqs_refuses_is_refused(queue: &dyn WorkQueue, clock: &ManualClock)
     for (group, id) in [("", "1"), ("g", ""), ("g h", "1"), ("g", "ü"), (&long, "1")] {
         ensure!(queue.send(message(group, id)).await.is_err());
     }
-    let empty = Message {
-        body: String::new(),
-        ..message("g", "1")
-    };
+    let empty = Message { body: String::new(), ..message("g", "1") };
     ensure!(queue.send(empty).await.is_err());
     ensure!(queue.receive(clock.now(), 10).await?.is_empty());
     Ok(())

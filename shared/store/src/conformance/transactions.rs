@@ -5,23 +5,14 @@ use crate::table::{Condition, StoreError, UpdateAction, Value, Write};
 
 pub(super) async fn all_writes_happen_together(scene: &Scene<'_>) -> Outcome {
     for sort in ["b", "c", "d"] {
-        scene
-            .table
-            .write(scene.put(sort, &[("n", number(1))]))
-            .await?;
+        scene.table.write(scene.put(sort, &[("n", number(1))])).await?;
     }
     let writes = vec![
         scene.put("a", &[("n", number(2))]),
         scene.update("b", vec![add("n", 1), set("x", Value::Flag(true))]),
-        Write::Delete {
-            key: scene.key("c"),
-            condition: Some(Condition::Exists),
-        },
+        Write::Delete { key: scene.key("c"), condition: Some(Condition::Exists) },
         scene.check("d", equals("n", number(1))),
-        scene.update(
-            "e",
-            vec![UpdateAction::SetIfAbsent("n".to_owned(), number(9))],
-        ),
+        scene.update("e", vec![UpdateAction::SetIfAbsent("n".to_owned(), number(9))]),
     ];
     scene.table.transact(writes).await?;
     ensure!(scene.get("a").await? == Some(scene.item("a", &[("n", number(2))])));
@@ -35,10 +26,7 @@ pub(super) async fn all_writes_happen_together(scene: &Scene<'_>) -> Outcome {
 
 pub(super) async fn a_failed_condition_undoes_the_others(scene: &Scene<'_>) -> Outcome {
     let b = scene.item("b", &[("n", number(1))]);
-    scene
-        .table
-        .write(scene.put("b", &[("n", number(1))]))
-        .await?;
+    scene.table.write(scene.put("b", &[("n", number(1))])).await?;
     let writes = vec![
         scene.put("a", &[("n", number(2))]),
         Write::Update {
@@ -69,25 +57,16 @@ pub(super) async fn the_first_failed_write_is_named(scene: &Scene<'_>) -> Outcom
     ];
     ensure_refused!(
         scene.table.transact(writes).await,
-        StoreError::ConditionFailed {
-            index: 2,
-            existing: None
-        }
+        StoreError::ConditionFailed { index: 2, existing: None }
     );
     Ok(())
 }
 
 pub(super) async fn a_failed_check_stops_a_transaction(scene: &Scene<'_>) -> Outcome {
-    let writes = vec![
-        scene.put("a", &[]),
-        scene.check("lease", equals("epoch", number(3))),
-    ];
+    let writes = vec![scene.put("a", &[]), scene.check("lease", equals("epoch", number(3)))];
     ensure_refused!(
         scene.table.transact(writes).await,
-        StoreError::ConditionFailed {
-            index: 1,
-            existing: None
-        }
+        StoreError::ConditionFailed { index: 1, existing: None }
     );
     ensure!(scene.get("a").await?.is_none());
     Ok(())
@@ -119,10 +98,7 @@ pub(super) async fn the_same_transaction_twice_happens_twice(scene: &Scene<'_>) 
 /// The way the feed's heads are moved.
 pub(super) async fn rivals_for_one_number_get_different_ones(scene: &Scene<'_>) -> Outcome {
     let rounds = 5;
-    scene
-        .table
-        .write(scene.put("head", &[("n", number(0))]))
-        .await?;
+    scene.table.write(scene.put("head", &[("n", number(0))])).await?;
     let (first, second, third) = tokio::join!(
         append_each(scene, "x", rounds),
         append_each(scene, "y", rounds),

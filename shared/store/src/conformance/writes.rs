@@ -27,14 +27,8 @@ pub(super) async fn every_type_of_value_comes_back(scene: &Scene<'_>) -> Outcome
 }
 
 pub(super) async fn a_put_replaces_the_whole_item(scene: &Scene<'_>) -> Outcome {
-    scene
-        .table
-        .write(scene.put("a", &[("x", number(1))]))
-        .await?;
-    scene
-        .table
-        .write(scene.put("a", &[("y", number(2))]))
-        .await?;
+    scene.table.write(scene.put("a", &[("x", number(1))])).await?;
+    scene.table.write(scene.put("a", &[("y", number(2))])).await?;
     ensure!(scene.get("a").await? == Some(scene.item("a", &[("y", number(2))])));
     Ok(())
 }
@@ -62,12 +56,8 @@ pub(super) async fn an_update_returns_the_whole_item(scene: &Scene<'_>) -> Outco
 }
 
 pub(super) async fn set_if_absent_keeps_what_is_there(scene: &Scene<'_>) -> Outcome {
-    let actions = |value| {
-        vec![
-            UpdateAction::SetIfAbsent("x".to_owned(), number(value)),
-            add("n", 1),
-        ]
-    };
+    let actions =
+        |value| vec![UpdateAction::SetIfAbsent("x".to_owned(), number(value)), add("n", 1)];
     scene.table.write(scene.update("a", actions(1))).await?;
     let after = scene.table.write(scene.update("a", actions(2))).await?;
     ensure!(after == Some(scene.item("a", &[("x", number(1)), ("n", number(2))])));
@@ -75,23 +65,14 @@ pub(super) async fn set_if_absent_keeps_what_is_there(scene: &Scene<'_>) -> Outc
 }
 
 pub(super) async fn add_counts_from_zero_and_down(scene: &Scene<'_>) -> Outcome {
-    scene
-        .table
-        .write(scene.update("a", vec![add("n", 5)]))
-        .await?;
-    let after = scene
-        .table
-        .write(scene.update("a", vec![add("n", -7)]))
-        .await?;
+    scene.table.write(scene.update("a", vec![add("n", 5)])).await?;
+    let after = scene.table.write(scene.update("a", vec![add("n", -7)])).await?;
     ensure!(after == Some(scene.item("a", &[("n", number(-2))])));
     Ok(())
 }
 
 pub(super) async fn adding_to_text_is_refused(scene: &Scene<'_>) -> Outcome {
-    scene
-        .table
-        .write(scene.put("a", &[("n", text("1"))]))
-        .await?;
+    scene.table.write(scene.put("a", &[("n", text("1"))])).await?;
     let update = scene.update("a", vec![add("n", 1)]);
     ensure_refused!(scene.table.write(update).await, StoreError::Corrupt(_));
     ensure!(scene.get("a").await? == Some(scene.item("a", &[("n", text("1"))])));
@@ -99,15 +80,9 @@ pub(super) async fn adding_to_text_is_refused(scene: &Scene<'_>) -> Outcome {
 }
 
 pub(super) async fn a_delete_returns_none_and_may_find_nothing(scene: &Scene<'_>) -> Outcome {
-    scene
-        .table
-        .write(scene.put("a", &[("n", number(1))]))
-        .await?;
+    scene.table.write(scene.put("a", &[("n", number(1))])).await?;
     for _ in 0..2 {
-        let delete = Write::Delete {
-            key: scene.key("a"),
-            condition: None,
-        };
+        let delete = Write::Delete { key: scene.key("a"), condition: None };
         ensure!(scene.table.write(delete).await?.is_none());
         ensure!(scene.get("a").await?.is_none());
     }
@@ -132,21 +107,12 @@ pub(super) async fn names_are_data(scene: &Scene<'_>) -> Outcome {
 }
 
 pub(super) async fn a_check_writes_nothing(scene: &Scene<'_>) -> Outcome {
-    ensure!(
-        scene
-            .table
-            .write(scene.check("a", Condition::Absent))
-            .await?
-            .is_none()
-    );
+    ensure!(scene.table.write(scene.check("a", Condition::Absent)).await?.is_none());
     ensure!(scene.get("a").await?.is_none());
     let failing = scene.check("a", Condition::Exists);
     ensure_refused!(
         scene.table.write(failing).await,
-        StoreError::ConditionFailed {
-            index: 0,
-            existing: None
-        }
+        StoreError::ConditionFailed { index: 0, existing: None }
     );
     Ok(())
 }

@@ -78,18 +78,16 @@ impl Expression {
     /// The names, if there are any: DynamoDB refuses an empty map.
     pub(super) fn names(&self) -> Option<HashMap<String, String>> {
         let names = self.names.iter().enumerate();
-        let names: HashMap<_, _> = names
-            .map(|(index, name)| (format!("#n{index}"), name.clone()))
-            .collect();
+        let names: HashMap<_, _> =
+            names.map(|(index, name)| (format!("#n{index}"), name.clone())).collect();
         Some(names).filter(|names| !names.is_empty())
     }
 
     /// The values, if there are any.
     pub(super) fn values(&self) -> Option<HashMap<String, AttributeValue>> {
         let values = self.values.iter().enumerate();
-        let values: HashMap<_, _> = values
-            .map(|(index, value)| (format!(":v{index}"), value.clone()))
-            .collect();
+        let values: HashMap<_, _> =
+            values.map(|(index, value)| (format!(":v{index}"), value.clone())).collect();
         Some(values).filter(|values| !values.is_empty())
     }
 

@@ -74,16 +74,12 @@ pub(super) fn plain<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Store
 /// Reasons stand in the order of the writes. A condition that does not hold outweighs a conflict:
 /// trying again as it is would be in vain.
 fn cancelled(reasons: &[CancellationReason]) -> StoreError {
-    let failed = reasons
-        .iter()
-        .position(|reason| reason.code() == Some("ConditionalCheckFailed"));
+    let failed = reasons.iter().position(|reason| reason.code() == Some("ConditionalCheckFailed"));
     if let Some(index) = failed {
         let item = reasons.get(index).and_then(CancellationReason::item);
         return build_condition_failed(index, item);
     }
-    let mut reasons = reasons
-        .iter()
-        .filter(|reason| reason.code() != Some("None"));
+    let mut reasons = reasons.iter().filter(|reason| reason.code() != Some("None"));
     match reasons.next() {
         Some(reason) => from_code(reason.code(), reason.message()),
         None => StoreError::Unavailable("a transaction was cancelled without reason".to_owned()),
@@ -129,10 +125,7 @@ fn condition_failed(failed: &ConditionalCheckFailedException) -> StoreError {
 fn build_condition_failed(index: usize, item: Option<&Attributes>) -> StoreError {
     let item = item.filter(|item| !item.is_empty());
     match item.map(value::read_item).transpose() {
-        Ok(existing) => StoreError::ConditionFailed {
-            index,
-            existing: existing.map(Box::new),
-        },
+        Ok(existing) => StoreError::ConditionFailed { index, existing: existing.map(Box::new) },
         Err(corrupt) => corrupt,
     }
 }

@@ -108,16 +108,10 @@ impl DynamoTable {
     }
 }
 
-const EMPTY: Page = Page {
-    items: Vec::new(),
-    next: None,
-};
+const EMPTY: Page = Page { items: Vec::new(), next: None };
 
 fn read_due_entry(item: &Attributes) -> Result<DueEntry, StoreError> {
-    Ok(DueEntry {
-        key: value::read_key(item)?,
-        due_at_ms: value::read_number(item, DUE_AT)?,
-    })
+    Ok(DueEntry { key: value::read_key(item)?, due_at_ms: value::read_number(item, DUE_AT)? })
 }
 
 fn text(value: &str) -> AttributeValue {
@@ -135,10 +129,9 @@ fn decide_start(span: &Span, after: Option<&str>, order: Order) -> Start {
     };
     let (is_before, is_inside) = match span {
         Span::Prefix(prefix) => (after < prefix.as_str(), after.starts_with(prefix.as_str())),
-        Span::Between(first, last) => (
-            after < first.as_str(),
-            first.as_str() <= after && after <= last.as_str(),
-        ),
+        Span::Between(first, last) => {
+            (after < first.as_str(), first.as_str() <= after && after <= last.as_str())
+        }
     };
     match order {
         _ if after.is_empty() => match order {

@@ -74,11 +74,7 @@ fn due_index() -> Result<GlobalSecondaryIndex, StoreError> {
         .index_name(DUE_INDEX)
         .key_schema(element(DUE_SHARD, KeyType::Hash)?)
         .key_schema(element(DUE_AT, KeyType::Range)?)
-        .projection(
-            Projection::builder()
-                .projection_type(ProjectionType::KeysOnly)
-                .build(),
-        )
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
         .build()
         .map_err(|_| NOT_BUILT)
 }
@@ -92,9 +88,5 @@ fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinitio
 }
 
 fn element(name: &str, kind: KeyType) -> Result<KeySchemaElement, StoreError> {
-    KeySchemaElement::builder()
-        .attribute_name(name)
-        .key_type(kind)
-        .build()
-        .map_err(|_| NOT_BUILT)
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(|_| NOT_BUILT)
 }

@@ -9,10 +9,7 @@ use crate::table::{Item, Key, StoreError, Value};
 
 pub(super) fn build_key(key: &Key) -> Attributes {
     Attributes::from([
-        (
-            PARTITION.to_owned(),
-            AttributeValue::S(key.partition.clone()),
-        ),
+        (PARTITION.to_owned(), AttributeValue::S(key.partition.clone())),
         (SORT.to_owned(), AttributeValue::S(key.sort.clone())),
     ])
 }
@@ -45,10 +42,7 @@ pub(super) fn read_item(attributes: &Attributes) -> Result<Item, StoreError> {
 }
 
 pub(super) fn read_key(attributes: &Attributes) -> Result<Key, StoreError> {
-    Ok(Key {
-        partition: read_text(attributes, PARTITION)?,
-        sort: read_text(attributes, SORT)?,
-    })
+    Ok(Key { partition: read_text(attributes, PARTITION)?, sort: read_text(attributes, SORT)? })
 }
 
 pub(super) fn read_text(attributes: &Attributes, name: &str) -> Result<String, StoreError> {

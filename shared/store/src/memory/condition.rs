@@ -50,9 +50,7 @@ pub(super) fn apply_actions(
                 attributes.insert(name.clone(), value.clone());
             }
             UpdateAction::SetIfAbsent(name, value) => {
-                attributes
-                    .entry(name.clone())
-                    .or_insert_with(|| value.clone());
+                attributes.entry(name.clone()).or_insert_with(|| value.clone());
             }
             UpdateAction::Add(name, amount) => {
                 let before = match attributes.get(name) {
@@ -70,7 +68,5 @@ pub(super) fn apply_actions(
             }
         }
     }
-    attributes
-        .iter()
-        .try_for_each(|(name, value)| limits::check_attribute(name, value))
+    attributes.iter().try_for_each(|(name, value)| limits::check_attribute(name, value))
 }

@@ -27,10 +27,7 @@ impl MemoryQueue {
     /// An empty queue. A message that was taken and not finished is visible again after
     /// `visibility`.
     pub fn new(clock: Clock, visibility: SignedDuration) -> MemoryQueue {
-        MemoryQueue {
-            fifo: Arc::new(Mutex::new(Fifo::new(visibility))),
-            clock,
-        }
+        MemoryQueue { fifo: Arc::new(Mutex::new(Fifo::new(visibility))), clock }
     }
 
     /// Takes up to `max` messages, the oldest first, at most one of a group.

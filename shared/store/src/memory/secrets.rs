@@ -27,10 +27,7 @@ impl MemorySecrets {
 impl fmt::Debug for MemorySecrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = lock(&self.values).len();
-        formatter
-            .debug_struct("MemorySecrets")
-            .field("count", &count)
-            .finish()
+        formatter.debug_struct("MemorySecrets").field("count", &count).finish()
     }
 }
 

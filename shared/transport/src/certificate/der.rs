@@ -44,9 +44,7 @@ impl<'a> Reader<'a> {
             }
             let (bytes, after) = rest.split_at_checked(count)?;
             rest = after;
-            bytes
-                .iter()
-                .fold(0usize, |length, byte| length << 8 | usize::from(*byte))
+            bytes.iter().fold(0usize, |length, byte| length << 8 | usize::from(*byte))
         };
         let (content, rest) = rest.split_at_checked(length)?;
         self.rest = rest;

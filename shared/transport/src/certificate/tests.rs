@@ -5,9 +5,7 @@ use super::*;
 fn params(common_name: &str) -> CertificateParams {
     let mut params = CertificateParams::new(vec!["mail.example".to_owned()]).expect("names");
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.not_before = date_time_ymd(2026, 1, 2);
     params.not_after = date_time_ymd(2055, 3, 4);
     params
@@ -25,13 +23,9 @@ fn time(text: &str) -> Timestamp {
 #[test]
 fn names_times_and_fingerprint_are_those_of_the_certificate() {
     let mut params = params("mail.example");
-    params
-        .distinguished_name
-        .push(DnType::OrganizationName, "Ämter & Söhne");
+    params.distinguished_name.push(DnType::OrganizationName, "Ämter & Söhne");
     let bmp = DnValue::BmpString("Ünit".try_into().expect("BMP"));
-    params
-        .distinguished_name
-        .push(DnType::OrganizationalUnitName, bmp);
+    params.distinguished_name.push(DnType::OrganizationalUnitName, bmp);
     let certificate = self_signed(&params);
     let facts = describe_certificates(&certificate.pem()).expect("facts");
     let [facts] = facts.as_slice() else {
@@ -54,9 +48,7 @@ fn an_issued_certificate_names_its_issuer() {
     let key = KeyPair::generate().expect("a key");
     let issuer = rcgen::Issuer::new(authority, key);
     let leaf_key = KeyPair::generate().expect("a key");
-    let leaf = params("mail.example")
-        .signed_by(&leaf_key, &issuer)
-        .expect("a certificate");
+    let leaf = params("mail.example").signed_by(&leaf_key, &issuer).expect("a certificate");
     let facts = describe_certificates(&leaf.pem()).expect("facts");
     assert_eq!(facts[0].issuer, "CN=Example Authority");
     assert!(!facts[0].self_issued);
@@ -84,10 +76,7 @@ fn what_is_no_certificate_is_refused_with_its_reason() {
         (String::new(), CertificateError::NoCertificate),
         (good.replace(END, ""), CertificateError::NoCertificate),
         (good.clone() + &key, CertificateError::PrivateKey),
-        (
-            format!("{BEGIN}\nnot base64!\n{END}"),
-            CertificateError::Malformed,
-        ),
+        (format!("{BEGIN}\nnot base64!\n{END}"), CertificateError::Malformed),
         (format!("{BEGIN}\nAAAA\n{END}"), CertificateError::Malformed),
         ("x".repeat(PEM_BYTES_MAX + 1), CertificateError::TooLarge),
     ];

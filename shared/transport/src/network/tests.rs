@@ -11,34 +11,10 @@ fn address(text: &str) -> IpAddr {
 #[test]
 fn ranges_hold_their_first_and_last_address_and_no_neighbour() {
     for (text, first, last, before, after) in [
-        (
-            "10.0.0.0/8",
-            "10.0.0.0",
-            "10.255.255.255",
-            "9.255.255.255",
-            "11.0.0.0",
-        ),
-        (
-            "172.16.0.0/12",
-            "172.16.0.0",
-            "172.31.255.255",
-            "172.15.255.255",
-            "172.32.0.0",
-        ),
-        (
-            "192.0.2.7",
-            "192.0.2.7",
-            "192.0.2.7",
-            "192.0.2.6",
-            "192.0.2.8",
-        ),
-        (
-            "fd00::/8",
-            "fd00::",
-            "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-            "fcff::",
-            "fe00::",
-        ),
+        ("10.0.0.0/8", "10.0.0.0", "10.255.255.255", "9.255.255.255", "11.0.0.0"),
+        ("172.16.0.0/12", "172.16.0.0", "172.31.255.255", "172.15.255.255", "172.32.0.0"),
+        ("192.0.2.7", "192.0.2.7", "192.0.2.7", "192.0.2.6", "192.0.2.8"),
+        ("fd00::/8", "fd00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fcff::", "fe00::"),
         ("::1", "::1", "::1", "::", "::2"),
     ] {
         let range = range(text);
@@ -194,9 +170,7 @@ fn what_borders_on_special_ranges_is_public() {
 
 #[test]
 fn an_allowed_range_opens_only_itself() {
-    let policy = TargetPolicy::PublicOnly {
-        allowed: vec![range("127.0.0.0/8")],
-    };
+    let policy = TargetPolicy::PublicOnly { allowed: vec![range("127.0.0.0/8")] };
     assert!(policy.permits(address("127.0.0.1")));
     assert!(policy.permits(address("::ffff:127.0.0.1")));
     assert!(policy.permits(address("8.8.8.8")));

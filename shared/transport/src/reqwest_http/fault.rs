@@ -27,10 +27,7 @@ pub(super) fn classify(error: &reqwest::Error) -> TransportError {
         };
     }
     if error.is_builder() {
-        return TransportError {
-            fault: TransportFault::BadUrl,
-            delivery: Delivery::NotSent,
-        };
+        return TransportError { fault: TransportFault::BadUrl, delivery: Delivery::NotSent };
     }
     let fault = if error.is_timeout() {
         TransportFault::TimedOut
@@ -39,16 +36,11 @@ pub(super) fn classify(error: &reqwest::Error) -> TransportError {
     } else {
         TransportFault::Cut
     };
-    TransportError {
-        fault,
-        delivery: Delivery::Unclear,
-    }
+    TransportError { fault, delivery: Delivery::Unclear }
 }
 
 fn connect_fault(error: &reqwest::Error, causes: &[&(dyn Error + 'static)]) -> TransportFault {
-    let resolving = causes
-        .iter()
-        .find_map(|cause| cause.downcast_ref::<ResolveError>());
+    let resolving = causes.iter().find_map(|cause| cause.downcast_ref::<ResolveError>());
     match resolving {
         Some(ResolveError::NotFound) => return TransportFault::NameNotFound,
         Some(ResolveError::Forbidden) => return TransportFault::ForbiddenTarget,
@@ -70,19 +62,15 @@ fn connect_fault(error: &reqwest::Error, causes: &[&(dyn Error + 'static)]) -> T
 }
 
 fn says(causes: &[&(dyn Error + 'static)], beginning: &str) -> bool {
-    causes
-        .iter()
-        .any(|cause| cause.to_string().starts_with(beginning))
+    causes.iter().any(|cause| cause.to_string().starts_with(beginning))
 }
 
 /// While connecting, rustls reports through I/O errors: broken rules as invalid data, a handshake that the other side
 /// left as an unexpected end.
 fn is_tls(cause: &(dyn Error + 'static)) -> bool {
     cause.downcast_ref::<io::Error>().is_some_and(|io| {
-        matches!(
-            io.kind(),
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-        ) && io.get_ref().is_some()
+        matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+            && io.get_ref().is_some()
     })
 }
 

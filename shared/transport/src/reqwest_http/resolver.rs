@@ -50,10 +50,8 @@ fn permitted(targets: &TargetPolicy, found: Vec<SocketAddr>) -> Result<Addrs, Re
     if found.is_empty() {
         return Err(ResolveError::NotFound);
     }
-    let permitted: Vec<SocketAddr> = found
-        .into_iter()
-        .filter(|address| targets.permits(address.ip()))
-        .collect();
+    let permitted: Vec<SocketAddr> =
+        found.into_iter().filter(|address| targets.permits(address.ip())).collect();
     if permitted.is_empty() {
         return Err(ResolveError::Forbidden);
     }
@@ -79,10 +77,7 @@ mod tests {
     fn a_name_with_none_but_forbidden_addresses_is_told_from_one_without_any() {
         let targets = TargetPolicy::default();
         let error = |found| permitted(&targets, found).err();
-        assert_eq!(
-            error(vec![socket("10.0.0.1:0")]),
-            Some(ResolveError::Forbidden)
-        );
+        assert_eq!(error(vec![socket("10.0.0.1:0")]), Some(ResolveError::Forbidden));
         assert_eq!(error(vec![]), Some(ResolveError::NotFound));
     }
 }

@@ -134,10 +134,7 @@ async fn fault_of(http: &ReqwestHttp, request: HttpRequest) -> (TransportFault, 
 #[tokio::test]
 async fn a_request_goes_out_as_given_and_its_answer_comes_back_whole() {
     let server = Server::start(vec![answer("418 Teapot\r\nx-one: 1", b"body")]);
-    let response = client()
-        .send(request(&server.url()))
-        .await
-        .expect("an answer");
+    let response = client().send(request(&server.url())).await.expect("an answer");
     assert_eq!(response.status, 418);
     assert_eq!(response.headers["x-one"], "1");
     assert_eq!(response.body.as_ref(), b"body");
@@ -150,14 +147,8 @@ async fn a_request_goes_out_as_given_and_its_answer_comes_back_whole() {
 
 #[tokio::test]
 async fn a_redirect_is_an_answer() {
-    let server = Server::start(vec![answer(
-        "302 Found\r\nlocation: http://127.0.0.1:9/",
-        b"",
-    )]);
-    let response = client()
-        .send(request(&server.url()))
-        .await
-        .expect("an answer");
+    let server = Server::start(vec![answer("302 Found\r\nlocation: http://127.0.0.1:9/", b"")]);
+    let response = client().send(request(&server.url())).await.expect("an answer");
     assert_eq!(response.status, 302);
     assert_eq!(response.headers["location"], "http://127.0.0.1:9/");
 }
@@ -198,10 +189,7 @@ async fn a_connection_that_ends_early_is_cut_wherever_it_ends() {
         b"HTTP/1.1 200 OK\r\ncontent-le".to_vec(),
         b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc".to_vec(),
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n".to_vec(),
-        answer(
-            "200 OK\r\ncontent-encoding: gzip",
-            &packed[..packed.len() / 2],
-        ),
+        answer("200 OK\r\ncontent-encoding: gzip", &packed[..packed.len() / 2]),
         b"this is not HTTP at all\r\n\r\n".to_vec(),
     ]);
     let http = client();
@@ -226,10 +214,8 @@ async fn no_answer_in_time_leaves_open_what_became_of_the_request() {
 async fn a_handshake_that_never_comes_was_surely_no_request() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let http = ReqwestHttp::new(HttpOptions {
-        connect_timeout: Duration::from_millis(50),
-        ..options()
-    });
+    let http =
+        ReqwestHttp::new(HttpOptions { connect_timeout: Duration::from_millis(50), ..options() });
     let request = request(&format!("https://127.0.0.1:{port}/"));
     let fault = fault_of(&http.expect("a client"), request).await;
     assert_eq!(fault, (TransportFault::TimedOut, Delivery::NotSent));
@@ -254,10 +240,7 @@ async fn a_name_without_address_is_told_as_such() {
 
 #[tokio::test]
 async fn urls_that_are_none_or_not_secure_are_refused_before_anything_is_sent() {
-    let strict = ReqwestHttp::new(HttpOptions {
-        plain_http: PlainHttp::Refused,
-        ..options()
-    });
+    let strict = ReqwestHttp::new(HttpOptions { plain_http: PlainHttp::Refused, ..options() });
     let strict = strict.expect("a client");
     let bad = (TransportFault::BadUrl, Delivery::NotSent);
     assert_eq!(fault_of(&strict, request("http://127.0.0.1:9/")).await, bad);
@@ -279,10 +262,7 @@ async fn urls_that_are_none_or_not_secure_are_refused_before_anything_is_sent() 
 
 #[tokio::test]
 async fn forbidden_targets_are_refused_as_address_and_as_name() {
-    let http = ReqwestHttp::new(HttpOptions {
-        targets: TargetPolicy::default(),
-        ..options()
-    });
+    let http = ReqwestHttp::new(HttpOptions { targets: TargetPolicy::default(), ..options() });
     let http = http.expect("a client");
     let forbidden = (TransportFault::ForbiddenTarget, Delivery::NotSent);
     for url in [

@@ -52,10 +52,7 @@ pub(super) fn resolve_names(
     let shown = found.len().min(CANDIDATES_MAX);
     xml.open(
         "m:ResolutionSet",
-        &[
-            ("TotalItemsInView", &shown.to_string()),
-            ("IncludesLastItemInRange", "true"),
-        ],
+        &[("TotalItemsInView", &shown.to_string()), ("IncludesLastItemInRange", "true")],
     );
     for mailbox in found.into_iter().take(CANDIDATES_MAX) {
         xml.open("t:Resolution", &[]);
@@ -74,10 +71,7 @@ pub(super) fn convert_ids(
     let format = request
         .attribute("DestinationFormat")
         .ok_or_else(|| EwsError::schema("DestinationFormat is missing"))?;
-    let ids = request
-        .child("SourceIds")
-        .into_iter()
-        .flat_map(Read::elements);
+    let ids = request.child("SourceIds").into_iter().flat_map(Read::elements);
     Ok(ids
         .map(|node| {
             let source = node.attribute("Id").unwrap_or_default();
@@ -88,11 +82,7 @@ pub(super) fn convert_ids(
             if id::read_folder(&plain).is_err() && id::read_item(&plain).is_err() {
                 return Err(EwsError::from(id::Malformed));
             }
-            let converted = if format == "HexEntryId" {
-                to_hex(&plain)?
-            } else {
-                plain
-            };
+            let converted = if format == "HexEntryId" { to_hex(&plain)? } else { plain };
             let owner = context.owner()?;
             let mut xml = Xml::default();
             xml.empty(
@@ -111,9 +101,7 @@ pub(super) fn convert_ids(
 }
 
 fn to_hex(text: &str) -> Result<String, EwsError> {
-    let bytes = STANDARD
-        .decode(text)
-        .map_err(|_| EwsError::from(id::Malformed))?;
+    let bytes = STANDARD.decode(text).map_err(|_| EwsError::from(id::Malformed))?;
     let mut hex = String::new();
     for byte in bytes {
         // Writing into a string cannot fail.

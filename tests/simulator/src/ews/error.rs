@@ -17,19 +17,12 @@ pub(crate) struct EwsError {
 impl EwsError {
     /// A code with its text.
     pub(crate) fn new(code: &'static str, text: &str) -> Self {
-        Self {
-            code,
-            text: text.to_owned(),
-            values: Vec::new(),
-        }
+        Self { code, text: text.to_owned(), values: Vec::new() }
     }
 
     /// The request does not fit the schema.
     pub(crate) fn schema(text: &str) -> Self {
-        Self::new(
-            "ErrorSchemaValidation",
-            &format!("The request failed schema validation: {text}"),
-        )
+        Self::new("ErrorSchemaValidation", &format!("The request failed schema validation: {text}"))
     }
 
     /// Whether it is about the request as a whole, and so a SOAP fault.

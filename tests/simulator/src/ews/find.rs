@@ -23,15 +23,9 @@ const VIEW_MAX: SignedDuration = SignedDuration::from_hours(24 * 366 * 2);
 /// Offset and size of the page that a view asks for.
 pub(super) fn read_page(view: Option<Node<'_, '_>>) -> (usize, usize) {
     let number = |name| {
-        view.and_then(|view| view.attribute(name))
-            .and_then(|text| text.parse::<usize>().ok())
+        view.and_then(|view| view.attribute(name)).and_then(|text| text.parse::<usize>().ok())
     };
-    (
-        number("Offset").unwrap_or(0),
-        number("MaxEntriesReturned")
-            .unwrap_or(PAGE_MAX)
-            .min(PAGE_MAX),
-    )
+    (number("Offset").unwrap_or(0), number("MaxEntriesReturned").unwrap_or(PAGE_MAX).min(PAGE_MAX))
 }
 
 /// FindItem, one answer for each parent.
@@ -44,10 +38,7 @@ pub(super) fn items(
         Some("Shallow" | "SoftDeleted" | "Associated") => {}
         _ => return Err(EwsError::schema("Traversal has no such value")),
     }
-    let parents = request
-        .child("ParentFolderIds")
-        .into_iter()
-        .flat_map(Read::elements);
+    let parents = request.child("ParentFolderIds").into_iter().flat_map(Read::elements);
     Ok(parents
         .map(|node| {
             let folder = context.read_folder(node)?;
@@ -72,11 +63,7 @@ fn page(
         .and_then(|wrapper| wrapper.elements().next())
         .map(|node| Restriction::read(node, context.zone.as_deref()))
         .transpose()?;
-    let limit = if restriction.is_some() {
-        PAGE_RESTRICTED_MAX
-    } else {
-        PAGE_MAX
-    };
+    let limit = if restriction.is_some() { PAGE_RESTRICTED_MAX } else { PAGE_MAX };
     let owner = context.owner()?;
     let associated = request.attribute("Traversal") != Some("Shallow");
     let mut found: Vec<_> = owner
@@ -96,21 +83,12 @@ fn page(
         &[
             ("IndexedPagingOffset", &end.to_string()),
             ("TotalItemsInView", &total.to_string()),
-            (
-                "IncludesLastItemInRange",
-                if end == total { "true" } else { "false" },
-            ),
+            ("IncludesLastItemInRange", if end == total { "true" } else { "false" }),
         ],
     );
     xml.open("t:Items", &[]);
     for item in found.into_iter().take(end).skip(offset) {
-        write_item(
-            &mut xml,
-            owner,
-            Target::Item(item.number),
-            shape,
-            context.zone.as_deref(),
-        )?;
+        write_item(&mut xml, owner, Target::Item(item.number), shape, context.zone.as_deref())?;
     }
     xml.close("t:Items");
     xml.close("m:RootFolder");
@@ -150,10 +128,7 @@ fn calendar_view(
             "A calendar view takes neither restriction nor sort order.",
         ));
     }
-    let (from, to) = (
-        view_time(context, view, "StartDate")?,
-        view_time(context, view, "EndDate")?,
-    );
+    let (from, to) = (view_time(context, view, "StartDate")?, view_time(context, view, "EndDate")?);
     if to < from {
         return Err(EwsError::new(
             "ErrorCalendarEndDateIsEarlierThanStartDate",
@@ -189,18 +164,10 @@ fn calendar_view(
                 occurrence.original_start < to || occurrence.appointment.start < to
             })
             .filter(|occurrence| {
-                overlaps(
-                    occurrence.appointment.start,
-                    occurrence.appointment.end,
-                    from,
-                    to,
-                )
+                overlaps(occurrence.appointment.start, occurrence.appointment.end, from, to)
             });
         found.extend(within.map(|occurrence| {
-            (
-                occurrence.appointment.start,
-                Target::Occurrence(item.number, occurrence.original),
-            )
+            (occurrence.appointment.start, Target::Occurrence(item.number, occurrence.original))
         }));
     }
     found.sort_by_key(|(start, target)| (*start, target.item()));
@@ -209,10 +176,7 @@ fn calendar_view(
         "m:RootFolder",
         &[
             ("TotalItemsInView", &found.len().to_string()),
-            (
-                "IncludesLastItemInRange",
-                if found.len() <= max { "true" } else { "false" },
-            ),
+            ("IncludesLastItemInRange", if found.len() <= max { "true" } else { "false" }),
         ],
     );
     xml.open("t:Items", &[]);

@@ -25,9 +25,8 @@ impl Context<'_> {
                 Ok(self.owner()?.folder(folder)?.number)
             }
             "DistinguishedFolderId" => {
-                if let Some(address) = node
-                    .child("Mailbox")
-                    .and_then(|mailbox| mailbox.child_text("EmailAddress"))
+                if let Some(address) =
+                    node.child("Mailbox").and_then(|mailbox| mailbox.child_text("EmailAddress"))
                 {
                     let named = self.store.find(address.trim()).ok_or_else(|| {
                         EwsError::new(
@@ -66,10 +65,7 @@ pub(super) fn get(
     request: Node<'_, '_>,
 ) -> Result<Vec<Reply>, EwsError> {
     let shape = Shape::read(request.child("FolderShape"))?;
-    let ids = request
-        .child("FolderIds")
-        .into_iter()
-        .flat_map(Read::elements);
+    let ids = request.child("FolderIds").into_iter().flat_map(Read::elements);
     Ok(ids
         .map(|node| {
             let number = context.read_folder(node)?;
@@ -90,10 +86,7 @@ pub(super) fn find(
         _ => return Err(EwsError::schema("Traversal has no such value")),
     };
     let (offset, max) = super::find::read_page(request.child("IndexedPageFolderView"));
-    let parents = request
-        .child("ParentFolderIds")
-        .into_iter()
-        .flat_map(Read::elements);
+    let parents = request.child("ParentFolderIds").into_iter().flat_map(Read::elements);
     Ok(parents
         .map(|node| {
             let parent = context.read_folder(node)?;
@@ -110,10 +103,7 @@ pub(super) fn find(
                 &[
                     ("IndexedPagingOffset", &end.to_string()),
                     ("TotalItemsInView", &found.len().to_string()),
-                    (
-                        "IncludesLastItemInRange",
-                        if end == found.len() { "true" } else { "false" },
-                    ),
+                    ("IncludesLastItemInRange", if end == found.len() { "true" } else { "false" }),
                 ],
             );
             xml.open("t:Folders", &[]);
@@ -129,10 +119,7 @@ pub(super) fn find(
 
 /// CreateFolder.
 pub(super) fn create(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Reply> {
-    let folders = request
-        .child("Folders")
-        .into_iter()
-        .flat_map(Read::elements);
+    let folders = request.child("Folders").into_iter().flat_map(Read::elements);
     folders
         .map(|node| {
             let parent = context.read_folder_in(request, "ParentFolderId")?;
@@ -145,9 +132,7 @@ pub(super) fn create(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Re
                 "TasksFolder" => "IPF.Task",
                 _ => "IPF.Note",
             });
-            let number = context
-                .store
-                .create_folder(context.mailbox, parent, name, class)?;
+            let number = context.store.create_folder(context.mailbox, parent, name, class)?;
             one_folder(context.owner()?, number, &Shape::ids())
         })
         .collect()
@@ -155,10 +140,7 @@ pub(super) fn create(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Re
 
 /// UpdateFolder: the display name only.
 pub(super) fn update(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Reply> {
-    let changes = request
-        .child("FolderChanges")
-        .into_iter()
-        .flat_map(Read::elements);
+    let changes = request.child("FolderChanges").into_iter().flat_map(Read::elements);
     changes
         .map(|change| {
             let node = change
@@ -168,14 +150,9 @@ pub(super) fn update(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Re
             let number = context.read_folder(node)?;
             for update in change.child("Updates").into_iter().flat_map(Read::elements) {
                 let name = update.below("DisplayName").ok_or_else(|| {
-                    EwsError::new(
-                        "ErrorInvalidPropertySet",
-                        "Set action is invalid for property.",
-                    )
+                    EwsError::new("ErrorInvalidPropertySet", "Set action is invalid for property.")
                 })?;
-                context
-                    .store
-                    .rename_folder(context.mailbox, number, name.inner())?;
+                context.store.rename_folder(context.mailbox, number, name.inner())?;
             }
             one_folder(context.owner()?, number, &Shape::ids())
         })
@@ -184,16 +161,11 @@ pub(super) fn update(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Re
 
 /// DeleteFolder, also of folders that are not empty.
 pub(super) fn delete(context: &mut Context<'_>, request: Node<'_, '_>) -> Vec<Reply> {
-    let ids = request
-        .child("FolderIds")
-        .into_iter()
-        .flat_map(Read::elements);
+    let ids = request.child("FolderIds").into_iter().flat_map(Read::elements);
     ids.map(|node| {
         let number = context.read_folder(node)?;
         let actor = context.actor.clone();
-        context
-            .store
-            .delete_folder(context.mailbox, number, &actor)?;
+        context.store.delete_folder(context.mailbox, number, &actor)?;
         Ok(Xml::default())
     })
     .collect()
@@ -220,12 +192,7 @@ pub(super) fn write_folder(xml: &mut Xml, owner: &Mailbox, folder: &Folder, shap
     write_folder_id(xml, "t:FolderId", owner, folder.number);
     if wants("folder:ParentFolderId") {
         // The root is its own parent, as far as clients can see.
-        write_folder_id(
-            xml,
-            "t:ParentFolderId",
-            owner,
-            folder.parent.unwrap_or(folder.number),
-        );
+        write_folder_id(xml, "t:ParentFolderId", owner, folder.parent.unwrap_or(folder.number));
     }
     if wants("folder:FolderClass") && folder.parent.is_some() {
         xml.leaf("t:FolderClass", folder.class);
@@ -234,17 +201,11 @@ pub(super) fn write_folder(xml: &mut Xml, owner: &Mailbox, folder: &Folder, shap
         xml.leaf("t:DisplayName", &folder.name);
     }
     if wants("folder:TotalCount") {
-        xml.leaf(
-            "t:TotalCount",
-            &owner.items_in(folder.number).count().to_string(),
-        );
+        xml.leaf("t:TotalCount", &owner.items_in(folder.number).count().to_string());
     }
     if wants("folder:ChildFolderCount") {
-        let children = owner
-            .folders
-            .values()
-            .filter(|child| child.parent == Some(folder.number))
-            .count();
+        let children =
+            owner.folders.values().filter(|child| child.parent == Some(folder.number)).count();
         xml.leaf("t:ChildFolderCount", &children.to_string());
     }
     dirty_check(xml, owner, folder, shape);
@@ -274,10 +235,7 @@ fn dirty_check(xml: &mut Xml, owner: &Mailbox, folder: &Folder, shape: &Shape) {
     for name in &shape.extended {
         let value = match name.key {
             PropertyKey::Tag(0x670a) => {
-                let latest = owner
-                    .items_in(folder.number)
-                    .map(|item| item.modified)
-                    .max();
+                let latest = owner.items_in(folder.number).map(|item| item.modified).max();
                 super::time::show(latest.unwrap_or(jiff::Timestamp::UNIX_EPOCH), None)
             }
             PropertyKey::Tag(0x670b) => folder.tombstones.len().to_string(),

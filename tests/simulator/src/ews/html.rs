@@ -2,10 +2,7 @@
 
 /// Text as HTML, one line a line.
 pub(crate) fn from_text(text: &str) -> String {
-    let escaped = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let lines = escaped.replace("\r\n", "\n").replace('\n', "<br>\r\n");
     format!(
         "<html>\r\n<head>\r\n<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">\r\n</head>\r\n<body>\r\n<div>{lines}</div>\r\n</body>\r\n</html>\r\n"
@@ -14,10 +11,7 @@ pub(crate) fn from_text(text: &str) -> String {
 
 /// HTML without its tags; what stands in the head is dropped.
 pub(crate) fn to_text(html: &str) -> String {
-    let from_body = html
-        .find("<body")
-        .and_then(|at| html.get(at..))
-        .unwrap_or(html);
+    let from_body = html.find("<body").and_then(|at| html.get(at..)).unwrap_or(html);
     let mut text = String::new();
     let mut in_tag = false;
     for character in from_body.chars() {

@@ -53,10 +53,9 @@ pub(crate) fn read_folder(id: &str) -> Result<(MailboxNumber, FolderNumber), Mal
 pub(crate) fn item(mailbox: MailboxNumber, target: Target) -> String {
     match target {
         Target::Item(number) => seal(ITEM, &[u64::from(mailbox), number]),
-        Target::Occurrence(number, original) => seal(
-            OCCURRENCE,
-            &[u64::from(mailbox), number, civil_seconds(original)],
-        ),
+        Target::Occurrence(number, original) => {
+            seal(OCCURRENCE, &[u64::from(mailbox), number, civil_seconds(original)])
+        }
     }
 }
 
@@ -64,10 +63,9 @@ pub(crate) fn item(mailbox: MailboxNumber, target: Target) -> String {
 pub(crate) fn read_item(id: &str) -> Result<ItemRef, Malformed> {
     let (kind, fields) = open(id)?;
     match (kind, fields.as_slice()) {
-        (ITEM, [mailbox, number]) => Ok(ItemRef {
-            mailbox: mailbox_number(*mailbox)?,
-            target: Target::Item(*number),
-        }),
+        (ITEM, [mailbox, number]) => {
+            Ok(ItemRef { mailbox: mailbox_number(*mailbox)?, target: Target::Item(*number) })
+        }
         (OCCURRENCE, [mailbox, number, original]) => Ok(ItemRef {
             mailbox: mailbox_number(*mailbox)?,
             target: Target::Occurrence(*number, civil_of(*original)?),
@@ -107,10 +105,7 @@ pub(crate) fn read_sync_state(
     match (open(state)?.0, open(state)?.1.as_slice()) {
         (SYNC, [of, at, kind, first, second]) if *of == folder && *at == u64::from(epoch) => {
             match kind {
-                0 => Ok(SyncCursor::Initial {
-                    snapshot: *first,
-                    below: *second,
-                }),
+                0 => Ok(SyncCursor::Initial { snapshot: *first, below: *second }),
                 _ => Ok(SyncCursor::Since(*first)),
             }
         }
@@ -166,12 +161,7 @@ fn open(text: &str) -> Result<(u8, Vec<u64>), Malformed> {
         [0, kind, fields @ ..] => {
             let fields = fields
                 .chunks_exact(8)
-                .map(|chunk| {
-                    chunk
-                        .try_into()
-                        .map(u64::from_be_bytes)
-                        .map_err(|_| Malformed)
-                })
+                .map(|chunk| chunk.try_into().map(u64::from_be_bytes).map_err(|_| Malformed))
                 .collect::<Result<_, _>>()?;
             Ok((*kind, fields))
         }
@@ -180,11 +170,7 @@ fn open(text: &str) -> Result<(u8, Vec<u64>), Malformed> {
 }
 
 fn checksum(bytes: &[u8]) -> Vec<u8> {
-    Sha256::digest(bytes)
-        .iter()
-        .take(CHECKSUM_BYTES)
-        .copied()
-        .collect()
+    Sha256::digest(bytes).iter().take(CHECKSUM_BYTES).copied().collect()
 }
 
 fn mailbox_number(field: u64) -> Result<MailboxNumber, Malformed> {
@@ -193,9 +179,7 @@ fn mailbox_number(field: u64) -> Result<MailboxNumber, Malformed> {
 
 /// Civil seconds since 1970, as bits; the year 1601 and later all fit.
 fn civil_seconds(at: DateTime) -> u64 {
-    let seconds = TimeZone::UTC
-        .to_timestamp(at)
-        .map_or(0, jiff::Timestamp::as_second);
+    let seconds = TimeZone::UTC.to_timestamp(at).map_or(0, jiff::Timestamp::as_second);
     u64::from_be_bytes(seconds.to_be_bytes())
 }
 

@@ -19,10 +19,7 @@ pub(super) fn get(
 ) -> Result<Vec<Reply>, EwsError> {
     let mut shape = Shape::read(request.child("ItemShape"))?;
     shape.bodies = true;
-    let ids = request
-        .child("ItemIds")
-        .into_iter()
-        .flat_map(Read::elements);
+    let ids = request.child("ItemIds").into_iter().flat_map(Read::elements);
     Ok(ids
         .map(|node| {
             if context.faults.fires(FaultKind::BrokenItem) {
@@ -50,23 +47,14 @@ pub(super) fn delete(
         Some("SendToNone") => Some(false),
         Some("SendOnlyToAll" | "SendToAllAndSaveCopy") => Some(true),
         Some(_) => {
-            return Err(EwsError::schema(
-                "SendMeetingCancellations has no such value",
-            ));
+            return Err(EwsError::schema("SendMeetingCancellations has no such value"));
         }
     };
-    let ids = request
-        .child("ItemIds")
-        .into_iter()
-        .flat_map(Read::elements);
+    let ids = request.child("ItemIds").into_iter().flat_map(Read::elements);
     Ok(ids
         .map(|node| {
             let (target, _) = context.read_target(node)?;
-            let appointment = context
-                .owner()?
-                .item(target.item())?
-                .appointment()
-                .is_some();
+            let appointment = context.owner()?.item(target.item())?.appointment().is_some();
             let tell = match cancellations {
                 Some(tell) => tell,
                 None if appointment => {
@@ -81,9 +69,7 @@ pub(super) fn delete(
             if tell {
                 context.store.call_off(context.mailbox, target, &actor)?;
             }
-            context
-                .store
-                .delete(context.mailbox, target, kind, &actor)?;
+            context.store.delete(context.mailbox, target, kind, &actor)?;
             Ok(Xml::default())
         })
         .collect())
@@ -91,10 +77,7 @@ pub(super) fn delete(
 
 /// MoveItem and CopyItem: the item in the other folder has another id.
 pub(super) fn relocate(context: &mut Context<'_>, request: Node<'_, '_>, copy: bool) -> Vec<Reply> {
-    let ids = request
-        .child("ItemIds")
-        .into_iter()
-        .flat_map(Read::elements);
+    let ids = request.child("ItemIds").into_iter().flat_map(Read::elements);
     ids.map(|node| {
         let to = context.read_folder_in(request, "ToFolderId")?;
         let (target, _) = context.read_target(node)?;
@@ -117,13 +100,7 @@ pub(super) fn relocate(context: &mut Context<'_>, request: Node<'_, '_>, copy: b
 pub(super) fn one_item(context: &Context<'_>, target: Target, shape: &Shape) -> Reply {
     let mut xml = Xml::default();
     xml.open("m:Items", &[]);
-    write_item(
-        &mut xml,
-        context.owner()?,
-        target,
-        shape,
-        context.zone.as_deref(),
-    )?;
+    write_item(&mut xml, context.owner()?, target, shape, context.zone.as_deref())?;
     xml.close("m:Items");
     Ok(xml)
 }
@@ -132,11 +109,7 @@ pub(super) fn one_item(context: &Context<'_>, target: Target, shape: &Shape) -> 
 pub(super) fn one_id(context: &Context<'_>, target: Target) -> Reply {
     let owner = context.owner()?;
     let item = owner.item(target.item())?;
-    let tag = if item.appointment().is_some() {
-        "t:CalendarItem"
-    } else {
-        "t:Message"
-    };
+    let tag = if item.appointment().is_some() { "t:CalendarItem" } else { "t:Message" };
     let mut xml = Xml::default();
     xml.open("m:Items", &[]);
     xml.open(tag, &[]);

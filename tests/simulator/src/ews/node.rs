@@ -24,8 +24,7 @@ impl<'a, 'input: 'a> Read<'a, 'input> for Node<'a, 'input> {
     }
 
     fn below(self, name: &str) -> Option<Node<'a, 'input>> {
-        self.descendants()
-            .find(|node| node.is_element() && node.tag_name().name() == name)
+        self.descendants().find(|node| node.is_element() && node.tag_name().name() == name)
     }
 
     fn elements(self) -> impl Iterator<Item = Node<'a, 'input>> {

@@ -31,24 +31,16 @@ pub(super) fn subscribe(
     context: &mut Context<'_>,
     request: Node<'_, '_>,
 ) -> Result<Vec<Reply>, EwsError> {
-    let wanted = request
-        .elements()
-        .next()
-        .ok_or_else(|| EwsError::schema("the subscription is missing"))?;
+    let wanted =
+        request.elements().next().ok_or_else(|| EwsError::schema("the subscription is missing"))?;
     Ok(vec![subscribe_one(context, wanted)])
 }
 
 fn subscribe_one(context: &mut Context<'_>, wanted: Node<'_, '_>) -> Reply {
     let all = wanted.attribute("SubscribeToAllFolders") == Some("true");
-    let named: Vec<_> = wanted
-        .child("FolderIds")
-        .into_iter()
-        .flat_map(Read::elements)
-        .collect();
+    let named: Vec<_> = wanted.child("FolderIds").into_iter().flat_map(Read::elements).collect();
     if all != named.is_empty() {
-        return Err(invalid(
-            "Either folders are named or all of them are meant.",
-        ));
+        return Err(invalid("Either folders are named or all of them are meant."));
     }
     let folders = named
         .into_iter()
@@ -60,11 +52,7 @@ fn subscribe_one(context: &mut Context<'_>, wanted: Node<'_, '_>) -> Reply {
         .flat_map(Read::elements)
         .map(|node| node.inner().trim().to_owned())
         .collect();
-    if types.is_empty()
-        || types
-            .iter()
-            .any(|word| !EVENT_TYPES.contains(&word.as_str()))
-    {
+    if types.is_empty() || types.iter().any(|word| !EVENT_TYPES.contains(&word.as_str())) {
         return Err(EwsError::schema("EventTypes has no such value"));
     }
     let channel = match wanted.name() {
@@ -73,24 +61,17 @@ fn subscribe_one(context: &mut Context<'_>, wanted: Node<'_, '_>) -> Reply {
             status_every: minutes(wanted, "StatusFrequency")?,
             calls: Calls::default(),
         },
-        "PullSubscriptionRequest" => Channel::Pull {
-            timeout: minutes(wanted, "Timeout")?,
-            asked: context.actor.at,
-        },
+        "PullSubscriptionRequest" => {
+            Channel::Pull { timeout: minutes(wanted, "Timeout")?, asked: context.actor.at }
+        }
         "StreamingSubscriptionRequest" => Channel::Streaming,
         _ => return Err(EwsError::schema("the subscription has no such kind")),
     };
     let streaming = matches!(channel, Channel::Streaming);
     let since = context.store.last_change();
     let folders = (!all).then_some(folders);
-    let id = context.subscriptions.add(
-        context.caller,
-        context.mailbox,
-        folders,
-        types,
-        channel,
-        since,
-    );
+    let id =
+        context.subscriptions.add(context.caller, context.mailbox, folders, types, channel, since);
     let mut xml = Xml::default();
     xml.leaf("m:SubscriptionId", &id);
     if !streaming {
@@ -104,9 +85,7 @@ fn read_url(wanted: Node<'_, '_>) -> Result<String, EwsError> {
     let url = wanted.child_text("URL").unwrap_or_default().trim();
     let fits = (1..=2082).contains(&url.len())
         && (url.starts_with("http://") || url.starts_with("https://"))
-        && url
-            .parse::<http::Uri>()
-            .is_ok_and(|uri| uri.host().is_some());
+        && url.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some());
     if fits {
         Ok(url.to_owned())
     } else {
@@ -168,27 +147,17 @@ fn next_events(context: &mut Context<'_>, id: &str) -> Reply {
 }
 
 fn not_found() -> EwsError {
-    EwsError::new(
-        "ErrorSubscriptionNotFound",
-        "The subscription was not found.",
-    )
+    EwsError::new("ErrorSubscriptionNotFound", "The subscription was not found.")
 }
 
 fn access_denied() -> EwsError {
-    EwsError::new(
-        "ErrorSubscriptionAccessDenied",
-        "Access to the subscription is denied.",
-    )
+    EwsError::new("ErrorSubscriptionAccessDenied", "Access to the subscription is denied.")
 }
 
 fn own<'a>(context: &'a mut Context<'_>, id: &str) -> Result<&'a mut Subscription, EwsError> {
     let caller = context.caller;
     let one = context.subscriptions.find(id).ok_or_else(not_found)?;
-    if one.owner == caller {
-        Ok(one)
-    } else {
-        Err(access_denied())
-    }
+    if one.owner == caller { Ok(one) } else { Err(access_denied()) }
 }
 
 /// The body of a callback (exchange-ews.md 4.2); without events a heartbeat.
@@ -199,15 +168,9 @@ pub(crate) fn notification_body(
     more: bool,
 ) -> String {
     let mut xml = Xml::default();
-    xml.open(
-        "m:SendNotification",
-        &[("xmlns:m", MESSAGES), ("xmlns:t", TYPES)],
-    );
+    xml.open("m:SendNotification", &[("xmlns:m", MESSAGES), ("xmlns:t", TYPES)]);
     xml.open("m:ResponseMessages", &[]);
-    xml.open(
-        "m:SendNotificationResponseMessage",
-        &[("ResponseClass", "Success")],
-    );
+    xml.open("m:SendNotificationResponseMessage", &[("ResponseClass", "Success")]);
     xml.leaf("m:ResponseCode", "NoError");
     write_notification(&mut xml, store, one, events, more);
     xml.close("m:SendNotificationResponseMessage");
@@ -252,16 +215,12 @@ fn write_event(xml: &mut Xml, store: &Store, one: &mut Subscription, event: &Sto
         Happening::Deleted(item) => ("t:DeletedEvent", Some(item), None),
         Happening::NewMail(item) => ("t:NewMailEvent", Some(item), None),
         Happening::FreeBusyChanged(item) => ("t:FreeBusyChangedEvent", Some(item), None),
-        Happening::Moved {
-            item,
-            old_item,
-            old_folder,
-        } => ("t:MovedEvent", Some(item), Some((old_item, old_folder))),
-        Happening::Copied {
-            item,
-            old_item,
-            old_folder,
-        } => ("t:CopiedEvent", Some(item), Some((old_item, old_folder))),
+        Happening::Moved { item, old_item, old_folder } => {
+            ("t:MovedEvent", Some(item), Some((old_item, old_folder)))
+        }
+        Happening::Copied { item, old_item, old_folder } => {
+            ("t:CopiedEvent", Some(item), Some((old_item, old_folder)))
+        }
         Happening::FolderModified => ("t:ModifiedEvent", None, None),
     };
     let (change, count) = one.step(event.change);
@@ -280,29 +239,14 @@ fn write_event(xml: &mut Xml, store: &Store, one: &mut Subscription, event: &Sto
     xml.leaf("t:TimeStamp", &super::time::show(event.at, None));
     if let Some(item) = item {
         xml.empty("t:ItemId", &[("Id", &item_id(item)), ("ChangeKey", &key)]);
-        xml.empty(
-            "t:ParentFolderId",
-            &[("Id", &folder_id(event.folder)), ("ChangeKey", &key)],
-        );
+        xml.empty("t:ParentFolderId", &[("Id", &folder_id(event.folder)), ("ChangeKey", &key)]);
     } else {
-        xml.empty(
-            "t:FolderId",
-            &[("Id", &folder_id(event.folder)), ("ChangeKey", &key)],
-        );
-        xml.empty(
-            "t:ParentFolderId",
-            &[("Id", &folder_id(parent)), ("ChangeKey", &key)],
-        );
+        xml.empty("t:FolderId", &[("Id", &folder_id(event.folder)), ("ChangeKey", &key)]);
+        xml.empty("t:ParentFolderId", &[("Id", &folder_id(parent)), ("ChangeKey", &key)]);
     }
     if let Some((old_item, old_folder)) = old {
-        xml.empty(
-            "t:OldItemId",
-            &[("Id", &item_id(old_item)), ("ChangeKey", &key)],
-        );
-        xml.empty(
-            "t:OldParentFolderId",
-            &[("Id", &folder_id(old_folder)), ("ChangeKey", &key)],
-        );
+        xml.empty("t:OldItemId", &[("Id", &item_id(old_item)), ("ChangeKey", &key)]);
+        xml.empty("t:OldParentFolderId", &[("Id", &folder_id(old_folder)), ("ChangeKey", &key)]);
     }
     xml.close(tag);
 }
@@ -316,11 +260,7 @@ pub(crate) fn read_answer(status: u16, body: &[u8]) -> CallAnswer {
     let Ok(document) = Document::parse(&text) else {
         return CallAnswer::Failed;
     };
-    match document
-        .root_element()
-        .below("SubscriptionStatus")
-        .map(Read::inner)
-    {
+    match document.root_element().below("SubscriptionStatus").map(Read::inner) {
         Some("OK") => CallAnswer::Ok,
         Some("Unsubscribe") => CallAnswer::Unsubscribe,
         _ => CallAnswer::Failed,

@@ -20,25 +20,16 @@ pub(crate) fn write_item_id(
 ) {
     xml.empty(
         tag,
-        &[
-            ("Id", &id::item(mailbox.number, target)),
-            ("ChangeKey", &id::change_key(item.changed)),
-        ],
+        &[("Id", &id::item(mailbox.number, target)), ("ChangeKey", &id::change_key(item.changed))],
     );
 }
 
 /// Writes a folder id with its change key.
 pub(crate) fn write_folder_id(xml: &mut Xml, tag: &str, mailbox: &Mailbox, folder: u64) {
-    let changed = mailbox
-        .folders
-        .get(&folder)
-        .map_or(0, |found| found.reshaped);
+    let changed = mailbox.folders.get(&folder).map_or(0, |found| found.reshaped);
     xml.empty(
         tag,
-        &[
-            ("Id", &id::folder(mailbox.number, folder)),
-            ("ChangeKey", &id::change_key(changed)),
-        ],
+        &[("Id", &id::folder(mailbox.number, folder)), ("ChangeKey", &id::change_key(changed))],
     );
 }
 

@@ -33,17 +33,11 @@ impl Zones {
     }
 
     fn of_start(&self) -> &str {
-        self.start
-            .as_deref()
-            .or(self.context.as_deref())
-            .unwrap_or("UTC")
+        self.start.as_deref().or(self.context.as_deref()).unwrap_or("UTC")
     }
 
     fn of_end(&self) -> &str {
-        self.end
-            .as_deref()
-            .or(self.context.as_deref())
-            .unwrap_or("UTC")
+        self.end.as_deref().or(self.context.as_deref()).unwrap_or("UTC")
     }
 }
 
@@ -56,10 +50,7 @@ pub(crate) fn read_zone(node: Node<'_, '_>) -> Result<String, EwsError> {
     if windows_zone::iana(id).is_some() {
         return Ok(id.to_owned());
     }
-    Err(EwsError::new(
-        "ErrorTimeZone",
-        "The time zone is not known to this server.",
-    ))
+    Err(EwsError::new("ErrorTimeZone", "The time zone is not known to this server."))
 }
 
 /// All changes that a whole item element stands for, in the order in which Exchange applies them.
@@ -89,11 +80,9 @@ pub(crate) fn read_property(node: Node<'_, '_>, zones: &Zones) -> Result<Option<
         "Subject" => Change::Subject(text.to_owned()),
         "Body" => Change::Body(read_body(node)),
         "Sensitivity" => Change::Sensitivity(read_sensitivity(text)?),
-        "Categories" => Change::Categories(
-            node.elements()
-                .map(|name| name.inner().to_owned())
-                .collect(),
-        ),
+        "Categories" => {
+            Change::Categories(node.elements().map(|name| name.inner().to_owned()).collect())
+        }
         "Importance" => Change::Importance(read_importance(text)?),
         "ReminderIsSet" => Change::ReminderSet(read_flag(text)?),
         "ReminderMinutesBeforeStart" => Change::ReminderMinutes(
@@ -238,10 +227,7 @@ pub(crate) fn read_extended_name(node: Node<'_, '_>) -> Result<ExtendedName, Ews
     Ok(ExtendedName {
         set,
         key,
-        property_type: node
-            .attribute("PropertyType")
-            .ok_or_else(invalid)?
-            .to_owned(),
+        property_type: node.attribute("PropertyType").ok_or_else(invalid)?.to_owned(),
     })
 }
 
@@ -251,14 +237,9 @@ fn read_extended(node: Node<'_, '_>) -> Result<Change, EwsError> {
         .ok_or_else(|| EwsError::schema("ExtendedFieldURI is missing"))?;
     let values = match (node.child("Value"), node.child("Values")) {
         (Some(value), None) => vec![value.inner().to_owned()],
-        (None, Some(values)) => values
-            .elements()
-            .map(|value| value.inner().to_owned())
-            .collect(),
+        (None, Some(values)) => values.elements().map(|value| value.inner().to_owned()).collect(),
         _ => {
-            return Err(EwsError::schema(
-                "an extended property has one Value or Values",
-            ));
+            return Err(EwsError::schema("an extended property has one Value or Values"));
         }
     };
     Ok(Change::Extended(read_extended_name(uri)?, Some(values)))
@@ -270,21 +251,13 @@ fn attendees(role: AttendeeRole, node: Node<'_, '_>, append: bool) -> Change {
         .filter_map(|attendee| attendee.child("Mailbox"))
         .map(read_mailbox)
         .collect();
-    let people = if append {
-        People::Append(people)
-    } else {
-        People::Replace(people)
-    };
+    let people = if append { People::Append(people) } else { People::Replace(people) };
     Change::Attendees(role, people)
 }
 
 fn read_mailbox(node: Node<'_, '_>) -> Contact {
     Contact {
-        address: node
-            .child_text("EmailAddress")
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
+        address: node.child_text("EmailAddress").unwrap_or_default().trim().to_owned(),
         name: node.child_text("Name").unwrap_or_default().to_owned(),
     }
 }

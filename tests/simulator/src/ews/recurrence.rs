@@ -48,9 +48,7 @@ pub(crate) fn read_recurrence(node: Node<'_, '_>) -> Result<(Recurrence, Date), 
 
 fn read_pattern(node: Node<'_, '_>) -> Result<Pattern, EwsError> {
     Ok(match node.name() {
-        "DailyRecurrence" => Pattern::Daily {
-            interval: number(node, "Interval")?,
-        },
+        "DailyRecurrence" => Pattern::Daily { interval: number(node, "Interval")? },
         "WeeklyRecurrence" => Pattern::Weekly {
             interval: number(node, "Interval")?,
             days: read_days(node)?,
@@ -125,11 +123,7 @@ fn read_index(node: Node<'_, '_>) -> Result<WeekIndex, EwsError> {
 
 fn read_days(node: Node<'_, '_>) -> Result<WeekdaySet, EwsError> {
     let mut days = WeekdaySet::EMPTY;
-    for word in node
-        .child_text("DaysOfWeek")
-        .unwrap_or_default()
-        .split_whitespace()
-    {
+    for word in node.child_text("DaysOfWeek").unwrap_or_default().split_whitespace() {
         match word {
             "Day" => return Ok(WeekdaySet::ALL),
             "Weekday" => return Ok(WeekdaySet::WEEKDAYS),
@@ -196,27 +190,16 @@ fn write_pattern(xml: &mut Xml, pattern: &Pattern) {
             xml.leaf("t:Interval", &interval.to_string());
             xml.close("t:DailyRecurrence");
         }
-        Pattern::Weekly {
-            interval,
-            days,
-            first_day,
-        } => {
+        Pattern::Weekly { interval, days, first_day } => {
             xml.open("t:WeeklyRecurrence", &[]);
             xml.leaf("t:Interval", &interval.to_string());
-            let list: Vec<_> = week()
-                .filter(|day| days.contains(*day))
-                .map(day_name)
-                .collect();
+            let list: Vec<_> = week().filter(|day| days.contains(*day)).map(day_name).collect();
             xml.leaf("t:DaysOfWeek", &list.join(" "));
             xml.leaf("t:FirstDayOfWeek", day_name(*first_day));
             xml.close("t:WeeklyRecurrence");
         }
         // Yearly patterns have no interval in EWS: every n years is every 12n months.
-        Pattern::AbsoluteYearly {
-            interval: 1,
-            month,
-            day,
-        } => {
+        Pattern::AbsoluteYearly { interval: 1, month, day } => {
             xml.open("t:AbsoluteYearlyRecurrence", &[]);
             xml.leaf("t:DayOfMonth", &day.to_string());
             xml.leaf("t:Month", month_name(*month));
@@ -226,29 +209,19 @@ fn write_pattern(xml: &mut Xml, pattern: &Pattern) {
             write_absolute_monthly(xml, interval.saturating_mul(12), *day);
         }
         Pattern::AbsoluteMonthly { interval, day } => write_absolute_monthly(xml, *interval, *day),
-        Pattern::RelativeYearly {
-            interval: 1,
-            month,
-            index,
-            days,
-        } => {
+        Pattern::RelativeYearly { interval: 1, month, index, days } => {
             xml.open("t:RelativeYearlyRecurrence", &[]);
             xml.leaf("t:DaysOfWeek", days_word(*days));
             xml.leaf("t:DayOfWeekIndex", index_name(*index));
             xml.leaf("t:Month", month_name(*month));
             xml.close("t:RelativeYearlyRecurrence");
         }
-        Pattern::RelativeYearly {
-            interval,
-            index,
-            days,
-            ..
-        } => write_relative_monthly(xml, interval.saturating_mul(12), *index, *days),
-        Pattern::RelativeMonthly {
-            interval,
-            index,
-            days,
-        } => write_relative_monthly(xml, *interval, *index, *days),
+        Pattern::RelativeYearly { interval, index, days, .. } => {
+            write_relative_monthly(xml, interval.saturating_mul(12), *index, *days)
+        }
+        Pattern::RelativeMonthly { interval, index, days } => {
+            write_relative_monthly(xml, *interval, *index, *days)
+        }
     }
 }
 
@@ -281,11 +254,7 @@ fn days_word(days: WeekdaySet) -> &'static str {
 }
 
 fn month_name(month: u8) -> &'static str {
-    usize::from(month)
-        .checked_sub(1)
-        .and_then(|at| MONTHS.get(at))
-        .copied()
-        .unwrap_or("January")
+    usize::from(month).checked_sub(1).and_then(|at| MONTHS.get(at)).copied().unwrap_or("January")
 }
 
 const fn index_name(index: WeekIndex) -> &'static str {

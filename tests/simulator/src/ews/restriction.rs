@@ -43,12 +43,7 @@ enum Form<'a, 'input> {
     Not(Box<Form<'a, 'input>>),
     Exists(Node<'a, 'input>),
     Compare(Relation, Node<'a, 'input>, Operand<'a, 'input>),
-    Contains {
-        path: Node<'a, 'input>,
-        text: String,
-        mode: Mode,
-        ignore_case: bool,
-    },
+    Contains { path: Node<'a, 'input>, text: String, mode: Mode, ignore_case: bool },
 }
 
 enum Operand<'a, 'input> {
@@ -72,10 +67,7 @@ pub(super) struct Restriction<'a, 'input> {
 impl<'a, 'input: 'a> Restriction<'a, 'input> {
     /// Reads the one expression of a `Restriction`; times without offset are in `zone`.
     pub(super) fn read(node: Node<'a, 'input>, zone: Option<&str>) -> Result<Self, EwsError> {
-        Ok(Self {
-            form: read_form(node, 0)?,
-            zone: zone.unwrap_or("UTC").to_owned(),
-        })
+        Ok(Self { form: read_form(node, 0)?, zone: zone.unwrap_or("UTC").to_owned() })
     }
 
     /// Whether an item passes.
@@ -100,19 +92,10 @@ impl<'a, 'input: 'a> Restriction<'a, 'input> {
                     _ => *relation == Relation::NotEqual,
                 }
             }
-            Form::Contains {
-                path,
-                text,
-                mode,
-                ignore_case,
-            } => match property_value(item, *path) {
+            Form::Contains { path, text, mode, ignore_case } => match property_value(item, *path) {
                 Some(Value::Text(have)) => {
                     let fold = |text: &str| {
-                        if *ignore_case {
-                            text.to_lowercase()
-                        } else {
-                            text.to_owned()
-                        }
+                        if *ignore_case { text.to_lowercase() } else { text.to_owned() }
                     };
                     let (have, text) = (fold(&have), fold(text));
                     match mode {
@@ -165,16 +148,10 @@ fn read_form<'a, 'input: 'a>(
     depth: usize,
 ) -> Result<Form<'a, 'input>, EwsError> {
     if depth > DEPTH_MAX {
-        return Err(EwsError::new(
-            "ErrorRestrictionTooComplex",
-            "Restriction is too complex.",
-        ));
+        return Err(EwsError::new("ErrorRestrictionTooComplex", "Restriction is too complex."));
     }
-    let inner = || {
-        node.elements()
-            .map(|child| read_form(child, depth + 1))
-            .collect::<Result<Vec<_>, _>>()
-    };
+    let inner =
+        || node.elements().map(|child| read_form(child, depth + 1)).collect::<Result<Vec<_>, _>>();
     let relation = match node.name() {
         "And" => return Ok(Form::And(inner()?)),
         "Or" => return Ok(Form::Or(inner()?)),
@@ -194,10 +171,7 @@ fn read_form<'a, 'input: 'a>(
     };
     let mut parts = node.elements();
     let path = parts.next().ok_or_else(invalid)?;
-    let operand = parts
-        .next()
-        .and_then(|wrapper| wrapper.elements().next())
-        .ok_or_else(invalid)?;
+    let operand = parts.next().and_then(|wrapper| wrapper.elements().next()).ok_or_else(invalid)?;
     let operand = if operand.name() == "Constant" {
         Operand::Constant(operand.attribute("Value").ok_or_else(invalid)?.to_owned())
     } else {
@@ -209,10 +183,7 @@ fn read_form<'a, 'input: 'a>(
 fn read_contains<'a, 'input: 'a>(node: Node<'a, 'input>) -> Result<Form<'a, 'input>, EwsError> {
     let mut parts = node.elements();
     let path = parts.next().ok_or_else(invalid)?;
-    let constant = parts
-        .next()
-        .and_then(|part| part.attribute("Value"))
-        .ok_or_else(invalid)?;
+    let constant = parts.next().and_then(|part| part.attribute("Value")).ok_or_else(invalid)?;
     let mode = match node.attribute("ContainmentMode") {
         Some("FullString") => Mode::Full,
         Some("Prefixed" | "PrefixOnWords") => Mode::Prefixed,
@@ -303,10 +274,9 @@ fn typed(property_type: &str, value: &str) -> Value {
     let as_text = || Value::Text(value.to_owned());
     match property_type {
         "Boolean" => Value::Flag(matches!(value, "true" | "1")),
-        "Integer" | "Long" | "Short" => value
-            .trim()
-            .parse()
-            .map_or_else(|_| as_text(), Value::Number),
+        "Integer" | "Long" | "Short" => {
+            value.trim().parse().map_or_else(|_| as_text(), Value::Number)
+        }
         "SystemTime" => {
             WireTime::read(value).map_or_else(|_| as_text(), |at| Value::Time(at.instant("UTC")))
         }

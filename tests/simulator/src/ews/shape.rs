@@ -91,11 +91,7 @@ impl Shape {
             _ => BodyType::Best,
         };
         shape.mime = node.child_text("IncludeMimeContent") == Some("true");
-        for field in node
-            .child("AdditionalProperties")
-            .into_iter()
-            .flat_map(Read::elements)
-        {
+        for field in node.child("AdditionalProperties").into_iter().flat_map(Read::elements) {
             match field.name() {
                 "FieldURI" => {
                     let uri = field.attribute("FieldURI").unwrap_or_default();
@@ -128,10 +124,7 @@ impl Shape {
             Base::IdOnly => false,
             Base::Default => by_default.contains(&uri),
             // Everything but what is costly, which has to be asked for by name.
-            Base::All => !matches!(
-                uri,
-                "item:MimeContent" | "item:UniqueBody" | "item:TextBody"
-            ),
+            Base::All => !matches!(uri, "item:MimeContent" | "item:UniqueBody" | "item:TextBody"),
         };
         of_base || self.asked.contains(uri)
     }

@@ -22,10 +22,7 @@ use crate::windows_zone;
 enum Place {
     Single,
     Master,
-    Occurrence {
-        original_start: Timestamp,
-        exception: bool,
-    },
+    Occurrence { original_start: Timestamp, exception: bool },
 }
 
 /// One appointment as it is to be shown.
@@ -65,15 +62,7 @@ pub(crate) fn write_item(
             (&occurrence.appointment, place)
         }
     };
-    let view = View {
-        mailbox,
-        item,
-        seen,
-        target,
-        place,
-        shape,
-        zone,
-    };
+    let view = View { mailbox, item, seen, target, place, shape, zone };
     xml.open("t:CalendarItem", &[]);
     view.item_part(xml);
     view.calendar_part(xml);
@@ -102,13 +91,7 @@ impl View<'_> {
             write_folder_id(xml, "t:ParentFolderId", self.mailbox, self.item.folder);
         }
         if self.wants("item:ItemClass") {
-            let exception = matches!(
-                self.place,
-                Place::Occurrence {
-                    exception: true,
-                    ..
-                }
-            );
+            let exception = matches!(self.place, Place::Occurrence { exception: true, .. });
             let class = if exception {
                 "IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}"
             } else {
@@ -151,10 +134,9 @@ impl View<'_> {
                 xml.flag(tag, false);
             }
         }
-        for (uri, tag) in [
-            ("item:DateTimeSent", "t:DateTimeSent"),
-            ("item:DateTimeCreated", "t:DateTimeCreated"),
-        ] {
+        for (uri, tag) in
+            [("item:DateTimeSent", "t:DateTimeSent"), ("item:DateTimeCreated", "t:DateTimeCreated")]
+        {
             if self.wants(uri) {
                 xml.leaf(tag, &self.time(self.item.created));
             }
@@ -162,10 +144,7 @@ impl View<'_> {
         self.reminder_part(xml);
         if self.wants("item:HasAttachments") {
             // Inline attachments do not count (exchange-ews.md 8).
-            xml.flag(
-                "t:HasAttachments",
-                self.seen.attachments.iter().any(|one| !one.inline),
-            );
+            xml.flag("t:HasAttachments", self.seen.attachments.iter().any(|one| !one.inline));
         }
         write_extended(xml, &self.shape.extended, &self.seen.extended);
         if self.wants("item:Culture") {
@@ -190,10 +169,7 @@ impl View<'_> {
             xml.flag("t:ReminderIsSet", self.seen.reminder_set);
         }
         if self.wants("item:ReminderMinutesBeforeStart") {
-            xml.leaf(
-                "t:ReminderMinutesBeforeStart",
-                &self.seen.reminder_minutes.to_string(),
-            );
+            xml.leaf("t:ReminderMinutesBeforeStart", &self.seen.reminder_minutes.to_string());
         }
         let names = |role| {
             let list: Vec<_> = self
@@ -257,16 +233,8 @@ impl View<'_> {
                 "t:IsRecurring",
                 matches!(self.place, Place::Occurrence { .. }),
             ),
-            (
-                "calendar:MeetingRequestWasSent",
-                "t:MeetingRequestWasSent",
-                seen.request_sent,
-            ),
-            (
-                "calendar:IsResponseRequested",
-                "t:IsResponseRequested",
-                seen.response_requested,
-            ),
+            ("calendar:MeetingRequestWasSent", "t:MeetingRequestWasSent", seen.request_sent),
+            ("calendar:IsResponseRequested", "t:IsResponseRequested", seen.response_requested),
         ] {
             if self.wants(uri) {
                 xml.flag(tag, value);
@@ -276,12 +244,8 @@ impl View<'_> {
             let name = match self.place {
                 Place::Single => "Single",
                 Place::Master => "RecurringMaster",
-                Place::Occurrence {
-                    exception: true, ..
-                } => "Exception",
-                Place::Occurrence {
-                    exception: false, ..
-                } => "Occurrence",
+                Place::Occurrence { exception: true, .. } => "Exception",
+                Place::Occurrence { exception: false, .. } => "Occurrence",
             };
             xml.leaf("t:CalendarItemType", name);
         }
@@ -300,16 +264,8 @@ impl View<'_> {
         // Lists of people come with GetItem only, as do bodies.
         if self.shape.bodies {
             for (uri, tag, role) in [
-                (
-                    "calendar:RequiredAttendees",
-                    "t:RequiredAttendees",
-                    AttendeeRole::Required,
-                ),
-                (
-                    "calendar:OptionalAttendees",
-                    "t:OptionalAttendees",
-                    AttendeeRole::Optional,
-                ),
+                ("calendar:RequiredAttendees", "t:RequiredAttendees", AttendeeRole::Required),
+                ("calendar:OptionalAttendees", "t:OptionalAttendees", AttendeeRole::Optional),
                 ("calendar:Resources", "t:Resources", AttendeeRole::Resource),
             ] {
                 if self.wants(uri) {
@@ -335,12 +291,8 @@ impl View<'_> {
     }
 
     fn write_attendees(&self, xml: &mut Xml, tag: &str, role: AttendeeRole) {
-        let mut of_role = self
-            .seen
-            .attendees
-            .iter()
-            .filter(|invitee| invitee.role == role)
-            .peekable();
+        let mut of_role =
+            self.seen.attendees.iter().filter(|invitee| invitee.role == role).peekable();
         if of_role.peek().is_none() {
             return;
         }
@@ -349,10 +301,7 @@ impl View<'_> {
             xml.open("t:Attendee", &[]);
             let contact = Contact {
                 address: invitee.address.clone(),
-                name: invitee
-                    .name
-                    .clone()
-                    .unwrap_or_else(|| invitee.address.clone()),
+                name: invitee.name.clone().unwrap_or_else(|| invitee.address.clone()),
             };
             write_mailbox(xml, &contact);
             let response = match invitee.response {
@@ -449,10 +398,7 @@ impl View<'_> {
             xml.flag("t:IsOnlineMeeting", false);
         }
         if self.wants("calendar:StartWallClock") {
-            xml.leaf(
-                "t:StartWallClock",
-                &show(seen.start, Some(&seen.start_zone)),
-            );
+            xml.leaf("t:StartWallClock", &show(seen.start, Some(&seen.start_zone)));
         }
         if self.wants("calendar:EndWallClock") {
             xml.leaf("t:EndWallClock", &show(seen.end, Some(&seen.end_zone)));
@@ -464,10 +410,7 @@ impl View<'_> {
             xml.leaf("t:EndTimeZoneId", &seen.end_zone);
         }
         if self.wants("calendar:IsOrganizer") {
-            xml.flag(
-                "t:IsOrganizer",
-                !matches!(seen.my_response, MyResponse::Attendee(_)),
-            );
+            xml.flag("t:IsOrganizer", !matches!(seen.my_response, MyResponse::Attendee(_)));
         }
         debug_assert!(windows_zone::iana(&seen.start_zone).is_some());
     }

@@ -43,11 +43,7 @@ pub(crate) fn write_message(
             meeting_part(xml, mailbox, notice, shape, zone, "Unknown");
             if shape.wants("meetingRequest:MeetingRequestType") {
                 let update = notice.sequence > 0;
-                let kind = if update {
-                    "FullUpdate"
-                } else {
-                    "NewMeetingRequest"
-                };
+                let kind = if update { "FullUpdate" } else { "NewMeetingRequest" };
                 xml.leaf("t:MeetingRequestType", kind);
             }
             times(xml, notice, shape, zone);
@@ -110,10 +106,9 @@ fn item_part(
     if wants("item:IsDraft") {
         xml.flag("t:IsDraft", message.draft);
     }
-    for (uri, tag) in [
-        ("item:DateTimeSent", "t:DateTimeSent"),
-        ("item:DateTimeCreated", "t:DateTimeCreated"),
-    ] {
+    for (uri, tag) in
+        [("item:DateTimeSent", "t:DateTimeSent"), ("item:DateTimeCreated", "t:DateTimeCreated")]
+    {
         if wants(uri) {
             xml.leaf(tag, &show(item.created, zone));
         }
@@ -159,31 +154,18 @@ fn meeting_part(
     zone: Option<&str>,
     response: &str,
 ) {
-    let associated = notice
-        .appointment
-        .and_then(|number| mailbox.items.get(&number));
+    let associated = notice.appointment.and_then(|number| mailbox.items.get(&number));
     if shape.wants("meeting:AssociatedCalendarItemId")
         && let Some(item) = associated
     {
-        write_item_id(
-            xml,
-            "t:AssociatedCalendarItemId",
-            mailbox,
-            item,
-            Target::Item(item.number),
-        );
+        write_item_id(xml, "t:AssociatedCalendarItemId", mailbox, item, Target::Item(item.number));
     }
     if shape.wants("meeting:IsDelegated") {
         xml.flag("t:IsDelegated", false);
     }
     if shape.wants("meeting:IsOutOfDate") {
-        let newest = associated
-            .and_then(Item::appointment)
-            .map(|found| found.sequence);
-        xml.flag(
-            "t:IsOutOfDate",
-            newest.is_some_and(|newest| newest > notice.sequence),
-        );
+        let newest = associated.and_then(Item::appointment).map(|found| found.sequence);
+        xml.flag("t:IsOutOfDate", newest.is_some_and(|newest| newest > notice.sequence));
     }
     if shape.wants("meeting:HasBeenProcessed") {
         xml.flag("t:HasBeenProcessed", associated.is_some());

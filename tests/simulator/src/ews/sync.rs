@@ -42,21 +42,14 @@ fn items_page(
     shape: &Shape,
     max: usize,
 ) -> Reply {
-    let folder = context
-        .read_folder_in(request, "SyncFolderId")
-        .map_err(|error| {
-            if error.code == "ErrorFolderNotFound" {
-                EwsError::new(
-                    "ErrorSyncFolderNotFound",
-                    "The folder to synchronize was not found.",
-                )
-            } else {
-                error
-            }
-        })?;
-    let state = request
-        .child_text("SyncState")
-        .filter(|state| !state.is_empty());
+    let folder = context.read_folder_in(request, "SyncFolderId").map_err(|error| {
+        if error.code == "ErrorFolderNotFound" {
+            EwsError::new("ErrorSyncFolderNotFound", "The folder to synchronize was not found.")
+        } else {
+            error
+        }
+    })?;
+    let state = request.child_text("SyncState").filter(|state| !state.is_empty());
     if state.is_some() && context.faults.fires(FaultKind::SyncStateLost) {
         // All states of the mailbox are worthless from now on, not only the one shown.
         let owner = context.store.mailbox_mut(context.mailbox)?;
@@ -66,9 +59,7 @@ fn items_page(
     let cursor = state
         .map(|state| id::read_sync_state(state, folder, epoch).map_err(|_| invalid_state()))
         .transpose()?;
-    let page = context
-        .store
-        .sync_items(context.mailbox, folder, cursor, max)?;
+    let page = context.store.sync_items(context.mailbox, folder, cursor, max)?;
     let ignored = ignored(context, request);
     let owner = context.owner()?;
     let mut xml = Xml::default();
@@ -87,18 +78,9 @@ fn items_page(
         xml.open(tag, &[]);
         if let SyncChange::Delete(_) = change {
             let gone = id::item(owner.number, Target::Item(number));
-            xml.empty(
-                "t:ItemId",
-                &[("Id", &gone), ("ChangeKey", &id::change_key(0))],
-            );
+            xml.empty("t:ItemId", &[("Id", &gone), ("ChangeKey", &id::change_key(0))]);
         } else {
-            write_item(
-                &mut xml,
-                owner,
-                Target::Item(number),
-                shape,
-                context.zone.as_deref(),
-            )?;
+            write_item(&mut xml, owner, Target::Item(number), shape, context.zone.as_deref())?;
         }
         xml.close(tag);
     }
@@ -145,17 +127,11 @@ fn hierarchy_page(context: &mut Context<'_>, request: Node<'_, '_>, shape: &Shap
         .transpose()?;
     let mut xml = Xml::default();
     let reached = context.store.last_change();
-    xml.leaf(
-        "m:SyncState",
-        &id::hierarchy_state(mark, owner.sync_epoch, reached),
-    );
+    xml.leaf("m:SyncState", &id::hierarchy_state(mark, owner.sync_epoch, reached));
     xml.flag("m:IncludesLastFolderInRange", true);
     xml.open("m:Changes", &[]);
     for number in context.store.descendant_folders(context.mailbox, root)? {
-        let folder = owner
-            .folders
-            .get(&number)
-            .ok_or(StoreError::FolderNotFound)?;
+        let folder = owner.folders.get(&number).ok_or(StoreError::FolderNotFound)?;
         let tag = match since {
             Some(since) if folder.reshaped <= since => continue,
             Some(since) if folder.entered <= since => "t:Update",
@@ -168,10 +144,7 @@ fn hierarchy_page(context: &mut Context<'_>, request: Node<'_, '_>, shape: &Shap
     for gone in &owner.folder_tombstones {
         if since.is_some_and(|since| gone.changed > since && gone.entered <= since) {
             xml.open("t:Delete", &[]);
-            let (id, key) = (
-                id::folder(owner.number, gone.folder),
-                id::change_key(gone.changed),
-            );
+            let (id, key) = (id::folder(owner.number, gone.folder), id::change_key(gone.changed));
             xml.empty("t:FolderId", &[("Id", &id), ("ChangeKey", &key)]);
             xml.close("t:Delete");
         }

@@ -67,9 +67,5 @@ pub(crate) fn show(at: Timestamp, zone: Option<&str>) -> String {
 pub(crate) fn show_date(date: Date, zone: &str) -> String {
     let midnight = windows_zone::to_instant(zone, date.to_datetime(jiff::civil::Time::midnight()));
     let at = midnight.to_zoned(windows_zone::zone(zone));
-    if at.offset().is_zero() {
-        format!("{date}Z")
-    } else {
-        at.strftime("%Y-%m-%d%:z").to_string()
-    }
+    if at.offset().is_zero() { format!("{date}Z") } else { at.strftime("%Y-%m-%d%:z").to_string() }
 }

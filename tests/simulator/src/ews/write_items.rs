@@ -102,13 +102,9 @@ fn create_appointment(
     }
     let changes = read_item(node, context.zone.as_deref())?;
     let (mailbox, actor) = (context.mailbox, context.actor.clone());
-    let number = context
-        .store
-        .create_appointment(mailbox, folder, &changes, &actor)?;
+    let number = context.store.create_appointment(mailbox, folder, &changes, &actor)?;
     let target = Target::Item(number);
-    context
-        .store
-        .announce(mailbox, target, None, notify, &actor)?;
+    context.store.announce(mailbox, target, None, notify, &actor)?;
     one_id(context, target)
 }
 
@@ -119,17 +115,11 @@ fn create_message(
     disposition: Option<Disposition>,
 ) -> Reply {
     let disposition = need_disposition(disposition)?;
-    let otherwise = if disposition == Disposition::SaveOnly {
-        "drafts"
-    } else {
-        "sentitems"
-    };
+    let otherwise = if disposition == Disposition::SaveOnly { "drafts" } else { "sentitems" };
     let folder = saved_folder(context, request, otherwise)?;
     let changes = read_item(node, context.zone.as_deref())?;
     let (mailbox, actor) = (context.mailbox, context.actor.clone());
-    let number = context
-        .store
-        .create_message(mailbox, folder, &changes, &actor)?;
+    let number = context.store.create_message(mailbox, folder, &changes, &actor)?;
     if disposition == Disposition::SaveOnly {
         return one_id(context, Target::Item(number));
     }
@@ -160,10 +150,7 @@ fn referred(context: &Context<'_>, node: Node<'_, '_>) -> Result<Target, EwsErro
     match item.message().map(|message| &message.kind) {
         None => Ok(found.target),
         Some(crate::store::MessageKind::Request(notice)) => Ok(Target::Item(
-            owner
-                .calendar_item_by_uid(&notice.uid)
-                .ok_or(StoreError::ItemNotFound)?
-                .number,
+            owner.calendar_item_by_uid(&notice.uid).ok_or(StoreError::ItemNotFound)?.number,
         )),
         Some(_) => Err(StoreError::NotThisPart.into()),
     }
@@ -178,9 +165,7 @@ fn answer(
     let tell = need_disposition(disposition)? != Disposition::SaveOnly;
     let target = referred(context, node)?;
     let (mailbox, actor) = (context.mailbox, context.actor.clone());
-    context
-        .store
-        .answer(mailbox, target, answer, tell, &actor)?;
+    context.store.answer(mailbox, target, answer, tell, &actor)?;
     let mut xml = Xml::default();
     xml.empty("m:Items", &[]);
     Ok(xml)
@@ -195,9 +180,7 @@ fn cancel(
     let target = referred(context, node)?;
     let (mailbox, actor) = (context.mailbox, context.actor.clone());
     context.store.call_off(mailbox, target, &actor)?;
-    context
-        .store
-        .delete(mailbox, target, DeleteKind::ToDeletedItems, &actor)?;
+    context.store.delete(mailbox, target, DeleteKind::ToDeletedItems, &actor)?;
     let mut xml = Xml::default();
     xml.empty("m:Items", &[]);
     Ok(xml)
@@ -226,13 +209,8 @@ pub(super) fn update(
         }
     };
     let disposition = read_disposition(request)?;
-    let changes = request
-        .child("ItemChanges")
-        .into_iter()
-        .flat_map(Read::elements);
-    Ok(changes
-        .map(|change| update_one(context, change, rule, notify, disposition))
-        .collect())
+    let changes = request.child("ItemChanges").into_iter().flat_map(Read::elements);
+    Ok(changes.map(|change| update_one(context, change, rule, notify, disposition)).collect())
 }
 
 fn update_one(
@@ -242,16 +220,11 @@ fn update_one(
     notify: Option<Notify>,
     disposition: Option<Disposition>,
 ) -> Reply {
-    let node = change
-        .elements()
-        .next()
-        .ok_or_else(|| EwsError::schema("an item id is missing"))?;
+    let node = change.elements().next().ok_or_else(|| EwsError::schema("an item id is missing"))?;
     let (target, key) = context.read_target(node)?;
     let (mailbox, actor) = (context.mailbox, context.actor.clone());
     if super::sneaks(context) {
-        context
-            .store
-            .touch_as_somebody(mailbox, target.item(), &actor)?;
+        context.store.touch_as_somebody(mailbox, target.item(), &actor)?;
     }
     let before = context.owner()?.item(target.item())?.appointment().cloned();
     let notify = match (&before, notify) {
@@ -267,12 +240,8 @@ fn update_one(
         need_disposition(disposition)?;
     }
     let changes = read_updates(change, context.zone.as_deref())?;
-    context
-        .store
-        .update(mailbox, target, &changes, Expected { key, rule }, &actor)?;
-    context
-        .store
-        .announce(mailbox, target, before.as_ref(), notify, &actor)?;
+    context.store.update(mailbox, target, &changes, Expected { key, rule }, &actor)?;
+    context.store.announce(mailbox, target, before.as_ref(), notify, &actor)?;
     let mut xml = one_id(context, target)?;
     xml.open("m:ConflictResults", &[]);
     xml.leaf("t:Count", "0");
@@ -285,9 +254,8 @@ fn read_updates(change: Node<'_, '_>, context: Option<&str>) -> Result<Vec<Chang
     let mut changes = Vec::new();
     for update in change.child("Updates").into_iter().flat_map(Read::elements) {
         let mut parts = update.elements();
-        let field = parts
-            .next()
-            .ok_or_else(|| EwsError::schema("a field of an update is missing"))?;
+        let field =
+            parts.next().ok_or_else(|| EwsError::schema("a field of an update is missing"))?;
         if update.name() == "DeleteItemField" {
             changes.extend(read_clearing(field)?);
             continue;
@@ -321,9 +289,6 @@ fn check_match(field: Node<'_, '_>, property: Node<'_, '_>) -> Result<(), EwsErr
     if same {
         Ok(())
     } else {
-        Err(EwsError::new(
-            "ErrorUpdatePropertyMismatch",
-            "Update request properties mismatch.",
-        ))
+        Err(EwsError::new("ErrorUpdatePropertyMismatch", "Update request properties mismatch."))
     }
 }

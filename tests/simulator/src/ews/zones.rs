@@ -20,10 +20,7 @@ pub(super) fn server_time_zones(request: Node<'_, '_>) -> Vec<Reply> {
         || request.attribute("ReturnFullTimeZoneData") == Some("True")
         || request.attribute("ReturnFullTimeZoneData") == Some("1");
     let asked: Vec<_> = match request.child("Ids") {
-        Some(ids) => ids
-            .elements()
-            .map(|id| id.inner().trim().to_owned())
-            .collect(),
+        Some(ids) => ids.elements().map(|id| id.inner().trim().to_owned()).collect(),
         None => windows_zone::ids().map(str::to_owned).collect(),
     };
     let mut xml = Xml::default();
@@ -86,15 +83,9 @@ fn rules(zone: &TimeZone) -> (Half, Option<Half>) {
     let until = civil_utc(RULE_YEAR.saturating_add(1));
     let mut halves: Vec<Half> = Vec::new();
     let mut before = zone.to_offset(from);
-    for transition in zone
-        .following(from)
-        .take_while(|next| next.timestamp() < until)
-    {
+    for transition in zone.following(from).take_while(|next| next.timestamp() < until) {
         let begins = before.to_datetime(transition.timestamp());
-        halves.push(Half {
-            offset: transition.offset(),
-            begins: Some(begins),
-        });
+        halves.push(Half { offset: transition.offset(), begins: Some(begins) });
         before = transition.offset();
     }
     halves.sort_by_key(|half| half.offset);
@@ -103,13 +94,7 @@ fn rules(zone: &TimeZone) -> (Half, Option<Half>) {
         (Some(standard), Some(daylight)) if standard.offset != daylight.offset => {
             (standard, Some(daylight))
         }
-        _ => (
-            Half {
-                offset: zone.to_offset(from),
-                begins: None,
-            },
-            None,
-        ),
+        _ => (Half { offset: zone.to_offset(from), begins: None }, None),
     }
 }
 
@@ -130,30 +115,16 @@ fn write_period(xml: &mut Xml, id: &str, half: &str, offset: Offset) {
     let sign = if minutes < 0 { "-" } else { "" };
     let minutes = minutes.unsigned_abs();
     let text = format!("{sign}PT{}H{}M", minutes / 60, minutes % 60);
-    xml.empty(
-        "t:Period",
-        &[
-            ("Bias", &text),
-            ("Name", half),
-            ("Id", &period_id(id, half)),
-        ],
-    );
+    xml.empty("t:Period", &[("Bias", &text), ("Name", half), ("Id", &period_id(id, half))]);
 }
 
 fn write_yearly(xml: &mut Xml, id: &str, half: &str, begins: DateTime) {
     let day = begins.date();
     let last = i32::from(day.day()) + 7 > i32::from(day.days_in_month());
-    let occurrence = if last {
-        -1
-    } else {
-        i32::from((day.day() + 6) / 7)
-    };
+    let occurrence = if last { -1 } else { i32::from((day.day() + 6) / 7) };
     xml.open("t:RecurringDayTransition", &[]);
     xml.leaf_with("t:To", &[("Kind", "Period")], &period_id(id, half));
-    xml.leaf(
-        "t:TimeOffset",
-        &format!("PT{}H{}M", begins.hour(), begins.minute()),
-    );
+    xml.leaf("t:TimeOffset", &format!("PT{}H{}M", begins.hour(), begins.minute()));
     xml.leaf("t:Month", &day.month().to_string());
     xml.leaf("t:DayOfWeek", day_name(day.weekday()));
     xml.leaf("t:Occurrence", &occurrence.to_string());

@@ -31,10 +31,7 @@ impl Bench {
     }
 
     fn ask(&self, user: &str, operation: &str) -> (u16, String) {
-        match self
-            .simulator
-            .handle(&SimRequest::ews(user, PASSWORD, envelope("", operation)))
-        {
+        match self.simulator.handle(&SimRequest::ews(user, PASSWORD, envelope("", operation))) {
             SimOutcome::Answer { status, body, .. } => (status, String::from_utf8(body).unwrap()),
             SimOutcome::CutBefore | SimOutcome::CutAfter => (0, String::new()),
         }
@@ -54,10 +51,7 @@ impl Bench {
     fn create(&self, properties: &str) -> (String, String) {
         let body = self.ok(ALEX, &create(properties));
         assert_eq!(text_of(&body, "ResponseCode"), "NoError", "{body}");
-        (
-            attribute(&body, "ItemId", "Id"),
-            attribute(&body, "ItemId", "ChangeKey"),
-        )
+        (attribute(&body, "ItemId", "Id"), attribute(&body, "ItemId", "ChangeKey"))
     }
 
     fn sync(&self, state: &str, max: u32) -> String {
@@ -134,34 +128,22 @@ fn element<'a>(
     document: &'a roxmltree::Document<'a>,
     name: &str,
 ) -> Option<roxmltree::Node<'a, 'a>> {
-    document
-        .descendants()
-        .find(|node| node.tag_name().name() == name)
+    document.descendants().find(|node| node.tag_name().name() == name)
 }
 
 fn text_of(xml: &str, name: &str) -> String {
     let document = roxmltree::Document::parse(xml).unwrap();
-    element(&document, name)
-        .and_then(|node| node.text())
-        .unwrap_or_default()
-        .to_owned()
+    element(&document, name).and_then(|node| node.text()).unwrap_or_default().to_owned()
 }
 
 fn attribute(xml: &str, name: &str, key: &str) -> String {
     let document = roxmltree::Document::parse(xml).unwrap();
-    element(&document, name)
-        .unwrap()
-        .attribute(key)
-        .unwrap()
-        .to_owned()
+    element(&document, name).unwrap().attribute(key).unwrap().to_owned()
 }
 
 fn count(xml: &str, name: &str) -> usize {
     let document = roxmltree::Document::parse(xml).unwrap();
-    document
-        .descendants()
-        .filter(|node| node.tag_name().name() == name)
-        .count()
+    document.descendants().filter(|node| node.tag_name().name() == name).count()
 }
 
 const VISIT: &str = "<t:Subject>Visit</t:Subject><t:Start>2026-03-02T09:00:00</t:Start>\
@@ -192,15 +174,9 @@ fn never_overwrite_refuses_a_stale_key_and_auto_resolve_only_the_same_property()
     let (id, key) = bench.create(VISIT);
     let subject = set("item:Subject", "<t:Subject>A</t:Subject>");
     let location = set("calendar:Location", "<t:Location>B</t:Location>");
-    assert_eq!(
-        bench.code(ALEX, &update("NeverOverwrite", &id, &key, &subject)),
-        "NoError"
-    );
+    assert_eq!(bench.code(ALEX, &update("NeverOverwrite", &id, &key, &subject)), "NoError");
     let again = |rule, updates| bench.code(ALEX, &update(rule, &id, &key, updates));
-    assert_eq!(
-        again("NeverOverwrite", &location),
-        "ErrorIrresolvableConflict"
-    );
+    assert_eq!(again("NeverOverwrite", &location), "ErrorIrresolvableConflict");
     assert_eq!(again("AutoResolve", &subject), "ErrorIrresolvableConflict");
     assert_eq!(again("AutoResolve", &location), "NoError");
     assert_eq!(again("AlwaysOverwrite", &subject), "NoError");
@@ -212,10 +188,7 @@ fn a_move_gives_another_id_and_is_a_deletion_in_the_old_folder() {
     let (id, _) = bench.create(VISIT);
     let state = text_of(&bench.sync("", 512), "SyncState");
     bench.ok(ALEX, &delete(&id, "MoveToDeletedItems"));
-    assert_eq!(
-        text_of(&bench.get(&item(&id)), "ResponseCode"),
-        "ErrorItemNotFound"
-    );
+    assert_eq!(text_of(&bench.get(&item(&id)), "ResponseCode"), "ErrorItemNotFound");
     let page = bench.sync(&state, 512);
     assert_eq!((count(&page, "Delete"), count(&page, "Create")), (1, 0));
     assert_eq!(attribute(&page, "ItemId", "Id"), id);
@@ -234,10 +207,7 @@ fn the_first_sync_pages_newest_first_and_misses_nothing_that_happens_meanwhile()
     assert_eq!(text_of(&third, "IncludesLastItemInRange"), "true");
     assert_eq!(attribute(&third, "ItemId", "Id"), ids[0]);
     let rest = bench.sync(&text_of(&third, "SyncState"), 2);
-    assert_eq!(
-        (count(&rest, "Create"), attribute(&rest, "ItemId", "Id")),
-        (1, late)
-    );
+    assert_eq!((count(&rest, "Create"), attribute(&rest, "ItemId", "Id")), (1, late));
 }
 
 #[test]
@@ -252,10 +222,7 @@ fn a_state_of_another_folder_or_of_nobody_is_refused() {
     );
     assert_eq!(bench.code(ALEX, &inbox), "ErrorInvalidSyncStateData");
     let garbled = state.to_lowercase();
-    assert_eq!(
-        text_of(&bench.sync(&garbled, 1), "ResponseCode"),
-        "ErrorInvalidSyncStateData"
-    );
+    assert_eq!(text_of(&bench.sync(&garbled, 1), "ResponseCode"), "ErrorInvalidSyncStateData");
 }
 
 #[test]
@@ -269,23 +236,14 @@ fn an_occurrence_change_is_an_update_of_the_master_and_shares_its_key() {
         set("calendar:End", "<t:End>2026-03-10T11:00:00Z</t:End>"),
     ]
     .concat();
-    assert_eq!(
-        bench.code(ALEX, &update("NeverOverwrite", &second, &key, &moved)),
-        "NoError"
-    );
+    assert_eq!(bench.code(ALEX, &update("NeverOverwrite", &second, &key, &moved)), "NoError");
     let page = bench.sync(&state, 512);
-    assert_eq!(
-        (count(&page, "Update"), attribute(&page, "ItemId", "Id")),
-        (1, master.clone())
-    );
+    assert_eq!((count(&page, "Update"), attribute(&page, "ItemId", "Id")), (1, master.clone()));
     let shown = bench.get(&item(&second));
     assert_eq!(text_of(&shown, "CalendarItemType"), "Exception");
     assert_eq!(text_of(&shown, "OriginalStart"), "2026-03-09T08:00:00Z");
     let whole = bench.get(&item(&master));
-    assert_eq!(
-        attribute(&whole, "ItemId", "ChangeKey"),
-        attribute(&shown, "ItemId", "ChangeKey")
-    );
+    assert_eq!(attribute(&whole, "ItemId", "ChangeKey"), attribute(&shown, "ItemId", "ChangeKey"));
     assert_eq!(count(&whole, "Occurrence"), 1);
 }
 
@@ -314,10 +272,7 @@ fn deleted_occurrences_keep_their_number_and_moving_the_master_discards_exceptio
     let code = |index| text_of(&bench.get(&occurrence(&master, index)), "ResponseCode");
     assert_eq!(code(2), "ErrorCalendarOccurrenceIsDeletedFromRecurrence");
     assert_eq!(code(3), "NoError");
-    assert_eq!(
-        code(6),
-        "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange"
-    );
+    assert_eq!(code(6), "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange");
     let later = [
         set("calendar:Start", "<t:Start>2026-03-02T10:00:00Z</t:Start>"),
         set("calendar:End", "<t:End>2026-03-02T11:00:00Z</t:End>"),
@@ -328,10 +283,7 @@ fn deleted_occurrences_keep_their_number_and_moving_the_master_discards_exceptio
         "ErrorInvalidChangeKey"
     );
     let key = attribute(&bench.get(&item(&master)), "ItemId", "ChangeKey");
-    assert_eq!(
-        bench.code(ALEX, &update("NeverOverwrite", &master, &key, &later)),
-        "NoError"
-    );
+    assert_eq!(bench.code(ALEX, &update("NeverOverwrite", &master, &key, &later)), "NoError");
     assert_eq!(code(2), "NoError");
 }
 
@@ -382,10 +334,7 @@ fn a_restriction_finds_the_stamp_and_only_it() {
         )
     };
     let found = bench.ok(ALEX, &find("one"));
-    assert_eq!(
-        (count(&found, "ItemId"), attribute(&found, "ItemId", "Id")),
-        (1, one)
-    );
+    assert_eq!((count(&found, "ItemId"), attribute(&found, "ItemId", "Id")), (1, one));
     assert_eq!(count(&bench.ok(ALEX, &find("three")), "ItemId"), 0);
 }
 
@@ -405,33 +354,16 @@ fn whole_days_are_widened_to_midnight_of_their_zone() {
 fn required_attributes_are_required() {
     let bench = Bench::new();
     let without = create(VISIT).replace(" SendMeetingInvitations=\"SendToNone\"", "");
-    assert_eq!(
-        bench.code(ALEX, &without),
-        "ErrorSendMeetingInvitationsRequired"
-    );
+    assert_eq!(bench.code(ALEX, &without), "ErrorSendMeetingInvitationsRequired");
     let (id, key) = bench.create(VISIT);
-    let without = update(
-        "NeverOverwrite",
-        &id,
-        &key,
-        &set("item:Subject", "<t:Subject>A</t:Subject>"),
-    )
-    .replace(" SendMeetingInvitationsOrCancellations=\"SendToNone\"", "");
-    assert_eq!(
-        bench.code(ALEX, &without),
-        "ErrorSendMeetingInvitationsOrCancellationsRequired"
-    );
+    let without =
+        update("NeverOverwrite", &id, &key, &set("item:Subject", "<t:Subject>A</t:Subject>"))
+            .replace(" SendMeetingInvitationsOrCancellations=\"SendToNone\"", "");
+    assert_eq!(bench.code(ALEX, &without), "ErrorSendMeetingInvitationsOrCancellationsRequired");
     let without = delete(&id, "HardDelete").replace(" SendMeetingCancellations=\"SendToNone\"", "");
-    assert_eq!(
-        bench.code(ALEX, &without),
-        "ErrorSendMeetingCancellationsRequired"
-    );
-    let mismatch = update(
-        "NeverOverwrite",
-        &id,
-        &key,
-        &set("item:Subject", "<t:Location>A</t:Location>"),
-    );
+    assert_eq!(bench.code(ALEX, &without), "ErrorSendMeetingCancellationsRequired");
+    let mismatch =
+        update("NeverOverwrite", &id, &key, &set("item:Subject", "<t:Location>A</t:Location>"));
     assert_eq!(bench.code(ALEX, &mismatch), "ErrorUpdatePropertyMismatch");
 }
 
@@ -449,11 +381,9 @@ fn only_the_service_account_may_impersonate() {
         password,
         envelope(&header, operation),
     )) {
-        SimOutcome::Answer {
-            status,
-            body,
-            headers,
-        } => (status, String::from_utf8(body).unwrap(), headers),
+        SimOutcome::Answer { status, body, headers } => {
+            (status, String::from_utf8(body).unwrap(), headers)
+        }
         SimOutcome::CutBefore | SimOutcome::CutAfter => panic!("the connection was cut"),
     };
     assert_eq!(ask(SERVICE, PASSWORD).0, 200);
@@ -475,56 +405,28 @@ fn monday_meeting(attendees: &[&str]) -> NewAppointment {
         body: None,
         location: None,
         recurrence: None,
-        attendees: attendees
-            .iter()
-            .map(|address| (*address).to_owned())
-            .collect(),
+        attendees: attendees.iter().map(|address| (*address).to_owned()).collect(),
     }
 }
 
 #[test]
 fn invitations_answers_and_call_offs_reach_the_other_side_and_the_ledger() {
     let bench = Bench::new();
-    let meeting = bench
-        .simulator
-        .user(ALEX)
-        .create(&monday_meeting(&[BLAKE]))
-        .unwrap();
+    let meeting = bench.simulator.user(ALEX).create(&monday_meeting(&[BLAKE])).unwrap();
     let copy = bench.simulator.snapshot(BLAKE).unwrap().remove(0);
-    assert_eq!(
-        copy.event.my_participation,
-        Some(Participation::NeedsAction)
-    );
+    assert_eq!(copy.event.my_participation, Some(Participation::NeedsAction));
     let number = {
         let state = bench.simulator.state();
-        state
-            .store
-            .find(BLAKE)
-            .unwrap()
-            .calendar_item_by_uid(&copy.uid)
-            .unwrap()
-            .number
+        state.store.find(BLAKE).unwrap().calendar_item_by_uid(&copy.uid).unwrap().number
     };
-    bench
-        .simulator
-        .user(BLAKE)
-        .respond(number, Participation::Accepted)
-        .unwrap();
+    bench.simulator.user(BLAKE).respond(number, Participation::Accepted).unwrap();
     let tracked = bench.simulator.snapshot(ALEX).unwrap().remove(0);
-    assert_eq!(
-        tracked.event.attendees[BLAKE].participation,
-        Participation::Accepted
-    );
+    assert_eq!(tracked.event.attendees[BLAKE].participation, Participation::Accepted);
     bench.simulator.user(ALEX).delete(meeting).unwrap();
     let copy = bench.simulator.snapshot(BLAKE).unwrap().remove(0);
     assert_eq!(copy.event.status, tidemark_model::EventStatus::Cancelled);
     let state = bench.simulator.state();
-    let kinds: Vec<_> = state
-        .store
-        .ledger()
-        .iter()
-        .map(|mail| mail.kind.as_str())
-        .collect();
+    let kinds: Vec<_> = state.store.ledger().iter().map(|mail| mail.kind.as_str()).collect();
     assert_eq!(kinds, ["request", "response", "cancellation"]);
 }
 
@@ -559,19 +461,14 @@ fn users_can_do_what_outlook_can() {
     };
     let item = alex.create(&series).unwrap();
     let second = date(2026, 3, 9).at(9, 0, 0, 0);
-    alex.except_occurrence(item, second, &[Change::Location(Some("Here".to_owned()))])
-        .unwrap();
-    alex.cancel_occurrence(item, date(2026, 3, 16).at(9, 0, 0, 0))
-        .unwrap();
+    alex.except_occurrence(item, second, &[Change::Location(Some("Here".to_owned()))]).unwrap();
+    alex.cancel_occurrence(item, date(2026, 3, 16).at(9, 0, 0, 0)).unwrap();
     alex.make_private(item).unwrap();
     let seen = bench.simulator.snapshot(ALEX).unwrap().remove(0).event;
     assert_eq!((seen.privacy, seen.overrides.len()), (Privacy::Private, 2));
     let moved = alex.move_to_folder(item, "deleteditems").unwrap();
     assert_ne!(moved, item);
-    assert_eq!(
-        alex.delete(item),
-        Err(UserError::Store(StoreError::ItemNotFound))
-    );
+    assert_eq!(alex.delete(item), Err(UserError::Store(StoreError::ItemNotFound)));
     assert!(bench.simulator.snapshot(ALEX).unwrap().is_empty());
 }
 
@@ -597,36 +494,18 @@ fn push_begins_with_a_status_tells_of_changes_and_beats() {
     let id = subscribe(&bench, 1);
     let first = bench.simulator.due_callbacks(bench.clock.now()).remove(0);
     assert_eq!(
-        (
-            text_of(&first.body, "SubscriptionId"),
-            count(&first.body, "StatusEvent")
-        ),
+        (text_of(&first.body, "SubscriptionId"), count(&first.body, "StatusEvent")),
         (id, 1)
     );
-    assert!(
-        bench.simulator.due_callbacks(bench.clock.now()).is_empty(),
-        "one call at a time"
-    );
+    assert!(bench.simulator.due_callbacks(bench.clock.now()).is_empty(), "one call at a time");
     bench.simulator.callback_answered(first.id, 200, OK);
     bench.create(VISIT);
     let told = bench.simulator.due_callbacks(bench.clock.now()).remove(0);
-    assert_eq!(
-        (
-            count(&told.body, "CreatedEvent"),
-            count(&told.body, "ModifiedEvent")
-        ),
-        (1, 1)
-    );
-    assert_eq!(
-        text_of(&told.body, "PreviousWatermark"),
-        text_of(&first.body, "Watermark")
-    );
+    assert_eq!((count(&told.body, "CreatedEvent"), count(&told.body, "ModifiedEvent")), (1, 1));
+    assert_eq!(text_of(&told.body, "PreviousWatermark"), text_of(&first.body, "Watermark"));
     bench.simulator.callback_answered(told.id, 200, OK);
     let due = bench.simulator.next_due().unwrap();
-    assert_eq!(
-        bench.clock.now().duration_until(due),
-        SignedDuration::from_mins(1)
-    );
+    assert_eq!(bench.clock.now().duration_until(due), SignedDuration::from_mins(1));
 }
 
 #[test]
@@ -674,10 +553,7 @@ fn a_busy_server_says_how_long() {
     let bench = Bench::new();
     faults(&bench, FaultRule::times(FaultKind::ServerBusy, 1));
     let (status, body) = bench.ask(ALEX, &create(VISIT));
-    assert_eq!(
-        (status, text_of(&body, "ResponseCode")),
-        (500, "ErrorServerBusy".to_owned())
-    );
+    assert_eq!((status, text_of(&body, "ResponseCode")), (500, "ErrorServerBusy".to_owned()));
     assert_eq!(attribute(&body, "Value", "Name"), "BackOffMilliseconds");
     assert_eq!(bench.ask(ALEX, &create(VISIT)).0, 200);
 }
@@ -698,10 +574,7 @@ fn lost_states_stay_lost() {
     let state = text_of(&bench.sync("", 1), "SyncState");
     faults(&bench, FaultRule::times(FaultKind::SyncStateLost, 1));
     for _ in 0..2 {
-        assert_eq!(
-            text_of(&bench.sync(&state, 1), "ResponseCode"),
-            "ErrorInvalidSyncStateData"
-        );
+        assert_eq!(text_of(&bench.sync(&state, 1), "ResponseCode"), "ErrorInvalidSyncStateData");
     }
 }
 
@@ -711,9 +584,7 @@ fn the_same_seed_gives_the_same_answers() {
         let bench = Bench::new();
         let rule = FaultRule::per_mille(FaultKind::Transient, 300);
         bench.simulator.set_faults(FaultPlan::new(seed, vec![rule]));
-        (0..40)
-            .map(|_| bench.ask(ALEX, &create(VISIT)))
-            .collect::<Vec<_>>()
+        (0..40).map(|_| bench.ask(ALEX, &create(VISIT))).collect::<Vec<_>>()
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));

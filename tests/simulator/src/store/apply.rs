@@ -234,10 +234,8 @@ fn append_body(body: &mut Option<Body>, text: &str) {
     match body {
         Some(body) => body.content.push_str(text),
         None => {
-            *body = Some(Body {
-                format: tidemark_model::BodyFormat::Text,
-                content: text.to_owned(),
-            });
+            *body =
+                Some(Body { format: tidemark_model::BodyFormat::Text, content: text.to_owned() });
         }
     }
 }
@@ -253,9 +251,8 @@ fn write_people(attendees: &mut Vec<Invitee>, role: AttendeeRole, people: &Peopl
         People::Append(added) => added,
     };
     for contact in added {
-        let known = before
-            .iter()
-            .find(|invitee| invitee.address.eq_ignore_ascii_case(&contact.address));
+        let known =
+            before.iter().find(|invitee| invitee.address.eq_ignore_ascii_case(&contact.address));
         let here = attendees.iter().any(|invitee| {
             invitee.role == role && invitee.address.eq_ignore_ascii_case(&contact.address)
         });

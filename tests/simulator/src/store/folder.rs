@@ -70,20 +70,12 @@ const USUAL: [(&str, &str, &str, &str); 12] = [
     ("sentitems", "Sent Items", MAIL, "msgfolderroot"),
     ("tasks", "Tasks", TASKS, "msgfolderroot"),
     ("recoverableitemsroot", "Recoverable Items", MAIL, "root"),
-    (
-        "recoverableitemsdeletions",
-        "Deletions",
-        MAIL,
-        "recoverableitemsroot",
-    ),
+    ("recoverableitemsdeletions", "Deletions", MAIL, "recoverableitemsroot"),
 ];
 
 /// The folder class that stands for a class asked for, or for a subclass of it.
 pub(crate) fn known_class(asked: &str) -> &'static str {
-    [CALENDAR, TASKS, CONTACTS]
-        .into_iter()
-        .find(|class| asked.starts_with(class))
-        .unwrap_or(MAIL)
+    [CALENDAR, TASKS, CONTACTS].into_iter().find(|class| asked.starts_with(class)).unwrap_or(MAIL)
 }
 
 impl Store {
@@ -190,22 +182,15 @@ impl Store {
         for child in children {
             self.delete_folder(mailbox, child, actor)?;
         }
-        let items: Vec<_> = self
-            .mailbox(mailbox)?
-            .items_in(folder)
-            .map(|item| item.number)
-            .collect();
+        let items: Vec<_> =
+            self.mailbox(mailbox)?.items_in(folder).map(|item| item.number).collect();
         for item in items {
             self.remove_item(mailbox, item, actor.at)?;
         }
         let changed = self.next_change();
         let mailbox = self.mailbox_mut(mailbox)?;
         mailbox.folders.remove(&folder);
-        mailbox.folder_tombstones.push(FolderTombstone {
-            folder,
-            entered,
-            changed,
-        });
+        mailbox.folder_tombstones.push(FolderTombstone { folder, entered, changed });
         Ok(())
     }
 
@@ -255,11 +240,7 @@ impl Store {
             self.mailbox(mailbox)?.folders.values().any(|folder| {
                 folder.parent == Some(parent) && folder.name.eq_ignore_ascii_case(name)
             });
-        if taken {
-            Err(StoreError::FolderExists)
-        } else {
-            Ok(())
-        }
+        if taken { Err(StoreError::FolderExists) } else { Ok(()) }
     }
 
     /// Takes an item out of its folder for good.
@@ -273,11 +254,7 @@ impl Store {
         let owner = self.mailbox_mut(mailbox)?;
         let gone = owner.items.remove(&item).ok_or(StoreError::ItemNotFound)?;
         if let Some(folder) = owner.folders.get_mut(&gone.folder) {
-            folder.tombstones.push(Tombstone {
-                item,
-                entered: gone.entered,
-                changed,
-            });
+            folder.tombstones.push(Tombstone { item, entered: gone.entered, changed });
         }
         self.note(mailbox, gone.folder, super::Happening::Deleted(item), at);
         Ok(())

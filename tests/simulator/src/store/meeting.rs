@@ -123,11 +123,7 @@ impl Store {
         for invitee in &seen.attendees {
             let known = is_among(&old_people, &invitee.address);
             if notify == Notify::All || !known {
-                let kind = if known {
-                    MailKind::Update
-                } else {
-                    MailKind::Request
-                };
+                let kind = if known { MailKind::Update } else { MailKind::Request };
                 let letter = Letter {
                     sender: sender.clone(),
                     kind,
@@ -139,10 +135,7 @@ impl Store {
                 self.deliver(&letter, &invitee.address)?;
             }
         }
-        for gone in old_people
-            .iter()
-            .filter(|old| !is_among(&seen.attendees, &old.address))
-        {
+        for gone in old_people.iter().filter(|old| !is_among(&seen.attendees, &old.address)) {
             let letter = Letter {
                 sender: sender.clone(),
                 kind: MailKind::Cancellation,
@@ -214,19 +207,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         let owner = self.mailbox(mailbox)?;
         let me = owner.contact();
-        let mut whole = owner
-            .item(target.item())?
-            .appointment()
-            .ok_or(StoreError::NotThisPart)?
-            .clone();
+        let mut whole =
+            owner.item(target.item())?.appointment().ok_or(StoreError::NotThisPart)?.clone();
         if !matches!(whole.my_response, MyResponse::Attendee(_)) {
             return Err(StoreError::NotThisPart);
         }
-        let show_as = if answer == Participation::Accepted {
-            ShowAs::Busy
-        } else {
-            ShowAs::Tentative
-        };
+        let show_as =
+            if answer == Participation::Accepted { ShowAs::Busy } else { ShowAs::Tentative };
         let occurrence = match target {
             Target::Item(_) => {
                 whole.my_response = MyResponse::Attendee(answer);
@@ -241,9 +228,7 @@ impl Store {
                 };
                 exception.my_response = Some(MyResponse::Attendee(answer));
                 exception.show_as = Some(show_as);
-                whole
-                    .occurrences
-                    .insert(original, OccurrenceState::Modified(Box::new(exception)));
+                whole.occurrences.insert(original, OccurrenceState::Modified(Box::new(exception)));
                 Some(original)
             }
         };
@@ -252,13 +237,7 @@ impl Store {
             self.deliver_answer(&organizer, &me, &whole, occurrence, answer, actor)?;
         }
         let content = Content::Appointment(Box::new(whole));
-        self.replace(
-            mailbox,
-            target.item(),
-            content,
-            &["response".to_owned()],
-            actor,
-        )?;
+        self.replace(mailbox, target.item(), content, &["response".to_owned()], actor)?;
         if answer == Participation::Declined {
             self.delete(mailbox, target, DeleteKind::ToDeletedItems, actor)?;
         }
@@ -277,14 +256,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let from = self.mailbox(mailbox)?.contact();
         for to in &message.to {
-            self.record(
-                &from.address,
-                &to.address,
-                MailKind::Message,
-                None,
-                None,
-                actor.at,
-            );
+            self.record(&from.address, &to.address, MailKind::Message, None, None, actor.at);
             let mut arrived = message.clone();
             arrived.draft = false;
             arrived.read = false;
@@ -313,19 +285,10 @@ impl Store {
     }
 
     fn deliver(&mut self, letter: &Letter<'_>, to: &str) -> Result<(), StoreError> {
-        let occurrence = letter
-            .occurrence
-            .map(|original| letter.whole.regular_times(original).0);
+        let occurrence = letter.occurrence.map(|original| letter.whole.regular_times(original).0);
         let from = letter.sender.address.clone();
         let uid = letter.whole.uid.clone();
-        self.record(
-            &from,
-            to,
-            letter.kind,
-            Some(&uid),
-            occurrence,
-            letter.actor.at,
-        );
+        self.record(&from, to, letter.kind, Some(&uid), occurrence, letter.actor.at);
         let Some(receiver) = self.find(to).map(|mailbox| mailbox.number) else {
             return Ok(());
         };
@@ -344,10 +307,7 @@ impl Store {
             sequence: letter.whole.sequence,
         };
         let (kind, subject) = if letter.kind == MailKind::Cancellation {
-            (
-                MessageKind::Cancellation(notice),
-                format!("Canceled: {}", letter.seen.subject),
-            )
+            (MessageKind::Cancellation(notice), format!("Canceled: {}", letter.seen.subject))
         } else {
             (MessageKind::Request(notice), letter.seen.subject.clone())
         };
@@ -368,10 +328,7 @@ impl Store {
             subject,
             body: seen.body.clone(),
             from: Some(from),
-            to: vec![Contact {
-                address: to.to_owned(),
-                name: String::new(),
-            }],
+            to: vec![Contact { address: to.to_owned(), name: String::new() }],
             message_id: self.new_message_id(),
             read: false,
             draft: false,
@@ -417,12 +374,7 @@ impl Store {
                 as_attendee(&mut copy, &letter.sender);
                 let content = Content::Appointment(Box::new(copy));
                 let number = self.insert(receiver, calendar, content, letter.actor)?;
-                self.note(
-                    receiver,
-                    calendar,
-                    Happening::Created(number),
-                    letter.actor.at,
-                );
+                self.note(receiver, calendar, Happening::Created(number), letter.actor.at);
                 Ok(number)
             }
             Some((number, Content::Appointment(mut copy))) => {
@@ -441,10 +393,7 @@ impl Store {
         receiver: MailboxNumber,
         letter: &Letter<'_>,
     ) -> Result<Option<ItemNumber>, StoreError> {
-        let Some(item) = self
-            .mailbox(receiver)?
-            .calendar_item_by_uid(&letter.whole.uid)
-        else {
+        let Some(item) = self.mailbox(receiver)?.calendar_item_by_uid(&letter.whole.uid) else {
             return Ok(None);
         };
         let number = item.number;
@@ -459,8 +408,7 @@ impl Store {
                 show_as: Some(ShowAs::Free),
                 ..super::Exception::default()
             };
-            copy.occurrences
-                .insert(original, OccurrenceState::Modified(Box::new(exception)));
+            copy.occurrences.insert(original, OccurrenceState::Modified(Box::new(exception)));
         } else {
             copy.cancelled = true;
             copy.subject = title;
@@ -482,14 +430,7 @@ impl Store {
         actor: &Actor,
     ) -> Result<(), StoreError> {
         let at = occurrence.map(|original| whole.regular_times(original).0);
-        self.record(
-            &from.address,
-            organizer,
-            MailKind::Response,
-            Some(&whole.uid),
-            at,
-            actor.at,
-        );
+        self.record(&from.address, organizer, MailKind::Response, Some(&whole.uid), at, actor.at);
         let Some(owner) = self.find(organizer) else {
             return Ok(());
         };
@@ -509,9 +450,8 @@ impl Store {
             Participation::Declined => "Declined",
             Participation::NeedsAction => "Unanswered",
         };
-        let (start, end) = occurrence.map_or((whole.start, whole.end), |original| {
-            whole.regular_times(original)
-        });
+        let (start, end) =
+            occurrence.map_or((whole.start, whole.end), |original| whole.regular_times(original));
         let notice = MeetingNotice {
             uid: whole.uid.clone(),
             occurrence: at,
@@ -529,15 +469,11 @@ impl Store {
 }
 
 fn is_among(people: &[Invitee], address: &str) -> bool {
-    people
-        .iter()
-        .any(|invitee| invitee.address.eq_ignore_ascii_case(address))
+    people.iter().any(|invitee| invitee.address.eq_ignore_ascii_case(address))
 }
 
 fn track(people: &mut [Invitee], address: &str, answer: Participation, at: Timestamp) {
-    for invitee in people
-        .iter_mut()
-        .filter(|invitee| invitee.address.eq_ignore_ascii_case(address))
+    for invitee in people.iter_mut().filter(|invitee| invitee.address.eq_ignore_ascii_case(address))
     {
         invitee.response = answer;
         invitee.answered = Some(at);

@@ -103,16 +103,11 @@ impl Appointment {
         if self.all_day {
             // Whole days are counted in dates: a day of 23 or 25 hours is one day all the same.
             let first = self.civil_start().date();
-            let days = first
-                .until(to_civil(&self.start_zone, self.end).date())
-                .unwrap_or_default();
+            let days = first.until(to_civil(&self.start_zone, self.end).date()).unwrap_or_default();
             let end = original.checked_add(days).unwrap_or(original);
             return (start, to_instant(&self.start_zone, end));
         }
-        (
-            start,
-            start.saturating_add(self.duration()).unwrap_or(start),
-        )
+        (start, start.saturating_add(self.duration()).unwrap_or(start))
     }
 
     fn seen(&self, original: DateTime, index: usize) -> Occurrence {
@@ -131,13 +126,7 @@ impl Appointment {
             }
             Some(OccurrenceState::Deleted) | None => false,
         };
-        Occurrence {
-            original,
-            original_start: start,
-            index,
-            exception,
-            appointment,
-        }
+        Occurrence { original, original_start: start, index, exception, appointment }
     }
 
     /// Whether an exception of `original` may start on `day`: it stays strictly between the days
@@ -157,11 +146,7 @@ impl Appointment {
             }
         }
         let crosses = before.is_some_and(|on| day <= on) || after.is_some_and(|on| day >= on);
-        if crosses {
-            Err(StoreError::CrossesBoundary)
-        } else {
-            Ok(())
-        }
+        if crosses { Err(StoreError::CrossesBoundary) } else { Ok(()) }
     }
 
     /// Whether no occurrence of the rule runs into the next one.
@@ -177,11 +162,7 @@ impl Appointment {
             [one, next] => self.regular_times(*one).1 > to_instant(&self.start_zone, *next),
             _ => false,
         });
-        if overlap {
-            Err(StoreError::OccurrencesOverlap)
-        } else {
-            Ok(())
-        }
+        if overlap { Err(StoreError::OccurrencesOverlap) } else { Ok(()) }
     }
 }
 

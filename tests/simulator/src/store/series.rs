@@ -30,47 +30,25 @@ fn days_of_period(pattern: &Pattern, start: Date, period: i64) -> Option<Vec<Dat
             let step = period.checked_mul(i64::from(*interval))?;
             Some(vec![shifted(start, Span::new().try_days(step).ok()?)?])
         }
-        Pattern::Weekly {
-            interval,
-            days,
-            first_day,
-        } => {
+        Pattern::Weekly { interval, days, first_day } => {
             let back = i64::from(start.weekday().since(*first_day));
             let step = period.checked_mul(i64::from(*interval))?.checked_mul(7)?;
             let week = shifted(start, Span::new().try_days(step.checked_sub(back)?).ok()?)?;
-            Some(
-                week.series(1.day())
-                    .take(7)
-                    .filter(|day| days.contains(day.weekday()))
-                    .collect(),
-            )
+            Some(week.series(1.day()).take(7).filter(|day| days.contains(day.weekday())).collect())
         }
         Pattern::AbsoluteMonthly { interval, day } => {
             let month = month_after(start, period.checked_mul(i64::from(*interval))?)?;
             Some(vec![clamped(month, *day)?])
         }
-        Pattern::RelativeMonthly {
-            interval,
-            index,
-            days,
-        } => {
+        Pattern::RelativeMonthly { interval, index, days } => {
             let month = month_after(start, period.checked_mul(i64::from(*interval))?)?;
             Some(nth_of_month(month, *index, *days).into_iter().collect())
         }
-        Pattern::AbsoluteYearly {
-            interval,
-            month,
-            day,
-        } => {
+        Pattern::AbsoluteYearly { interval, month, day } => {
             let first = month_of_year(start, period, *interval, *month)?;
             Some(vec![clamped(first, *day)?])
         }
-        Pattern::RelativeYearly {
-            interval,
-            month,
-            index,
-            days,
-        } => {
+        Pattern::RelativeYearly { interval, month, index, days } => {
             let first = month_of_year(start, period, *interval, *month)?;
             Some(nth_of_month(first, *index, *days).into_iter().collect())
         }

@@ -78,17 +78,10 @@ impl Store {
         let page: Vec<_> = left.by_ref().take(max).collect();
         let last = left.next().is_none();
         let cursor = match page.last() {
-            Some(oldest) if !last => SyncCursor::Initial {
-                snapshot,
-                below: *oldest,
-            },
+            Some(oldest) if !last => SyncCursor::Initial { snapshot, below: *oldest },
             _ => SyncCursor::Since(snapshot),
         };
-        Ok(SyncPage {
-            changes: page.into_iter().map(SyncChange::Create).collect(),
-            cursor,
-            last,
-        })
+        Ok(SyncPage { changes: page.into_iter().map(SyncChange::Create).collect(), cursor, last })
     }
 
     fn changes_since(
@@ -104,11 +97,7 @@ impl Store {
             .filter(|item| item.changed > since)
             .map(|item| {
                 let known = item.entered <= since;
-                let change = if known {
-                    SyncChange::Update
-                } else {
-                    SyncChange::Create
-                };
+                let change = if known { SyncChange::Update } else { SyncChange::Create };
                 (item.changed, change(item.number))
             })
             .collect();
@@ -124,11 +113,8 @@ impl Store {
         all.sort_by_key(|(change, _)| *change);
         let last = all.len() <= max;
         all.truncate(max);
-        let reached = if last {
-            self.change
-        } else {
-            all.last().map_or(since, |(change, _)| *change)
-        };
+        let reached =
+            if last { self.change } else { all.last().map_or(since, |(change, _)| *change) };
         Ok(SyncPage {
             changes: all.into_iter().map(|(_, change)| change).collect(),
             cursor: SyncCursor::Since(reached),

@@ -36,10 +36,7 @@ pub struct Expected {
 
 impl Expected {
     /// No matter what the item looks like now.
-    pub const ANY: Self = Self {
-        key: None,
-        rule: ConflictRule::AlwaysOverwrite,
-    };
+    pub const ANY: Self = Self { key: None, rule: ConflictRule::AlwaysOverwrite };
 }
 
 /// How an item is deleted.
@@ -179,10 +176,7 @@ impl Store {
         actor: &Actor,
     ) -> Result<(), StoreError> {
         let item = self.mailbox(mailbox)?.item(target.item())?;
-        let names: Vec<_> = changes
-            .iter()
-            .map(|change| property_of(target, change))
-            .collect();
+        let names: Vec<_> = changes.iter().map(|change| property_of(target, change)).collect();
         check_expected(item, &names, expected)?;
         let mut content = item.content.clone();
         match (&mut content, target) {
@@ -208,11 +202,8 @@ impl Store {
         actor: &Actor,
     ) -> Result<(), StoreError> {
         let change = self.next_change();
-        let item = self
-            .mailbox_mut(mailbox)?
-            .items
-            .get_mut(&number)
-            .ok_or(StoreError::ItemNotFound)?;
+        let item =
+            self.mailbox_mut(mailbox)?.items.get_mut(&number).ok_or(StoreError::ItemNotFound)?;
         item.content = content;
         item.changed = change;
         item.modified = actor.at;
@@ -270,9 +261,7 @@ impl Store {
         let item = self.mailbox(mailbox)?.item(number)?;
         let mut appointment = item.appointment().ok_or(StoreError::NotRecurring)?.clone();
         appointment.occurrence(original)?;
-        appointment
-            .occurrences
-            .insert(original, OccurrenceState::Deleted);
+        appointment.occurrences.insert(original, OccurrenceState::Deleted);
         if appointment.occurrences_left().next().is_none() {
             // A series without occurrences is none: Exchange removes it.
             return self.remove_item(mailbox, number, actor.at);
@@ -309,11 +298,7 @@ impl Store {
         item.entered = change;
         self.mailbox_mut(mailbox)?.items.insert(moved, item);
         self.note(mailbox, from, Happening::FolderModified, actor.at);
-        let what = Happening::Moved {
-            item: moved,
-            old_item: number,
-            old_folder: from,
-        };
+        let what = Happening::Moved { item: moved, old_item: number, old_folder: from };
         self.note(mailbox, to, what, actor.at);
         Ok(moved)
     }
@@ -331,11 +316,7 @@ impl Store {
     ) -> Result<ItemNumber, StoreError> {
         let item = self.mailbox(mailbox)?.item(number)?.clone();
         let copy = self.insert(mailbox, to, item.content, actor)?;
-        let what = Happening::Copied {
-            item: copy,
-            old_item: number,
-            old_folder: item.folder,
-        };
+        let what = Happening::Copied { item: copy, old_item: number, old_folder: item.folder };
         self.note(mailbox, to, what, actor.at);
         Ok(copy)
     }
@@ -359,11 +340,8 @@ fn check_expected(item: &Item, names: &[String], expected: Expected) -> Result<(
     if key == item.changed {
         return Ok(());
     }
-    let changed_since = |name: &String| {
-        item.property_changes
-            .get(name)
-            .is_some_and(|change| *change > key)
-    };
+    let changed_since =
+        |name: &String| item.property_changes.get(name).is_some_and(|change| *change > key);
     if expected.rule == ConflictRule::AutoResolve && !names.iter().any(changed_since) {
         return Ok(());
     }
@@ -391,15 +369,9 @@ fn update_occurrence(
         series.check_boundaries(original, day)?;
     }
     let (start, end) = series.regular_times(original);
-    let regular = Appointment {
-        start,
-        end,
-        ..series.clone()
-    };
+    let regular = Appointment { start, end, ..series.clone() };
     let exception = Exception::between(&regular, &wanted);
-    series
-        .occurrences
-        .insert(original, OccurrenceState::Modified(Box::new(exception)));
+    series.occurrences.insert(original, OccurrenceState::Modified(Box::new(exception)));
     Ok(())
 }
 
@@ -420,13 +392,7 @@ impl Store {
         message.draft = false;
         self.send_message(mailbox, &message, actor)?;
         if keep {
-            self.replace(
-                mailbox,
-                number,
-                Content::Message(Box::new(message)),
-                &[],
-                actor,
-            )
+            self.replace(mailbox, number, Content::Message(Box::new(message)), &[], actor)
         } else {
             self.remove_item(mailbox, number, actor.at)
         }

@@ -7,11 +7,7 @@ use super::raw::{Frequency, RawRule};
 use crate::month::longest;
 
 /// Why a rule cannot be held: the member at fault, the rule and the mend.
-pub(super) struct Unheld(
-    pub(super) &'static str,
-    pub(super) &'static str,
-    pub(super) &'static str,
-);
+pub(super) struct Unheld(pub(super) &'static str, pub(super) &'static str, pub(super) &'static str);
 
 const SPLIT: &str = "leave it out, or split it into several series";
 
@@ -35,11 +31,7 @@ pub(super) fn normalise(raw: &RawRule, start: Date) -> Result<Pattern, Unheld> {
 }
 
 fn refuse_given<T>(list: &[T], member: &'static str, rule: &'static str) -> Result<(), Unheld> {
-    if list.is_empty() {
-        Ok(())
-    } else {
-        Err(Unheld(member, rule, SPLIT))
-    }
+    if list.is_empty() { Ok(()) } else { Err(Unheld(member, rule, SPLIT)) }
 }
 
 fn refuse_month_parts(raw: &RawRule) -> Result<(), Unheld> {
@@ -67,11 +59,9 @@ fn daily(raw: &RawRule) -> Result<Pattern, Unheld> {
     match (raw.by_day.is_empty(), interval) {
         (true, _) => Ok(Pattern::Daily { interval }),
         // Every day of those: Exchange says so weekly.
-        (false, 1) => Ok(Pattern::Weekly {
-            interval: 1,
-            days: days_of(raw),
-            first_day: raw.first_day,
-        }),
+        (false, 1) => {
+            Ok(Pattern::Weekly { interval: 1, days: days_of(raw), first_day: raw.first_day })
+        }
         (false, _) => Err(Unheld(
             "byDay",
             "weekdays beside a daily interval of more than 1 are not held by Exchange",
@@ -82,16 +72,9 @@ fn daily(raw: &RawRule) -> Result<Pattern, Unheld> {
 
 fn weekly(raw: &RawRule, start: Date) -> Result<Pattern, Unheld> {
     refuse_month_parts(raw)?;
-    let days = if raw.by_day.is_empty() {
-        WeekdaySet::EMPTY.with(start.weekday())
-    } else {
-        days_of(raw)
-    };
-    Ok(Pattern::Weekly {
-        interval: raw.interval,
-        days,
-        first_day: raw.first_day,
-    })
+    let days =
+        if raw.by_day.is_empty() { WeekdaySet::EMPTY.with(start.weekday()) } else { days_of(raw) };
+    Ok(Pattern::Weekly { interval: raw.interval, days, first_day: raw.first_day })
 }
 
 /// Which day of a month is meant.
@@ -107,29 +90,16 @@ impl MonthDay {
         match self {
             Self::Absolute(day) => Pattern::AbsoluteMonthly { interval, day },
             Self::Last => Pattern::AbsoluteMonthly { interval, day: 31 },
-            Self::Relative(index, days) => Pattern::RelativeMonthly {
-                interval,
-                index,
-                days,
-            },
+            Self::Relative(index, days) => Pattern::RelativeMonthly { interval, index, days },
         }
     }
 
     fn yearly(self, interval: u32, month: u8) -> Pattern {
-        let absolute = |day| Pattern::AbsoluteYearly {
-            interval,
-            month,
-            day,
-        };
+        let absolute = |day| Pattern::AbsoluteYearly { interval, month, day };
         match self {
             Self::Absolute(day) => absolute(day),
             Self::Last => absolute(longest(month)),
-            Self::Relative(index, days) => Pattern::RelativeYearly {
-                interval,
-                month,
-                index,
-                days,
-            },
+            Self::Relative(index, days) => Pattern::RelativeYearly { interval, month, index, days },
         }
     }
 }
@@ -187,13 +157,13 @@ fn absolute(day: i64) -> Result<MonthDay, Unheld> {
 fn relative(days: &[(Weekday, Option<i64>)], positions: &[i64]) -> Result<MonthDay, Unheld> {
     let set: WeekdaySet = days.iter().map(|(day, _)| *day).collect();
     match (days, positions) {
-        ([(_, Some(nth))], []) => week_index(*nth)
-            .map(|index| MonthDay::Relative(index, set))
-            .ok_or(Unheld(
+        ([(_, Some(nth))], []) => {
+            week_index(*nth).map(|index| MonthDay::Relative(index, set)).ok_or(Unheld(
                 "byDay",
                 "Exchange holds the first to fourth and the last weekday of a month",
                 "use nthOfPeriod 1, 2, 3, 4 or -1",
-            )),
+            ))
+        }
         (days, [position]) if days.iter().all(|(_, nth)| nth.is_none()) => {
             by_position(set, *position)
         }

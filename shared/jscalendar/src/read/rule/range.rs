@@ -20,20 +20,14 @@ use crate::month::shortest;
 /// Gives a pattern the range of the rule that it was made from.
 pub(super) fn hold(raw: &RawRule, pattern: Pattern, start: DateTime) -> Result<Held, Unheld> {
     match omitted_day(raw, &pattern, start.date())? {
-        None => Ok(Held {
-            rule: hold_every(raw.range, pattern, start)?,
-            omitted: BTreeSet::new(),
-        }),
+        None => Ok(Held { rule: hold_every(raw.range, pattern, start)?, omitted: BTreeSet::new() }),
         Some(day) => hold_without_clamped(raw, pattern, day, start),
     }
 }
 
 /// The rule, if the pattern gives what the rule says.
 fn hold_every(range: RawRange, pattern: Pattern, start: DateTime) -> Result<Recurrence, Unheld> {
-    let endless = Recurrence {
-        pattern,
-        range: Range::NoEnd,
-    };
+    let endless = Recurrence { pattern, range: Range::NoEnd };
     let range = match range {
         RawRange::NoEnd => Range::NoEnd,
         RawRange::Until(until) => Range::Until(last_date(until, start)),
@@ -54,10 +48,7 @@ fn hold_without_clamped(
     start: DateTime,
 ) -> Result<Held, Unheld> {
     let is_clamped = |id: &RecurrenceId| id.start().day() != day;
-    let endless = Recurrence {
-        pattern,
-        range: Range::NoEnd,
-    };
+    let endless = Recurrence { pattern, range: Range::NoEnd };
     let range = match raw.range {
         RawRange::NoEnd => return Err(moved_for_ever(raw)),
         RawRange::Until(until) => Range::Until(last_date(until, start)),
@@ -75,11 +66,8 @@ fn hold_without_clamped(
         }
     };
     let rule = Recurrence { range, ..endless };
-    let omitted: BTreeSet<RecurrenceId> = rule
-        .starts(start)
-        .filter(is_clamped)
-        .take(OVERRIDES_MAX.saturating_add(1))
-        .collect();
+    let omitted: BTreeSet<RecurrenceId> =
+        rule.starts(start).filter(is_clamped).take(OVERRIDES_MAX.saturating_add(1)).collect();
     if omitted.len() > OVERRIDES_MAX {
         return Err(Unheld(
             "skip",
@@ -90,11 +78,8 @@ fn hold_without_clamped(
     Ok(Held { rule, omitted })
 }
 
-const BEYOND_CALENDAR: Unheld = Unheld(
-    "count",
-    "reaches beyond the year 9999",
-    "use a smaller count, or leave it out",
-);
+const BEYOND_CALENDAR: Unheld =
+    Unheld("count", "reaches beyond the year 9999", "use a smaller count, or leave it out");
 
 fn moved_for_ever(raw: &RawRule) -> Unheld {
     let rule = "Exchange moves a day that a month lacks to the last day of that month";
@@ -154,19 +139,11 @@ fn lacking_day(pattern: &Pattern, start: Date) -> Option<i8> {
         | Pattern::RelativeMonthly { .. }
         | Pattern::RelativeYearly { .. } => return None,
     };
-    if day > fewest {
-        i8::try_from(day).ok()
-    } else {
-        None
-    }
+    if day > fewest { i8::try_from(day).ok() } else { None }
 }
 
 /// The last date that `until`, which is inclusive, allows: an occurrence later on that day than it
 /// no longer counts.
 fn last_date(until: DateTime, start: DateTime) -> Date {
-    if until.time() < start.time() {
-        until.date().saturating_sub(1.day())
-    } else {
-        until.date()
-    }
+    if until.time() < start.time() { until.date().saturating_sub(1.day()) } else { until.date() }
 }

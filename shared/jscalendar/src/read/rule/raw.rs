@@ -55,11 +55,8 @@ const FREQUENCIES: [Word<Frequency>; 4] = [
     ("yearly", Frequency::Yearly),
 ];
 
-const SKIPS: [Word<Skip>; 3] = [
-    ("omit", Skip::Omit),
-    ("backward", Skip::Backward),
-    ("forward", Skip::Forward),
-];
+const SKIPS: [Word<Skip>; 3] =
+    [("omit", Skip::Omit), ("backward", Skip::Backward), ("forward", Skip::Forward)];
 
 /// Members that no pattern of Exchange has.
 const UNHELD: [&str; 5] = ["byYearDay", "byWeekNo", "byHour", "byMinute", "bySecond"];
@@ -76,11 +73,7 @@ pub(crate) fn read_raw(value: &Value, at: &Pointer, findings: &mut Findings) -> 
     let mut own = Findings::default();
     check_type(rule, "RecurrenceRule", at, &mut own);
     refuse_unheld(rule, at, &mut own);
-    let mut reader = Reader {
-        rule,
-        at,
-        findings: &mut own,
-    };
+    let mut reader = Reader { rule, at, findings: &mut own };
     let frequency = reader.word("frequency", &FREQUENCIES);
     if frequency.is_none() && !rule.contains_key("frequency") {
         reader.refuse("frequency", "is required", list_words(&FREQUENCIES));
@@ -88,21 +81,11 @@ pub(crate) fn read_raw(value: &Value, at: &Pointer, findings: &mut Findings) -> 
     let raw = RawRule {
         frequency: frequency.unwrap_or(Frequency::Daily),
         interval: reader.number("interval", INTERVAL_MAX).unwrap_or(1),
-        by_day: reader.list(
-            "byDay",
-            "an array of NDay objects like {\"day\": \"mo\"}",
-            n_day,
-        ),
-        by_month_day: reader.list(
-            "byMonthDay",
-            "days of the month from 1 to 31, or -1",
-            month_day,
-        ),
+        by_day: reader.list("byDay", "an array of NDay objects like {\"day\": \"mo\"}", n_day),
+        by_month_day: reader.list("byMonthDay", "days of the month from 1 to 31, or -1", month_day),
         by_month: reader.list("byMonth", "months as strings from \"1\" to \"12\"", month),
         by_set_position: reader.list("bySetPosition", "whole numbers", Value::as_i64),
-        first_day: reader
-            .word("firstDayOfWeek", &WEEKDAYS)
-            .unwrap_or(Weekday::Monday),
+        first_day: reader.word("firstDayOfWeek", &WEEKDAYS).unwrap_or(Weekday::Monday),
         skip: reader.word("skip", &SKIPS).unwrap_or(Skip::Omit),
         range: reader.range(),
     };
@@ -126,9 +109,7 @@ fn refuse_unheld(rule: &Map<String, Value>, at: &Pointer, findings: &mut Finding
     }
     let rscale = rule.get("rscale").filter(|value| !value.is_null());
     if rscale.is_some_and(|value| {
-        value
-            .as_str()
-            .is_none_or(|name| !name.eq_ignore_ascii_case("gregorian"))
+        value.as_str().is_none_or(|name| !name.eq_ignore_ascii_case("gregorian"))
     }) {
         findings.refuse(
             &at.member("rscale"),
@@ -143,17 +124,12 @@ fn n_day(value: &Value) -> Option<(Weekday, Option<i64>)> {
     let day = read_word(&WEEKDAYS, object.get("day")?.as_str()?)?;
     match object.get("nthOfPeriod") {
         None | Some(Value::Null) => Some((day, None)),
-        Some(nth) => nth
-            .as_i64()
-            .filter(|nth| *nth != 0)
-            .map(|nth| (day, Some(nth))),
+        Some(nth) => nth.as_i64().filter(|nth| *nth != 0).map(|nth| (day, Some(nth))),
     }
 }
 
 fn month_day(value: &Value) -> Option<i64> {
-    value
-        .as_i64()
-        .filter(|day| (1..=31).contains(day) || (-31..=-1).contains(day))
+    value.as_i64().filter(|day| (1..=31).contains(day) || (-31..=-1).contains(day))
 }
 
 fn month(value: &Value) -> Option<u8> {
@@ -180,11 +156,7 @@ impl Reader<'_> {
         let value = self.given(name)?;
         let read = value.as_str().and_then(|word| read_word(table, word));
         if read.is_none() {
-            self.refuse(
-                name,
-                "is not a value that Exchange holds",
-                list_words(table),
-            );
+            self.refuse(name, "is not a value that Exchange holds", list_words(table));
         }
         read
     }
@@ -196,11 +168,7 @@ impl Reader<'_> {
             .and_then(|number| u32::try_from(number).ok())
             .filter(|number| (1..=most).contains(number));
         if read.is_none() {
-            self.refuse(
-                name,
-                "is out of range",
-                format!("use a whole number from 1 to {most}"),
-            );
+            self.refuse(name, "is out of range", format!("use a whole number from 1 to {most}"));
         }
         read
     }
@@ -217,11 +185,7 @@ impl Reader<'_> {
         let elements = value.as_array().filter(|list| list.len() <= LIST_MAX);
         let all: Option<Vec<T>> = elements.and_then(|list| list.iter().map(read).collect());
         let Some(all) = all else {
-            self.refuse(
-                name,
-                "is not a list that can be read",
-                format!("send {expected}"),
-            );
+            self.refuse(name, "is not a list that can be read", format!("send {expected}"));
             return Vec::new();
         };
         let mut distinct: Vec<T> = Vec::with_capacity(all.len());

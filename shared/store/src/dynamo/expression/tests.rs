@@ -13,10 +13,7 @@ fn clauses_of_one_kind_stand_together() {
         UpdateAction::Add("c".to_owned(), -1),
         UpdateAction::SetIfAbsent("d".to_owned(), Value::Number(4)),
     ]);
-    assert_eq!(
-        text,
-        "SET #n1 = :v0, #n3 = if_not_exists(#n3, :v2) ADD #n2 :v1 REMOVE #n0"
-    );
+    assert_eq!(text, "SET #n1 = :v0, #n3 = if_not_exists(#n3, :v2) ADD #n2 :v1 REMOVE #n0");
 }
 
 #[test]
@@ -42,10 +39,7 @@ fn what_never_holds_uses_only_the_key() {
     let mut expression = Expression::default();
     let all = Condition::All(vec![number("a", 1), Condition::Any(vec![])]);
     let text = expression.guard(&all);
-    assert_eq!(
-        text.as_deref(),
-        Some("attribute_exists(#n0) AND attribute_not_exists(#n0)")
-    );
+    assert_eq!(text.as_deref(), Some("attribute_exists(#n0) AND attribute_not_exists(#n0)"));
     assert_eq!(expression.values(), None);
 }
 
@@ -56,8 +50,5 @@ fn parts_keep_their_grouping() {
         Condition::Exists,
         Condition::Any(vec![number("a", 1), number("b", 2)]),
     ]));
-    assert_eq!(
-        text.as_deref(),
-        Some("(attribute_exists(#n0)) AND ((#n1 = :v0) OR (#n2 = :v1))")
-    );
+    assert_eq!(text.as_deref(), Some("(attribute_exists(#n0)) AND ((#n1 = :v0) OR (#n2 = :v1))"));
 }

@@ -209,10 +209,7 @@ impl Fifo {
     /// The messages that are in flight, whether their time is up or not.
     pub fn in_flight(&self) -> Vec<u64> {
         let taken = self.entries.values();
-        taken
-            .filter(|entry| entry.hidden_until.is_some())
-            .map(|entry| entry.sequence)
-            .collect()
+        taken.filter(|entry| entry.hidden_until.is_some()).map(|entry| entry.sequence).collect()
     }
 
     /// When the next message in flight becomes visible by itself; none when none is in flight.

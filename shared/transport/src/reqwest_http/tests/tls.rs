@@ -29,22 +29,14 @@ fn issued(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
     change(&mut params);
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, &issuer).expect("a certificate");
-    Identity {
-        certificate: certificate.der().clone(),
-        key,
-        root_pem,
-    }
+    Identity { certificate: certificate.der().clone(), key, root_pem }
 }
 
 fn self_signed(name: &str) -> Identity {
     let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
     let key = KeyPair::generate().expect("a key");
     let certificate = params.self_signed(&key).expect("a certificate");
-    Identity {
-        certificate: certificate.der().clone(),
-        root_pem: certificate.pem(),
-        key,
-    }
+    Identity { certificate: certificate.der().clone(), root_pem: certificate.pem(), key }
 }
 
 /// Serves one connection and returns the URL. A refused handshake ends it quietly.
@@ -62,9 +54,7 @@ fn serve(identity: &Identity) -> String {
         let mut stream = StreamOwned::new(connection, socket);
         if stream.conn.complete_io(&mut stream.sock).is_ok() {
             read_request(&mut stream);
-            stream
-                .write_all(&answer("200 OK", b"secret"))
-                .expect("sent");
+            stream.write_all(&answer("200 OK", b"secret")).expect("sent");
             stream.conn.send_close_notify();
             let _ = stream.flush();
         }
@@ -87,10 +77,7 @@ const UNTRUSTED: (TransportFault, Delivery) =
 async fn a_certificate_of_an_uploaded_authority_is_trusted() {
     let identity = issued("127.0.0.1", |_| {});
     let http = trusting(&[&identity.root_pem]);
-    let response = http
-        .send(request(&serve(&identity)))
-        .await
-        .expect("an answer");
+    let response = http.send(request(&serve(&identity))).await.expect("an answer");
     assert_eq!(response.body.as_ref(), b"secret");
 }
 
@@ -98,23 +85,14 @@ async fn a_certificate_of_an_uploaded_authority_is_trusted() {
 async fn the_same_certificate_is_refused_without_its_authority() {
     let identity = issued("127.0.0.1", |_| {});
     let other = issued("127.0.0.1", |_| {}).root_pem;
-    assert_eq!(
-        fault_of(&trusting(&[]), request(&serve(&identity))).await,
-        UNTRUSTED
-    );
-    assert_eq!(
-        fault_of(&trusting(&[&other]), request(&serve(&identity))).await,
-        UNTRUSTED
-    );
+    assert_eq!(fault_of(&trusting(&[]), request(&serve(&identity))).await, UNTRUSTED);
+    assert_eq!(fault_of(&trusting(&[&other]), request(&serve(&identity))).await, UNTRUSTED);
 }
 
 #[tokio::test]
 async fn a_self_signed_certificate_is_refused_until_it_is_uploaded_itself() {
     let identity = self_signed("127.0.0.1");
-    assert_eq!(
-        fault_of(&trusting(&[]), request(&serve(&identity))).await,
-        UNTRUSTED
-    );
+    assert_eq!(fault_of(&trusting(&[]), request(&serve(&identity))).await, UNTRUSTED);
     let http = trusting(&[&identity.root_pem]);
     assert!(http.send(request(&serve(&identity))).await.is_ok());
 }
@@ -141,12 +119,7 @@ async fn what_does_not_speak_tls_is_told_from_a_certificate() {
 
 #[test]
 fn a_root_that_is_none_is_refused_when_the_client_is_built() {
-    let built = ReqwestHttp::new(HttpOptions {
-        extra_roots_pem: vec!["hello".to_owned()],
-        ..options()
-    });
-    assert!(matches!(
-        built,
-        Err(HttpSetupError::Certificate(CertificateError::NoCertificate))
-    ));
+    let built =
+        ReqwestHttp::new(HttpOptions { extra_roots_pem: vec!["hello".to_owned()], ..options() });
+    assert!(matches!(built, Err(HttpSetupError::Certificate(CertificateError::NoCertificate))));
 }

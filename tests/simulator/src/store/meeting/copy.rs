@@ -32,8 +32,7 @@ pub(super) fn update_copy(copy: &mut Appointment, letter: &Letter<'_>) {
                 exception.show_as = Some(ShowAs::Tentative);
                 exception.extended = BTreeMap::new();
                 exception.categories = None;
-                copy.occurrences
-                    .insert(original, OccurrenceState::Modified(exception));
+                copy.occurrences.insert(original, OccurrenceState::Modified(exception));
             }
             Some(OccurrenceState::Deleted) => {
                 copy.occurrences.insert(original, OccurrenceState::Deleted);
