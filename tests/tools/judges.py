@@ -11,7 +11,8 @@ usage: judges.py [JUDGE...]        all of them when none is named
   kill       the connector is killed at random moments under load; nothing may be lost or doubled
 
 What they need is installed below .tools. `traffic` and `captures` need the material beside the
-project (TIDEMARK_SHARED); without, they are skipped, and that is said. TIDEMARK_KILLS (20) and TIDEMARK_KILL_SEED (1) set the rounds of `kill`.
+project (TIDEMARK_SHARED); without, they are skipped, and that is said. TIDEMARK_KILLS (20) and
+TIDEMARK_KILL_SEED (1) set the rounds of `kill`.
 """
 
 import os
