@@ -19,7 +19,6 @@ fn days(names: &[&str]) -> Value {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table")]
 fn held_rules_become_their_pattern() {
     let monthly = |interval, day| Pattern::AbsoluteMonthly { interval, day };
     let week = ["mo", "tu", "we", "th", "fr"];
@@ -122,7 +121,6 @@ fn held_rules_become_their_pattern() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table")]
 fn rules_that_exchange_lacks_are_refused_at_their_member() {
     for (rule, member) in [
         (json!({}), "/frequency"),

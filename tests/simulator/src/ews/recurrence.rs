@@ -217,10 +217,10 @@ fn write_pattern(xml: &mut Xml, pattern: &Pattern) {
             xml.close("t:RelativeYearlyRecurrence");
         }
         Pattern::RelativeYearly { interval, index, days, .. } => {
-            write_relative_monthly(xml, interval.saturating_mul(12), *index, *days)
+            write_relative_monthly(xml, interval.saturating_mul(12), *index, *days);
         }
         Pattern::RelativeMonthly { interval, index, days } => {
-            write_relative_monthly(xml, *interval, *index, *days)
+            write_relative_monthly(xml, *interval, *index, *days);
         }
     }
 }
