@@ -167,11 +167,13 @@ impl Run<'_> {
         };
         // Changes that were accepted since the run began are merged, not overwritten.
         let mut pending = self.pending.remove(&link.link).unwrap_or_default();
-        if pending.is_empty() && link.revision > 0 {
+        let known = link.revision > 0 || matches!(seen, Seen::Present(_, StampView::Ours));
+        if pending.is_empty() && known {
             pending = self.service.records.pending_of_link(&self.scope, link.link).await?;
             pending.truncate(PENDING_PER_ITEM_MAX);
         }
-        let commit = self.deal_with(Work { link, seen, pending, intents: Vec::new() }).await?;
+        let intents = self.unseen.remove(&link.link).unwrap_or_default();
+        let commit = self.deal_with(Work { link, seen, pending, intents }).await?;
         Ok(matters(&commit).then_some(commit))
     }
 
@@ -207,7 +209,8 @@ impl Run<'_> {
             seen => seen,
         };
         let pending = self.pending.remove(&link.link).unwrap_or_default();
-        let commit = self.deal_with(Work { link, seen, pending, intents: Vec::new() }).await?;
+        let intents = self.unseen.remove(&link.link).unwrap_or_default();
+        let commit = self.deal_with(Work { link, seen, pending, intents }).await?;
         if matters(&commit) { self.commit(vec![commit]).await } else { Ok(()) }
     }
 

@@ -9,9 +9,9 @@ use tidemark_mailbox::{Mailbox, RemoteId};
 use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit, Lease,
-    LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow, StartedAt,
-    WriteKind,
+    Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit,
+    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow,
+    StartedAt, WriteKind,
 };
 
 use super::aside::{self, Aside};
@@ -80,6 +80,8 @@ pub(super) struct Run<'a> {
     pub(super) pending: BTreeMap<LinkId, Vec<PendingRow>>,
     /// Whether more changes wait than this run took up.
     pub(super) more_pending: bool,
+    /// Writes that were begun and whose item could not be seen in this run yet, by item.
+    pub(super) unseen: BTreeMap<LinkId, Vec<IntentRow>>,
     /// What waits for a person, by item.
     pub(super) holds: BTreeMap<LinkId, HoldRow>,
     /// Brakes that a person has released since the last run.
@@ -203,6 +205,7 @@ impl Service {
             }),
             pending: BTreeMap::new(),
             more_pending: false,
+            unseen: BTreeMap::new(),
             released: holds
                 .iter()
                 .filter(|hold| hold.link.is_none() && hold.decision.is_some())

@@ -12,9 +12,11 @@ use super::stop::Stop;
 impl Run<'_> {
     /// Which link an item in Exchange belongs to that is not linked by its id.
     pub(super) async fn recognise(&mut self, remote: RemoteEvent) -> Result<(LinkRow, Seen), Stop> {
-        if let Some(stamp) = remote.stamp
-            && let Some(link) = self.service.records.link(&self.scope, stamp.link).await?
-        {
+        let linked = match remote.stamp {
+            Some(stamp) => self.service.records.link(&self.scope, stamp.link).await?,
+            None => None,
+        };
+        if let (Some(stamp), Some(link)) = (remote.stamp, linked) {
             let same_attempt = link.attempt == Some(IntentId::new(stamp.intent));
             let view = match &link.remote_id {
                 // Our own create, whose answer got lost, or an item that came back.
@@ -31,17 +33,25 @@ impl Run<'_> {
         if let Some(link) = self.moved(&remote).await? {
             return Ok((link, Seen::Present(Box::new(remote), StampView::Ours)));
         }
-        let link = match remote.stamp {
+        let (link, view) = match remote.stamp {
             // A create of ours that was begun before anything was remembered of the item.
-            Some(stamp) if self.pending.contains_key(&stamp.link) => stamp.link,
+            Some(stamp) if self.waits_for(stamp.link).await? => (stamp.link, StampView::Ours),
             Some(_) => {
                 self.foreign = true;
-                LinkId::new(self.service.world.uuid())
+                (LinkId::new(self.service.world.uuid()), StampView::None)
             }
-            None => LinkId::new(self.service.world.uuid()),
+            None => (LinkId::new(self.service.world.uuid()), StampView::None),
         };
         let link = LinkRow::new(link, Kind::Appointment, self.now());
-        Ok((link, Seen::Present(Box::new(remote), StampView::None)))
+        Ok((link, Seen::Present(Box::new(remote), view)))
+    }
+
+    /// Whether a change or a begun write waits for an item that nothing is remembered of.
+    async fn waits_for(&self, link: LinkId) -> Result<bool, Stop> {
+        if self.pending.contains_key(&link) || self.unseen.contains_key(&link) {
+            return Ok(true);
+        }
+        Ok(!self.service.records.pending_of_link(&self.scope, link).await?.is_empty())
     }
 
     /// The link of an item that was moved away and back: the same UID, and its old id is gone.

@@ -85,8 +85,14 @@ impl Run<'_> {
 
     /// Removes the intents of an item. Those of a create stay open until the item was seen among the
     /// changes: if somebody deletes it before, Exchange never mentions it, and only a look by its id
-    /// tells.
+    /// tells. Where the item could not be seen, nothing is known of how its writes ended: they stay
+    /// open, so that nobody creates a second item or takes our own half for a person's change.
     fn close_intents(&mut self, work: &Work, done: &Done, link: &LinkRow, commit: &mut ItemCommit) {
+        if matches!(work.seen, Seen::Hidden) && !work.intents.is_empty() {
+            self.unseen.insert(work.link.link, work.intents.clone());
+            self.waits_on = true;
+            return;
+        }
         let stands = matches!(link.state, LinkState::Linked | LinkState::Private { .. });
         for intent in work.intents.iter().chain(&done.intent) {
             match &link.remote_id {
