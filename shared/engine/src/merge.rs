@@ -210,6 +210,8 @@ impl Merged {
         };
         let other = old.online_meeting != new.online_meeting
             || old.organizer != new.organizer
+            // An item that could not be read back after its create has no UID in the base yet.
+            || old.uid != new.uid
             || names(old) != names(new);
         if answered || other {
             self.changed = true;
