@@ -28,6 +28,11 @@ const WORKERS: usize = 2;
 const EDITS: usize = 24;
 /// Virtual time after which everything has to be at rest once the faults have ended.
 const REST_WITHIN: SignedDuration = SignedDuration::from_hours(6);
+/// How often a mailbox is swept of which nothing was heard; the default would take longer to wait for.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(10);
+/// Within which the sweep finds what nobody was told of: a mailbox that was synced since its last turn
+/// is left to its next one.
+const SWEPT_WITHIN: SignedDuration = SignedDuration::from_mins(22);
 /// Polls of all tasks together in one seed, so that a livelock is a violation and not a hang.
 const STEPS_MAX: u64 = 400_000;
 
@@ -76,10 +81,13 @@ struct Simulation {
     people: People,
     losses: u64,
     steps: u64,
+    /// Whether notifications may have been lost: only the sweep makes up for those.
+    unheard: bool,
 }
 
 impl Simulation {
-    fn new(stage: Stage) -> Self {
+    fn new(mut stage: Stage) -> Self {
+        stage.service.options.sweep_every = SWEEP_EVERY;
         // What is random about the edits must not depend on how often the product draws.
         let random = Arc::new(Random::new(stage.random.next()));
         let shared = Arc::new(Shared {
@@ -94,6 +102,7 @@ impl Simulation {
             workers: Vec::new(),
             losses: 0,
             steps: 0,
+            unheard: false,
             shared,
             stage,
         }
@@ -222,6 +231,8 @@ impl Simulation {
                     FaultKind::SyncStateLost | FaultKind::SubscriptionLost => 10,
                     _ => 60,
                 };
+                self.unheard |=
+                    matches!(kind, FaultKind::NotificationDropped | FaultKind::SubscriptionLost);
                 rules.push(FaultRule::per_mille(kind, random.below(often) as u32));
             }
         }
@@ -301,6 +312,9 @@ impl Simulation {
     /// Waits until nothing is left to do.
     fn come_to_rest(&mut self) -> Result<(), Violation> {
         let end = self.stage.clock.now() + REST_WITHIN;
+        if self.unheard {
+            self.go_on(self.stage.clock.now() + SWEPT_WITHIN, u64::MAX)?;
+        }
         while self.stage.clock.now() < end {
             let until = self.stage.clock.now() + SignedDuration::from_mins(10);
             self.go_on(until, u64::MAX)?;

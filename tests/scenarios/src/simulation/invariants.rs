@@ -15,7 +15,8 @@ use super::business::{Business, ItemKey};
 use super::people::People;
 use crate::stage::{PEOPLE, Stage};
 
-/// Whether nothing is left to do: no hint, no message, no lease, no open write.
+/// Whether nothing is left to do: no hint, no message, no look to come, no
+/// lease, no open write.
 pub(crate) fn at_rest(stage: &mut Stage) -> Result<bool, Violation> {
     Ok(what_waits(stage).is_empty())
 }
@@ -37,6 +38,10 @@ pub(crate) fn what_waits(stage: &mut Stage) -> String {
         });
         if marks.is_dirty() {
             waits.push(format!("{person} is dirty ({marks:?}; {:?})", row.troubles));
+        }
+        if let Some(due) = marks.due_at {
+            // An item that could not be read is looked at again, however clean the mailbox is.
+            waits.push(format!("{person} is looked at again at {due}"));
         }
         if intents > 0 {
             waits.push(format!("{person} has {intents} open writes"));
@@ -133,7 +138,8 @@ fn check_doubles(person: &str, snapshots: &[Snapshot]) -> Result<(), Violation> 
             let text = format!("{values:?}");
             let link = text.split(';').next().unwrap_or_default().to_owned();
             if !stamps.insert(link) {
-                return Err(violation("nothing is doubled", format!("{person}: one link twice")));
+                let detail = format!("{person}: {:?} once more: {text}", snapshot.event.title);
+                return Err(violation("nothing is doubled", detail));
             }
         }
     }
