@@ -228,7 +228,10 @@ fn check(words: &mut Words, shown: &Value, value_of: impl Fn(&str) -> Option<Val
                 actual.contains(text.as_str())
             }
             (Word::Text(text), Some(Value::String(actual))) => text == actual,
-            (Word::Text(text), Some(actual)) => *text == actual.to_string(),
+            (Word::Text(text), Some(actual)) => {
+                let written = actual.to_string();
+                *text == written
+            }
         };
         if !holds {
             return Err(format!("'{name}' is {actual:?}, not {wanted:?}, in {shown:#}"));
