@@ -82,12 +82,13 @@ impl Run<'_> {
         {
             return self.discard(&work, hold);
         }
+        let twin = self.twin(&work).await?;
         for _ in 0..ATTEMPTS_MAX {
             let base = base_of(&work.link)?;
             let known = known_to_business(base.as_ref(), &work);
             let wishes = wish::read_wishes(&work.pending, known, work.link.revision);
             let profile = self.profile_under(hold.as_ref());
-            let decision = self.decide(&work, base.as_ref(), &wishes, &profile)?;
+            let decision = self.decide(&work, base.as_ref(), &wishes, &profile, twin.as_ref())?;
             match self.perform(&work, decision, wishes).await {
                 Ok(done) => return self.settle(&work, base.as_ref(), &done, hold),
                 Err(Failure::Exchange(error)) => match error.disposition {
@@ -127,12 +128,30 @@ impl Run<'_> {
         profile
     }
 
+    /// What a late create of ours is compared with where nothing is remembered of the item, since it
+    /// is private: the item as the first create made it. A copy that is equal to it holds nothing of
+    /// a person's.
+    async fn twin(&self, work: &Work) -> Result<Option<Unfinished>, Stop> {
+        let (Seen::Present(_, StampView::Late), LinkState::Private { .. }, Some(id)) =
+            (&work.seen, work.link.state, &work.link.remote_id)
+        else {
+            return Ok(None);
+        };
+        let now = self.now();
+        let seen = self.look(&RemoteId::new(id.as_str()), StampView::Ours).await;
+        match seen.map_err(|error| Stop::of_mailbox(error, now))? {
+            Seen::Present(remote, _) => Ok(Some(Unfinished::create(remote.event))),
+            Seen::NotLooked | Seen::Gone | Seen::Hidden => Ok(None),
+        }
+    }
+
     fn decide(
         &self,
         work: &Work,
         base: Option<&Base>,
         wishes: &Wishes,
         profile: &Profile,
+        twin: Option<&Unfinished>,
     ) -> Result<Decision, Stop> {
         let link = match (&work.link.state, base) {
             (LinkState::Linked, Some(base)) => LinkView::Linked(base),
@@ -162,7 +181,7 @@ impl Run<'_> {
             business: &wishes.changes,
             profile,
             mailbox: &facts,
-            unfinished: unfinished.as_ref(),
+            unfinished: unfinished.as_ref().or(twin),
             now,
         });
         let flips = decode_flips(work.link.flips.as_deref());
