@@ -27,13 +27,25 @@ impl Aside {
     }
 }
 
-/// The items as the cursor keeps them; none when there are none.
-pub(super) fn encode(aside: &[Aside]) -> Option<String> {
-    if aside.is_empty() { None } else { serde_json::to_string(aside).ok() }
+/// What a cursor keeps besides its place.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// Items that could not be read.
+    #[serde(default)]
+    pub(super) aside: Vec<Aside>,
+    /// Items beyond the cursor that were new to us: a run that is cut off before its cursor moves has
+    /// told of them already, and the server never mentions one that is deleted before it is read again.
+    #[serde(default)]
+    pub(super) told: Vec<String>,
 }
 
-/// The items of such a text. What cannot be read is left to the next compare.
-pub(super) fn decode(text: Option<&str>) -> Vec<Aside> {
+/// The text that the cursor keeps; none when there is nothing to keep.
+pub(super) fn encode(progress: &Progress) -> Option<String> {
+    if *progress == Progress::default() { None } else { serde_json::to_string(progress).ok() }
+}
+
+/// What such a text says. What cannot be read is left to the next compare.
+pub(super) fn decode(text: Option<&str>) -> Progress {
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
@@ -87,9 +99,10 @@ mod tests {
     #[test]
     fn what_is_left_aside_comes_back_and_waits_longer_each_time() {
         let aside = vec![Aside { id: "a".to_owned(), tries: 3 }];
-        assert_eq!(decode(encode(&aside).as_deref()), aside);
-        assert_eq!(encode(&[]), None);
-        assert_eq!(decode(Some("nonsense")), []);
+        let progress = Progress { aside, told: vec!["b".to_owned()] };
+        assert_eq!(decode(encode(&progress).as_deref()), progress);
+        assert_eq!(encode(&Progress::default()), None);
+        assert_eq!(decode(Some("nonsense")), Progress::default());
         let wait = |tries| Aside { id: String::new(), tries }.wait().as_mins();
         assert_eq!([wait(0), wait(1), wait(9), wait(99)], [1, 2, 512, 512]);
     }

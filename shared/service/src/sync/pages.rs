@@ -39,6 +39,7 @@ impl Run<'_> {
                 Err(Stop::CursorLost) => return self.forget_cursor(cursor).await,
                 page => page?,
             };
+            cursor = self.note_new(cursor, &page).await?;
             self.read_page(&page, cursor.comparing).await?;
             let state = page.cursor.as_str().as_bytes().to_vec();
             let mut next = cursor.at(Some(state));
@@ -46,11 +47,11 @@ impl Run<'_> {
                 self.find_vanished().await?;
                 next.comparing = false;
             }
-            next.progress = aside::encode(&self.aside);
+            next.progress = self.progress(Vec::new());
             let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
             if !page.more {
                 self.find_lost_creates().await?;
-                next.progress = aside::encode(&self.aside);
+                next.progress = self.progress_at_end();
                 let intents = core::mem::take(&mut self.created).into_values();
                 let intents = intents.flat_map(|created| created.intents).collect();
                 commit = commit.item(ItemCommit { intents, ..ItemCommit::default() });
@@ -61,6 +62,44 @@ impl Run<'_> {
             }
             cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         }
+    }
+
+    /// Notes the items of a page that are new to us before any of them is told. A compare needs no
+    /// notes: it asks for whatever it did not see.
+    async fn note_new(&self, cursor: CursorRow, page: &ChangePage) -> Result<CursorRow, Stop> {
+        if cursor.comparing {
+            return Ok(cursor);
+        }
+        let mut told = Vec::new();
+        for change in &page.changes {
+            let Change::Touched(reference) = change else { continue };
+            let id = reference.id.as_str();
+            let link = self.service.records.link_of_remote(&self.scope, id).await?;
+            if link.is_none() && !self.created.contains_key(id) {
+                told.push(id.to_owned());
+            }
+        }
+        if told.is_empty() {
+            return Ok(cursor);
+        }
+        let mut noted = cursor;
+        noted.progress = self.progress(told);
+        let commit = Commit::new(self.scope.clone(), self.lease.clone());
+        self.carry(commit.cursor(self.collection.clone(), noted)).await?;
+        Ok(self.service.records.cursor(&self.scope, &self.collection).await?)
+    }
+
+    /// What the cursor keeps while there are changes left to read.
+    fn progress(&self, mut told: Vec<String>) -> Option<String> {
+        // What has open intents is found again by those.
+        let unseen = self.created.iter().filter(|(_, it)| !it.seen && it.intents.is_empty());
+        told.extend(unseen.map(|(id, _)| id.clone()));
+        aside::encode(&aside::Progress { aside: self.aside.clone(), told })
+    }
+
+    /// What the cursor keeps once everything was read.
+    fn progress_at_end(&self) -> Option<String> {
+        aside::encode(&aside::Progress { aside: self.aside.clone(), told: Vec::new() })
     }
 
     async fn next_page(&self, cursor: &CursorRow) -> Result<ChangePage, Stop> {

@@ -90,7 +90,8 @@ pub(super) struct Run<'a> {
     pub(super) generation: u64,
     /// Whether a change waits on for an item that could not be seen now.
     pub(super) waits_on: bool,
-    /// Items that we created and that were not seen among the changes yet, by their server's id.
+    /// Items that we created, or told of before the cursor had moved, and that were not seen among the
+    /// changes yet, by their server's id.
     pub(super) created: BTreeMap<String, Created>,
     /// Items that could not be read, to be tried again.
     pub(super) aside: Vec<Aside>,
@@ -266,7 +267,11 @@ impl Run<'_> {
         }
         let cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         self.generation = cursor.generation;
-        self.aside = aside::decode(cursor.progress.as_deref());
+        let progress = aside::decode(cursor.progress.as_deref());
+        self.aside = progress.aside;
+        for id in progress.told {
+            self.created.insert(id, Created::default());
+        }
         let mut begun: BTreeMap<LinkId, Vec<IntentRow>> = BTreeMap::new();
         for intent in self.service.records.intents(&self.scope, INTENTS_MAX).await? {
             begun.entry(intent.link).or_default().push(intent);
