@@ -6,6 +6,9 @@ mod holds;
 mod items;
 mod webhooks;
 
+#[cfg(test)]
+mod tests;
+
 use core::time::Duration;
 
 use async_trait::async_trait;

@@ -21,7 +21,9 @@ impl Service {
         loop {
             let organisation = &caller.organisation;
             let page = self.records.holds_of_organisation(organisation, after, PAGE_ITEMS).await?;
-            for (mailbox, hold) in page.holds {
+            // What was decided is listed until a run has carried it out, and waits for nobody.
+            let undecided = page.holds.into_iter().filter(|(_, hold)| hold.decision.is_none());
+            for (mailbox, hold) in undecided {
                 let scope = MailboxScope { organisation: organisation.clone(), mailbox };
                 views.push(self.view_hold(&scope, hold).await?);
             }

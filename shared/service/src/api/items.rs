@@ -67,6 +67,23 @@ impl Service {
         Ok(FoundItem { link, key: Some(key), row })
     }
 
+    /// The same, with the changes that wait for it.
+    async fn find_with_waiting(
+        &self,
+        found: &FoundMailbox,
+        kind: Kind,
+        id: &str,
+    ) -> Result<(FoundItem, Vec<PendingRow>), Refusal> {
+        let item = self.find_item(found, kind, id).await?;
+        let waiting = self.records.pending_of_link(&found.scope, item.link).await?;
+        if item.row.is_some() || !waiting.is_empty() {
+            return Ok((item, waiting));
+        }
+        // A run may have brought it into being between the two reads: it moves what waits into the
+        // link in one transaction, so that a second look finds it.
+        Ok((self.find_item(found, kind, id).await?, waiting))
+    }
+
     pub(super) async fn accept_change(
         &self,
         caller: &Caller,
@@ -81,8 +98,7 @@ impl Service {
             let text = "the mailbox is switched off: switch it on before you change its items";
             return Err(Refusal::Conflict(text.to_owned()));
         }
-        let item = self.find_item(&found, kind, id).await?;
-        let waiting = self.records.pending_of_link(&found.scope, item.link).await?;
+        let (item, waiting) = self.find_with_waiting(&found, kind, id).await?;
         if waiting.len() >= WAITING_MAX {
             return Err(Refusal::TooMany(core::time::Duration::from_secs(30)));
         }
@@ -131,8 +147,7 @@ impl Service {
         id: &str,
     ) -> Result<ItemView, Refusal> {
         let found = self.find_items_of(caller, mailbox).await?;
-        let item = self.find_item(&found, kind, id).await?;
-        let waiting = self.records.pending_of_link(&found.scope, item.link).await?;
+        let (item, waiting) = self.find_with_waiting(&found, kind, id).await?;
         let pending = waiting.len();
         let revision = item.row.as_ref().map_or(0, |row| row.revision);
         if let Some(row) = &item.row {
@@ -288,9 +303,10 @@ fn item_of(row: &LinkRow) -> Result<Value, Refusal> {
     Ok(write_event(&base.business, &WriteOptions { copy_role, ..WriteOptions::default() }))
 }
 
-/// What a put asked for that is not carried out yet.
+/// What a put asked for that is not carried out yet; none when a delete waits after it.
 fn waiting_item(waiting: &[PendingRow]) -> Option<Value> {
-    let put = waiting.iter().rev().find(|row| row.operation == PendingOperation::Put)?;
+    let decisive = waiting.iter().rev().find(|row| row.operation != PendingOperation::Patch)?;
+    let put = Some(decisive).filter(|row| row.operation == PendingOperation::Put)?;
     let mut item: Value = serde_json::from_slice(&put.body).ok()?;
     item.as_object_mut()?.insert("tidemark:pending".to_owned(), json!(true));
     Some(item)

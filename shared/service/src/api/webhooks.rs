@@ -1,11 +1,13 @@
 //! Webhook endpoints: registered, paused, wound back.
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tidemark_business::{SigningSecret, WebhookTarget};
 use tidemark_jscalendar::Problem;
 use tidemark_model::OrganisationId;
 use tidemark_store::records::{
-    DeliveryState, Document, EndpointId, EndpointRow, FeedCursor, SaveError,
+    DeliveryState, Document, EndpointId, EndpointRow, FeedCursor, FeedError, FeedRecord, RetryRow,
+    SaveError,
 };
 use uuid::Uuid;
 
@@ -102,28 +104,39 @@ impl Service {
         let endpoint = self.own_endpoint(caller, id).await?;
         let organisation = &caller.organisation;
         let now = self.world.now();
-        let cursor = match after {
-            Some(text) => FeedCursor::decode(text).map_err(|_| bad_cursor("after"))?,
-            None => self.beginning(organisation).await?,
-        };
+        let asked = after.map(FeedCursor::decode).transpose().map_err(|_| bad_cursor("after"))?;
+        let (cursor, first) = self.place_in_feed(organisation, asked).await?;
+        // The beginning of retention can only be named by the place after its first entry, which is
+        // therefore put among what is outstanding.
+        let first: Vec<RetryRow> = first
+            .filter(|entry| entry.system == endpoint.value.system && entry.event.is_some())
+            .map(|entry| untried(&entry, now))
+            .into_iter()
+            .collect();
         let found = self.records.delivery(organisation, endpoint.value.id).await?;
         let revision = found.as_ref().map(|state| state.revision);
         let state = DeliveryState { cursor, failures: 0, failing_since: None, due_at: Some(now) };
         self.records
-            .save_delivery(organisation, endpoint.value.id, &state, revision, &[], &[])
+            .save_delivery(organisation, endpoint.value.id, &state, revision, &first, &[])
             .await
             .map_err(save_refusal)?;
         Ok(view_of(endpoint.value, Some(&state)))
     }
 
-    /// The place before everything that is kept.
-    async fn beginning(&self, organisation: &OrganisationId) -> Result<FeedCursor, Refusal> {
-        use tidemark_store::records::FeedError;
-        let page = self.records.read_feed(organisation, None, 0, self.world.now()).await;
-        match page {
-            Ok(page) => Ok(page.cursor),
-            Err(FeedError::Store(error)) => Err(error.into()),
-            Err(FeedError::Gone | FeedError::InvalidCursor) => Err(Refusal::CursorExpired),
+    /// Where deliveries go on after a cursor, which the feed must still have; without one, after the
+    /// first entry that is kept, and that entry.
+    async fn place_in_feed(
+        &self,
+        organisation: &OrganisationId,
+        asked: Option<FeedCursor>,
+    ) -> Result<(FeedCursor, Option<FeedRecord>), Refusal> {
+        let now = self.world.now();
+        match (self.records.read_feed(organisation, asked.as_ref(), 1, now).await, asked) {
+            (Ok(_), Some(asked)) => Ok((asked, None)),
+            (Ok(page), None) => Ok((page.cursor, page.entries.into_iter().next())),
+            (Err(FeedError::Store(error)), _) => Err(error.into()),
+            (Err(FeedError::Gone), _) => Err(Refusal::CursorExpired),
+            (Err(FeedError::InvalidCursor), _) => Err(bad_cursor("after")),
         }
     }
 
@@ -152,6 +165,18 @@ impl Service {
     ) -> Result<WebhookView, Refusal> {
         let state = self.records.delivery(organisation, row.id).await?;
         Ok(view_of(row, state.as_ref().map(|state| &state.value)))
+    }
+}
+
+/// An entry that is delivered as soon as somebody looks.
+fn untried(entry: &FeedRecord, now: Timestamp) -> RetryRow {
+    RetryRow {
+        shard: entry.shard,
+        number: entry.number,
+        link: entry.link,
+        attempts: 0,
+        first_tried: now,
+        next_at: now,
     }
 }
 
