@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
         let service = Arc::clone(&service);
         async move {
             let ends_at = handler::end_of(event.context.deadline);
-            Ok::<_, Error>(handler::handle(&service, event.payload, ends_at).await)
+            Ok::<_, Error>(Box::pin(handler::handle(&service, event.payload, ends_at)).await)
         }
     }))
     .await

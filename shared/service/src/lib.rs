@@ -1,9 +1,8 @@
-//! The use cases, composed of ports: intake, sync, sweep, renew, deliver, admin.
+//! The use cases, composed of ports: intake, sync, sweep, renew, deliver, the API's.
 //!
 //! Nothing here knows a protocol's bytes, a vendor's client or the wall clock: those are handed in
 //! as ports, so that whole histories replay from a seed.
 
-pub mod admin;
 mod api;
 pub mod border;
 pub mod content;

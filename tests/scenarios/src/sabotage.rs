@@ -7,7 +7,7 @@ use tidemark_engine::{
     BaseAfter, BusinessOperation, Decision, ExchangeAction, ExchangeView, LinkView, MailRule, News,
     PlanInput, Verdict, plan,
 };
-use tidemark_model::{Event, MailMode};
+use tidemark_model::{Event, MailMode, Property};
 use tidemark_service::Planner;
 
 /// A way to break the engine.
@@ -100,7 +100,8 @@ impl Broken {
             }
             Sabotage::Echoes => {
                 if decision.exchange.writes() && decision.business.is_none() {
-                    decision.business = Some(News::Updated { properties: Vec::new() });
+                    let properties = vec![Property::Title];
+                    decision.business = Some(News::Updated { properties });
                 }
             }
             Sabotage::IgnoresDeletes => {

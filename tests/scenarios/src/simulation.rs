@@ -34,7 +34,7 @@ const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// is left to its next one.
 const SWEPT_WITHIN: SignedDuration = SignedDuration::from_mins(22);
 /// Polls of all tasks together in one seed, so that a livelock is a violation and not a hang.
-const STEPS_MAX: u64 = 400_000;
+const STEPS_MAX: u64 = 4_000_000;
 
 /// Something that must not happen did.
 #[derive(Debug, Clone, PartialEq, Eq)]

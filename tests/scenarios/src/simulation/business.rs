@@ -1,18 +1,21 @@
-//! A business system: it reads the feed into a picture of its own, and writes through the border.
+//! A business system: it reads the feed into a picture of its own, and has its changes written down.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tidemark_model::Kind;
-use tidemark_service::Border as _;
-use tidemark_service::border::{Caller, Guards, ItemChangeRequest, Refusal};
-use tidemark_store::records::FeedCursor;
+use tidemark_model::{BusinessKey, Kind, LinkId};
+use tidemark_service::border::{Caller, ItemChangeRequest};
+use tidemark_store::records::{ChangeId, Collection, FeedCursor, PendingChange, PendingOperation};
+use tidemark_transport::Clock as _;
 
 use super::Violation;
 use super::people::SECRET;
 use crate::random::Random;
 use crate::stage::{PEOPLE, Stage};
+
+/// How often a change is asked for again whose answer was lost. It carries the same key each time.
+const REPEATS_MAX: usize = 20;
 
 /// Which item: mailbox address and item id.
 pub(crate) type ItemKey = (String, String);
@@ -152,7 +155,7 @@ impl Business {
     }
 
     fn ask(&mut self, stage: &mut Stage, key: ItemKey, change: ItemChangeRequest) {
-        let (service, caller) = (stage.service.clone(), self.caller.clone());
+        let service = stage.service.clone();
         let delete = change == ItemChangeRequest::Delete;
         let key_text = key.clone();
         let what = match &change {
@@ -163,62 +166,56 @@ impl Business {
         let asked = Asked { key: key.clone(), delete };
         // A request without an answer is made again with the same key: it counts once.
         let idempotency_key = Some(format!("change-{}", self.asked.len() + self.events));
+        let pending = self.pending_change(stage, &key, &change, idempotency_key);
         let scope = stage.scope(&key.0);
-        let system = stage.system.clone();
         let clock = stage.clock.clone();
-        let answer = stage.run(async move {
-            use tidemark_store::records::{ChangeId, Collection, PendingChange, PendingOperation};
-            let _ = &caller;
-            let bk = tidemark_model::BusinessKey::parse(&key.1).unwrap();
-            let link = match tidemark_model::LinkId::parse(&key.1) {
-                Ok(link) => link,
-                Err(_) => tidemark_model::LinkId::of_business_key(
-                    &system,
-                    scope.mailbox,
-                    Kind::Appointment,
-                    &bk,
-                ),
-            };
-            let change = PendingChange {
-                id: ChangeId::new(service.world.uuid()),
-                link,
-                business_key: tidemark_model::LinkId::parse(&key.1).is_err().then_some(bk),
-                operation: match &change {
-                    ItemChangeRequest::Put(_) => PendingOperation::Put,
-                    ItemChangeRequest::Patch(_) => PendingOperation::Patch,
-                    ItemChangeRequest::Delete => PendingOperation::Delete,
-                },
-                body: match &change {
-                    ItemChangeRequest::Put(v) | ItemChangeRequest::Patch(v) => {
-                        serde_json::to_vec(v).unwrap()
-                    }
-                    ItemChangeRequest::Delete => Vec::new(),
-                },
-                if_match: None,
-                idempotency_key,
-                system,
-            };
-            let mut answer = Err(Refusal::Unavailable);
-            for _ in 0..20 {
-                let now = tidemark_transport::Clock::now(&clock);
-                if service
-                    .records
-                    .accept(&scope, &change, &Collection::calendar(), now)
-                    .await
-                    .is_ok()
-                {
-                    let _ = service.raise(&scope, &Collection::calendar()).await;
-                    answer = Ok(());
-                    break;
+        let accepted = stage.run(async move {
+            for _ in 0..REPEATS_MAX {
+                let now = clock.now();
+                let collection = Collection::calendar();
+                if service.records.accept(&scope, &pending, &collection, now).await.is_ok() {
+                    // A message that is not sent is made up for by the minute schedule.
+                    let _ = service.raise(&scope, &collection).await;
+                    return true;
                 }
             }
-            answer
+            false
         });
         if self.trace {
-            println!("asked {} {}: {what} {}", key_text.0, key_text.1, answer.is_ok());
+            println!("asked {} {}: {what} {}", key_text.0, key_text.1, accepted);
         }
-        if answer.is_ok() {
+        if accepted {
             self.asked.push(asked);
+        }
+    }
+
+    /// The change as the API writes it down. The border's own checks have tests of their own.
+    fn pending_change(
+        &self,
+        stage: &Stage,
+        key: &ItemKey,
+        change: &ItemChangeRequest,
+        idempotency_key: Option<String>,
+    ) -> PendingChange {
+        let own = LinkId::parse(&key.1);
+        let business_key = own.is_err().then(|| BusinessKey::parse(&key.1).expect("a valid id"));
+        let mailbox = stage.scope(&key.0).mailbox;
+        let (operation, body) = match change {
+            ItemChangeRequest::Put(value) => (PendingOperation::Put, value.to_string()),
+            ItemChangeRequest::Patch(value) => (PendingOperation::Patch, value.to_string()),
+            ItemChangeRequest::Delete => (PendingOperation::Delete, String::new()),
+        };
+        let derived =
+            |key| LinkId::of_business_key(&self.caller.system, mailbox, Kind::Appointment, key);
+        PendingChange {
+            id: ChangeId::new(stage.service.world.uuid()),
+            link: own.ok().or(business_key.as_ref().map(derived)).expect("one of the two"),
+            business_key,
+            operation,
+            body: body.into_bytes(),
+            if_match: None,
+            idempotency_key,
+            system: self.caller.system.clone(),
         }
     }
 

@@ -130,16 +130,14 @@ fn check_outcomes(stage: &mut Stage, business: &Business) -> Result<(), Violatio
 /// Our own late create that a person has changed, or that was cut off half-way, is held and shown until
 /// somebody decides (DESIGN.md 4): it stands beside its item meanwhile, and the business system knows
 /// the other one.
-fn without_held_copies(
-    stage: &mut Stage,
-    person: &str,
-    snapshots: Vec<Snapshot>,
-) -> Vec<Snapshot> {
+fn without_held_copies(stage: &mut Stage, person: &str, snapshots: Vec<Snapshot>) -> Vec<Snapshot> {
     let (records, scope) = (Arc::clone(&stage.service.records), stage.scope(person));
     let kept = stage.run(async move {
         let mut kept = BTreeMap::new();
         for hold in records.holds(&scope).await.expect("the store answers") {
-            let (Some(link), "late-copy-changed") = (hold.link, hold.why.as_str()) else { continue };
+            let (Some(link), "late-copy-changed") = (hold.link, hold.why.as_str()) else {
+                continue;
+            };
             let row = records.link(&scope, link).await.expect("the store answers");
             let attempt = row.and_then(|row| row.attempt).map(|attempt| attempt.to_string());
             kept.insert(link.to_string(), attempt.unwrap_or_default());

@@ -124,7 +124,7 @@ fn interruptions_of(number: usize, kind: EffectKind) -> Vec<Interruption> {
     match kind {
         // A read leaves nothing behind: whether the worker stops there or gives up makes little
         // difference, so that every second one has it the other way.
-        EffectKind::TableRead if number % 2 == 0 => all = vec![before(lost())],
+        EffectKind::TableRead if number.is_multiple_of(2) => all = vec![before(lost())],
         EffectKind::TableRead => {}
         EffectKind::TableWrite => all.extend([
             Interruption::StopBefore,
