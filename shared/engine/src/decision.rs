@@ -15,7 +15,7 @@ pub struct Decision {
     /// What to do in Exchange.
     pub exchange: ExchangeAction,
     /// What to tell the business system besides the outcomes of its own changes. The item to tell
-    /// is the business side of what [`crate::settle`] returns.
+    /// is the business side of what [`crate::settle()`] returns.
     pub business: Option<News>,
     /// What became of each of the business system's changes, in their order.
     pub outcomes: Vec<Outcome>,
@@ -240,7 +240,7 @@ pub enum BaseAfter {
     Keep,
     /// A common state that needs no write.
     Agreed(Box<Base>),
-    /// The common state that follows from the write; [`crate::settle`] completes it from what is
+    /// The common state that follows from the write; [`crate::settle()`] completes it from what is
     /// read back.
     AfterWrite(Box<Base>),
     /// Nothing but that it is private; stored copies are to be purged.

@@ -1,8 +1,8 @@
 //! What to do: three-way merge, plan, guards, brake, reasons. Pure.
 //!
-//! [`plan`] looks at what is known of one item on both sides and answers with a [`Decision`]: what to
+//! [`plan()`] looks at what is known of one item on both sides and answers with a [`Decision`]: what to
 //! write to Exchange, what to tell the business system, what became of each of its changes, and why.
-//! The caller carries it out, reads back, and lets [`settle`] say what to remember. Nothing here does
+//! The caller carries it out, reads back, and lets [`settle()`] say what to remember. Nothing here does
 //! I/O, reads a clock or draws randomness; a decision is plain data and can be stored or shown.
 
 pub mod brake;
