@@ -9,11 +9,11 @@ import json
 import subprocess
 import sys
 
-PURE = ["model", "jscalendar", "engine", "ews"]
+PURE = ["model", "jscalendar", "engine", "ews", "graph"]
 FORBIDDEN_IN_PURE = ["tokio", "rustls", "aws-lc-sys", "ring", "reqwest", "hyper", "axum"]
 # Lower first: a crate may depend only on crates that stand before it.
 ORDER = [
-    "model", "jscalendar", "engine", "ews", "transport", "mailbox", "store", "embedded",
+    "model", "jscalendar", "engine", "ews", "graph", "transport", "identity", "mailbox", "store", "embedded",
     "business", "service", "runtime", "simulator",
     "ews-webhook", "sync", "sweep", "deliver", "api", "local", "scenarios", "bench",
 ]

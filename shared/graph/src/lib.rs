@@ -1,0 +1,1 @@
+//! Microsoft Graph: request builders, tolerant readers, mapping to the model. Pure.
