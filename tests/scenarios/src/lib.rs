@@ -4,6 +4,7 @@
 //! simulator, single-threaded and in virtual time, so that a seed replays exactly.
 
 pub mod executor;
+pub mod on_disk;
 pub mod ports;
 pub mod random;
 pub mod sabotage;

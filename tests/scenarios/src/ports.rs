@@ -51,9 +51,15 @@ pub enum EffectKind {
     Http,
 }
 
-/// Counts the effects of runs, and interrupts one of them.
+/// Asked before every operation on the table whether it goes wrong.
+pub type TableFaults = Box<dyn FnMut(EffectKind) -> Option<Fault> + Send>;
+
+/// Counts the effects of runs, and interrupts one of them, or those that somebody chooses.
 #[derive(Default)]
-pub struct Effects(Mutex<EffectsState>);
+pub struct Effects {
+    state: Mutex<EffectsState>,
+    table_faults: Mutex<Option<TableFaults>>,
+}
 
 #[derive(Default)]
 struct EffectsState {
@@ -64,7 +70,12 @@ struct EffectsState {
 
 impl Effects {
     fn state(&self) -> MutexGuard<'_, EffectsState> {
-        self.0.lock().expect("nobody panics while holding it")
+        self.state.lock().expect("nobody panics while holding it")
+    }
+
+    /// From now on `faults` is asked before every operation on the table, or nobody.
+    pub fn set_table_faults(&self, faults: Option<TableFaults>) {
+        *self.table_faults.lock().expect("nobody panics while holding it") = faults;
     }
 
     /// Counts from zero again, and interrupts the effect with this number, the first being 0.
@@ -86,7 +97,13 @@ impl Effects {
         let mut state = self.state();
         let number = state.seen.len();
         state.seen.push(kind);
-        state.planned.take_if(|(at, _)| *at == number).map(|(_, interruption)| interruption)
+        let planned = state.planned.take_if(|(at, _)| *at == number);
+        if kind == EffectKind::Http {
+            return planned.map(|(_, interruption)| interruption);
+        }
+        let mut faults = self.table_faults.lock().expect("nobody panics while holding it");
+        let drawn = || faults.as_mut()?(kind).map(Interruption::Table);
+        planned.map(|(_, interruption)| interruption).or_else(drawn)
     }
 
     async fn stop<T>(&self) -> T {
@@ -208,14 +225,14 @@ impl Exchange for SimulatedExchange {
 }
 
 /// A table whose every operation waits before and after, and may be interrupted.
-pub struct PausingTable<T> {
-    table: T,
+pub struct PausingTable {
+    table: Arc<dyn Table>,
     effects: Arc<Effects>,
 }
 
-impl<T: Table> PausingTable<T> {
+impl PausingTable {
     /// `table`, with its operations counted among `effects`.
-    pub fn new(table: T, effects: Arc<Effects>) -> Self {
+    pub fn new(table: Arc<dyn Table>, effects: Arc<Effects>) -> Self {
         Self { table, effects }
     }
 
@@ -241,7 +258,7 @@ impl<T: Table> PausingTable<T> {
 }
 
 #[async_trait]
-impl<T: Table> Table for PausingTable<T> {
+impl Table for PausingTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         self.perform(EffectKind::TableRead, self.table.get(key)).await
     }

@@ -13,10 +13,11 @@ use tidemark_service::border::{Caller, PushAnswer, PushIntake as _, Role};
 use tidemark_service::{RunEnd, SyncTask};
 use tidemark_simulator::{FaultKind, FaultPlan, FaultRule};
 use tidemark_store::StoreError;
-use tidemark_store::memory::{Fault, Operation};
+use tidemark_store::memory::Fault;
 use tidemark_transport::Clock as _;
 
 use crate::executor::{Step, TaskId, VirtualClock};
+use crate::ports::EffectKind;
 use crate::random::Random;
 use crate::stage::{PEOPLE, Setting, Stage};
 use business::Business;
@@ -122,7 +123,7 @@ impl Simulation {
             self.lose_workers();
         }
         self.stage.simulator.set_faults(FaultPlan::default());
-        self.stage.table.set_faults(None);
+        self.stage.effects.set_table_faults(None);
         self.come_to_rest()?;
         self.business.read_feed(&mut self.stage)?;
         invariants::check(&mut self.stage, &self.business, &self.people)?;
@@ -239,13 +240,12 @@ impl Simulation {
         self.stage.simulator.set_faults(FaultPlan::new(random.next(), rules));
         let store_faults = random.below(15) as u32;
         let random = Arc::new(Random::new(random.next()));
-        self.stage.table.set_faults(Some(Box::new(move |operation: &Operation<'_>| {
+        self.stage.effects.set_table_faults(Some(Box::new(move |kind| {
             if !random.chance(store_faults) {
                 return None;
             }
-            let writes = matches!(operation, Operation::Write(_) | Operation::Transact(_));
             let lost = || StoreError::Unavailable("simulated".to_owned());
-            Some(match (random.below(4), writes) {
+            Some(match (random.below(4), kind == EffectKind::TableWrite) {
                 (0, true) => Fault::Before(StoreError::Conflict),
                 (1, true) => Fault::After(lost()),
                 (2, _) => Fault::Before(StoreError::Throttled),

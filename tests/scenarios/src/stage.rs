@@ -46,11 +46,19 @@ pub struct Setting {
     pub planner: Arc<dyn Planner>,
     /// Whether the simulation prints what happens.
     pub trace: bool,
+    /// What the records stand on.
+    pub table: Arc<dyn Table>,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { seed: 1, rules: serde_json::json!({}), planner: Arc::new(Engine), trace: false }
+        Self {
+            seed: 1,
+            rules: serde_json::json!({}),
+            planner: Arc::new(Engine),
+            trace: false,
+            table: Arc::new(MemoryTable::new()),
+        }
     }
 }
 
@@ -62,8 +70,6 @@ pub struct Stage {
     pub random: Arc<Random>,
     /// Exchange.
     pub simulator: Arc<Simulator>,
-    /// The table behind the records.
-    pub table: MemoryTable,
     /// The work queue.
     pub queue: MemoryQueue,
     /// What the product does to the table and to Exchange.
@@ -97,14 +103,13 @@ impl Stage {
             Config { seed: setting.seed, ..Config::demo() },
             Arc::new(SimulatorClock(clock.clone())),
         ));
-        let table = MemoryTable::new();
         let now = clock.clone();
         let queue =
             MemoryQueue::new(Arc::new(move || tidemark_transport::Clock::now(&now)), VISIBILITY);
         let world = World::new(Arc::new(clock.clone()), random.clone());
         let effects = Arc::new(Effects::default());
         let pausing: Arc<dyn Table> =
-            Arc::new(PausingTable::new(table.clone(), Arc::clone(&effects)));
+            Arc::new(PausingTable::new(setting.table, Arc::clone(&effects)));
         let fill = random.clone();
         let keyring = Keyring::new(&[7; 32], Arc::new(move |bytes: &mut [u8]| fill.fill(bytes)));
         let keyring = Arc::new(keyring.expect("a key of the right length"));
@@ -132,7 +137,6 @@ impl Stage {
             clock,
             random,
             simulator,
-            table,
             queue,
             effects,
             receiver,

@@ -1,15 +1,18 @@
 //! Seeds of the simulation. `make sim SEED=n` replays one of them.
 
 use std::num::NonZero;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use tidemark_scenarios::on_disk::OnDiskTable;
 use tidemark_scenarios::sabotage::Sabotage;
 use tidemark_scenarios::simulation::{Finished, Violation, run};
 use tidemark_scenarios::stage::Setting;
 
 /// Seeds that `make test` runs. CI runs more, by `TIDEMARK_SIM_SEEDS`.
 const SEEDS: u64 = 200;
+/// Seeds that `make test` runs on the embedded store. CI runs more, by `TIDEMARK_SIM_DISK_SEEDS`.
+const DISK_SEEDS: u64 = 4;
 /// Seeds within which a broken engine has to be found.
 const SABOTAGE_SEEDS: u64 = 120;
 
@@ -82,6 +85,20 @@ fn no_seed_breaks_a_promise() {
     }
     println!("{seeds} seeds: {events} events told, {losses} workers killed or frozen");
     assert!(events > 0 && losses > 0, "the simulation did nothing");
+}
+
+/// The same histories over the store that `tidemark local` keeps its state in.
+#[test]
+fn no_seed_breaks_a_promise_on_the_embedded_store() {
+    let seeds = from_environment("TIDEMARK_SIM_DISK_SEEDS").unwrap_or(DISK_SEEDS);
+    let on_disk = || Setting { table: Arc::new(OnDiskTable::create()), ..Setting::default() };
+    for (seed, result) in run_all(0..seeds, on_disk) {
+        if let Err(violation) = result {
+            panic!("seed {seed} on the embedded store: {}: {}", violation.rule, violation.detail);
+        }
+        // Time and drawing are the same, so is the history.
+        assert_eq!(result, run(seed, Setting::default()), "seed {seed}");
+    }
 }
 
 #[test]
