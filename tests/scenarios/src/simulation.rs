@@ -19,6 +19,7 @@ use tidemark_transport::Clock as _;
 use crate::executor::{Step, TaskId, VirtualClock};
 use crate::ports::EffectKind;
 use crate::random::Random;
+use crate::recording::record;
 use crate::stage::{PEOPLE, Setting, Stage};
 use business::Business;
 use people::People;
@@ -29,6 +30,11 @@ const WORKERS: usize = 2;
 const EDITS: usize = 24;
 /// Virtual time after which everything has to be at rest once the faults have ended.
 const REST_WITHIN: SignedDuration = SignedDuration::from_hours(6);
+/// How often it is looked whether everything is at rest. A number of seconds that is prime: every
+/// period of the product is a whole number of minutes, and a look that came in the very moment of a
+/// sweep, which sends a message to a mailbox that has nothing to do, would come in that moment
+/// each time.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(613);
 /// How often a mailbox is swept of which nothing was heard; the default would take longer to wait for.
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// Within which the sweep finds what nobody was told of: a mailbox that was synced since its last turn
@@ -182,6 +188,7 @@ impl Simulation {
             loop {
                 for callback in simulator.due_callbacks(clock.now()) {
                     let key = callback.url.rsplit('/').next().unwrap_or_default().to_owned();
+                    record("simulator", callback.body.as_bytes());
                     let answer = service.ews_push(&key, callback.body.as_bytes()).await;
                     let (status, body) = match answer {
                         PushAnswer::Taken(body) | PushAnswer::Unsubscribe(body) => (200, body),
@@ -189,6 +196,7 @@ impl Simulation {
                         PushAnswer::Refused => (400, Vec::new()),
                         PushAnswer::Failed => (500, Vec::new()),
                     };
+                    record("client", &body);
                     simulator.callback_answered(callback.id, status, &body);
                 }
                 clock.sleep(core::time::Duration::from_millis(100)).await;
@@ -316,7 +324,7 @@ impl Simulation {
             self.go_on(self.stage.clock.now() + SWEPT_WITHIN, u64::MAX)?;
         }
         while self.stage.clock.now() < end {
-            let until = self.stage.clock.now() + SignedDuration::from_mins(10);
+            let until = self.stage.clock.now() + LOOK_EVERY;
             self.go_on(until, u64::MAX)?;
             if invariants::at_rest(&mut self.stage)? {
                 return Ok(());

@@ -21,9 +21,7 @@ const SABOTAGE_SEEDS: u64 = 120;
 ///
 /// 613: a person takes an occurrence out of a series between the requests of our own create. The
 /// read-back carries our change key and the person's change, which then counts as agreed.
-/// 1297 and 1882: a mailbox is looked at again every few minutes although nothing is left to do.
-const KNOWN: [(u64, &str); 3] =
-    [(613, "both sides are equal"), (1297, "it comes to rest"), (1882, "it comes to rest")];
+const KNOWN: [(u64, &str); 1] = [(613, "both sides are equal")];
 /// A broken engine that these seeds do not find: a cut-off write of a series whose overrides a later
 /// plan completes all the same. The law tests of the engine find it.
 const UNSEEN: [Sabotage; 1] = [Sabotage::ForgetsCutOffWrites];
