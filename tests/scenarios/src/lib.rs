@@ -7,6 +7,7 @@ pub mod executor;
 pub mod on_disk;
 pub mod ports;
 pub mod random;
+mod recording;
 pub mod sabotage;
 pub mod script;
 pub mod simulation;

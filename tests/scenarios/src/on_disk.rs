@@ -1,13 +1,13 @@
 //! The embedded store under the simulation's own executor.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use tidemark_embedded::EmbeddedStore;
 use tidemark_store::dynamo::DynamoTable;
 use tidemark_store::{DueEntry, Item, Key, Order, Page, Span, StoreError, Table, Write};
 use tokio::runtime::{Builder, Runtime};
-use uuid::Uuid;
 
 /// The table on a SQLite file in a directory of its own, which goes with it.
 ///
@@ -37,7 +37,9 @@ impl OnDiskTable {
     /// # Panics
     /// When the temporary directory cannot be used.
     pub fn create() -> Self {
-        let name = format!("tidemark-simulation-{}-{}", std::process::id(), Uuid::now_v7());
+        static CREATED: AtomicU64 = AtomicU64::new(0);
+        let number = CREATED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tidemark-simulation-{}-{number}", std::process::id());
         let directory = Directory(std::env::temp_dir().join(name));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let store = runtime.block_on(EmbeddedStore::open(&directory.0)).expect("the store opens");

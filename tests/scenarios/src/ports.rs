@@ -26,6 +26,7 @@ use tidemark_transport::{
 };
 
 use crate::executor::{VirtualClock, pause};
+use crate::recording::record;
 
 /// What the crash table does to one effect of a run.
 #[derive(Debug, Clone)]
@@ -142,6 +143,7 @@ impl HttpPort for SimulatedHttp {
         if matches!(interruption, Some(Interruption::StopBefore)) {
             self.effects.stop::<()>().await;
         }
+        record("client", &request.body);
         let url: http::Uri = request.url.parse().expect("a valid URL");
         let asked = SimRequest {
             method: request.method.to_string(),
@@ -169,6 +171,13 @@ impl HttpPort for SimulatedHttp {
         let cut = |delivery| TransportError { fault: TransportFault::Cut, delivery };
         match outcome {
             SimOutcome::Answer { status, headers, body } => {
+                // What a front end says by itself (503) is no SOAP and has no schema.
+                let is_soap = |(name, value): &(String, String)| {
+                    name.eq_ignore_ascii_case("content-type") && value.starts_with("text/xml")
+                };
+                if headers.iter().any(is_soap) {
+                    record("simulator", &body);
+                }
                 let mut map = HeaderMap::new();
                 for (name, value) in headers {
                     let name: HeaderName = name.parse().expect("a valid header name");

@@ -6,6 +6,7 @@ use tidemark_service::border::{PushAnswer, PushIntake as _};
 use tidemark_transport::Clock as _;
 
 use super::Stage;
+use crate::recording::record;
 
 /// Messages that the workers take up in one minute before it counts as a livelock.
 const MESSAGES_MAX: usize = 500;
@@ -23,6 +24,7 @@ impl Stage {
     /// Lets Exchange post the notifications that are due, and the product answer them.
     pub fn notify(&mut self) {
         for callback in self.simulator.due_callbacks(self.clock.now()) {
+            record("simulator", callback.body.as_bytes());
             let key = callback.url.rsplit('/').next().unwrap_or_default().to_owned();
             let (service, body) = (self.service.clone(), callback.body.clone());
             let answer = self.run(async move { service.ews_push(&key, body.as_bytes()).await });
@@ -32,6 +34,7 @@ impl Stage {
                 PushAnswer::Refused => (400, Vec::new()),
                 PushAnswer::Failed => (500, Vec::new()),
             };
+            record("client", &body);
             self.simulator.callback_answered(callback.id, status, &body);
         }
     }
