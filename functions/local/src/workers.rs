@@ -33,8 +33,8 @@ pub(crate) struct Workers {
 enum Outcome {
     /// It is done with.
     Finish,
-    /// It is to come again after so long.
-    Again(SignedDuration),
+    /// It is to come again then.
+    Again(Timestamp),
 }
 
 impl Workers {
@@ -77,10 +77,7 @@ impl Workers {
         self.ran.notify_one();
         let settled = match outcome {
             Outcome::Finish => self.queue.finish(&message.receipt).await,
-            Outcome::Again(wait) => {
-                self.sleep(wait).await;
-                self.queue.make_visible(&message.receipt).await
-            }
+            Outcome::Again(at) => self.queue.hide_until(&message.receipt, at).await,
         };
         if let Err(error) = settled {
             // It comes again when its visibility ends; a run bears that.
@@ -108,7 +105,7 @@ impl Workers {
                     duration_ms,
                     "run ended"
                 );
-                after(report.end, world.now())
+                after(report.end)
             }
             Err(error) if message.deliveries >= DELIVERIES_MAX => {
                 tracing::error!(mailbox.id = %scope.mailbox, error = %error, "run given up");
@@ -116,7 +113,7 @@ impl Workers {
             }
             Err(error) => {
                 tracing::warn!(mailbox.id = %scope.mailbox, error = %error, "run failed");
-                Outcome::Again(STORE_WAIT)
+                Outcome::Again(after_wait(world.now(), STORE_WAIT))
             }
         }
     }
@@ -127,16 +124,18 @@ impl Workers {
 }
 
 fn deadline(began: Timestamp) -> Timestamp {
-    began.saturating_add(RUN_TIME).unwrap_or(Timestamp::MAX)
+    after_wait(began, RUN_TIME)
+}
+
+fn after_wait(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// Whoever waits stands in the index by its due time, and whoever continues has sent a message.
 /// Only a lease that somebody else holds keeps a message: it is the one that nobody else has.
-fn after(end: RunEnd, now: Timestamp) -> Outcome {
+fn after(end: RunEnd) -> Outcome {
     match end {
         RunEnd::Synced | RunEnd::Continues | RunEnd::Waits(_) | RunEnd::Off => Outcome::Finish,
-        RunEnd::Held(until) => {
-            Outcome::Again(until.duration_since(now).max(SignedDuration::from_millis(100)))
-        }
+        RunEnd::Held(until) => Outcome::Again(until),
     }
 }

@@ -101,17 +101,18 @@ impl LocalQueue {
         Ok(true)
     }
 
-    /// Lets a message that was taken be taken again at once. False as with
+    /// Lets a message that was taken be taken again from `at` on, whenever its visibility would have
+    /// ended: later messages of its group wait behind it until then. False as with
     /// [`LocalQueue::finish`].
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn make_visible(&self, receipt: &str) -> Result<bool, StoreError> {
+    pub async fn hide_until(&self, receipt: &str, at: Timestamp) -> Result<bool, StoreError> {
         let mut fifo = self.shared.fifo.lock().await;
         let Some(sequence) = fifo.find(receipt) else {
             return Ok(false);
         };
-        self.release(&mut fifo, sequence).await?;
+        self.hide(&mut fifo, sequence, Some(at)).await?;
         Ok(true)
     }
 
@@ -122,13 +123,13 @@ impl LocalQueue {
     pub async fn make_all_visible(&self) -> Result<(), StoreError> {
         let mut fifo = self.shared.fifo.lock().await;
         for sequence in fifo.in_flight() {
-            self.release(&mut fifo, sequence).await?;
+            self.hide(&mut fifo, sequence, None).await?;
         }
         Ok(())
     }
 
     /// Ends when there may be something to take since the last call of this: a message was sent,
-    /// finished or made visible. For one waiter. Visibility that runs out does not end it: see
+    /// finished or hidden for another time. For one waiter. Visibility that runs out does not end it: see
     /// [`LocalQueue::next_visible_at`].
     pub async fn changed(&self) {
         self.shared.changed.notified().await;
@@ -149,14 +150,24 @@ impl LocalQueue {
         self.len().await == 0
     }
 
-    async fn release(&self, fifo: &mut Fifo, sequence: u64) -> Result<(), StoreError> {
+    async fn hide(
+        &self,
+        fifo: &mut Fifo,
+        sequence: u64,
+        until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let name = row::HIDDEN_UNTIL.to_owned();
+        let action = match until {
+            Some(at) => UpdateAction::Set(name, Value::Number(at.as_millisecond())),
+            None => UpdateAction::Remove(name),
+        };
         let update = Write::Update {
             key: row::message_key(sequence),
-            actions: vec![UpdateAction::Remove(row::HIDDEN_UNTIL.to_owned())],
+            actions: vec![action],
             condition: Some(Condition::Exists),
         };
         self.shared.table.write(update).await?;
-        fifo.release(sequence);
+        fifo.hide(sequence, until);
         self.shared.changed.notify_one();
         Ok(())
     }

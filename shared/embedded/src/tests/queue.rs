@@ -21,8 +21,8 @@ impl WorkQueue for LocalQueue {
         LocalQueue::finish(self, receipt).await
     }
 
-    async fn make_visible(&self, receipt: &str) -> Result<bool, StoreError> {
-        LocalQueue::make_visible(self, receipt).await
+    async fn hide_until(&self, receipt: &str, at: Timestamp) -> Result<bool, StoreError> {
+        LocalQueue::hide_until(self, receipt, at).await
     }
 }
 

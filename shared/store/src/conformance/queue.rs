@@ -31,11 +31,11 @@ pub trait WorkQueue: Queue {
     /// [`StoreError`].
     async fn finish(&self, receipt: &str) -> Result<bool, StoreError>;
 
-    /// Lets a message be taken again.
+    /// Lets a message be taken again from `at` on.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn make_visible(&self, receipt: &str) -> Result<bool, StoreError>;
+    async fn hide_until(&self, receipt: &str, at: Timestamp) -> Result<bool, StoreError>;
 }
 
 #[async_trait]
@@ -48,8 +48,8 @@ impl WorkQueue for MemoryQueue {
         Ok(MemoryQueue::finish(self, receipt))
     }
 
-    async fn make_visible(&self, receipt: &str) -> Result<bool, StoreError> {
-        Ok(MemoryQueue::make_visible(self, receipt))
+    async fn hide_until(&self, receipt: &str, at: Timestamp) -> Result<bool, StoreError> {
+        Ok(MemoryQueue::hide_until(self, receipt, at))
     }
 }
 
@@ -111,7 +111,7 @@ cases! {
     groups_do_not_wait_for_each_other,
     a_message_not_finished_in_time_comes_again_first,
     a_late_receipt_counts_for_nothing,
-    a_message_made_visible_comes_at_once,
+    a_hidden_message_comes_when_its_time_is_up,
     an_id_counts_for_five_minutes,
     an_id_counts_after_its_message_is_finished,
     what_sqs_refuses_is_refused,
@@ -194,22 +194,31 @@ async fn a_late_receipt_counts_for_nothing(queue: &dyn WorkQueue, clock: &Manual
     clock.advance(120);
     let current = take(queue, clock).await?;
     ensure!(!queue.finish(&late.receipt).await?);
-    ensure!(!queue.make_visible(&late.receipt).await?);
+    ensure!(!queue.hide_until(&late.receipt, clock.now()).await?);
     ensure!(queue.receive(clock.now(), 10).await?.is_empty());
     ensure!(queue.finish(&current.receipt).await?);
     ensure!(!queue.finish(&current.receipt).await?);
     Ok(())
 }
 
-async fn a_message_made_visible_comes_at_once(
+async fn a_hidden_message_comes_when_its_time_is_up(
     queue: &dyn WorkQueue,
     clock: &ManualClock,
 ) -> Outcome {
     queue.send(message("g", "1")).await?;
+    queue.send(message("g", "2")).await?;
     let taken = take(queue, clock).await?;
-    ensure!(queue.make_visible(&taken.receipt).await?);
+    let at = clock.now().saturating_add(SignedDuration::from_secs(150)).unwrap_or_default();
+    ensure!(queue.hide_until(&taken.receipt, at).await?);
+    clock.advance(149);
+    // Later than its visibility would have ended, and nothing of its group passes it.
+    ensure!(queue.receive(clock.now(), 10).await?.is_empty());
+    clock.advance(1);
     let again = take(queue, clock).await?;
     ensure!(again.body == "g 1" && again.deliveries == 2);
+    ensure!(queue.hide_until(&again.receipt, clock.now()).await?);
+    let at_once = take(queue, clock).await?;
+    ensure!(at_once.body == "g 1" && at_once.deliveries == 3);
     Ok(())
 }
 

@@ -51,12 +51,12 @@ impl MemoryQueue {
         }
     }
 
-    /// Lets a message that was taken be taken again at once. False as with
+    /// Lets a message that was taken be taken again from `at` on. False as with
     /// [`MemoryQueue::finish`].
-    pub fn make_visible(&self, receipt: &str) -> bool {
+    pub fn hide_until(&self, receipt: &str, at: Timestamp) -> bool {
         let mut fifo = lock(&self.fifo);
         match fifo.find(receipt) {
-            Some(sequence) => fifo.release(sequence),
+            Some(sequence) => fifo.hide(sequence, Some(at)),
             None => false,
         }
     }

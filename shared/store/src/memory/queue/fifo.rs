@@ -179,11 +179,11 @@ impl Fifo {
         counts.then_some(entry.sequence)
     }
 
-    /// Lets a message be taken at once. False if there is none.
-    pub fn release(&mut self, sequence: u64) -> bool {
+    /// Lets a message be taken from `until` on; none: at once. False if there is none.
+    pub fn hide(&mut self, sequence: u64, until: Option<Timestamp>) -> bool {
         match self.entries.get_mut(&sequence) {
             Some(entry) => {
-                entry.hidden_until = None;
+                entry.hidden_until = until;
                 true
             }
             None => false,
