@@ -8,8 +8,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tidemark_model::{MailboxId, OrganisationId, SystemId};
 use tidemark_service::Service;
 use tidemark_store::records::{
-    AddressTaken, ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, FirstSync,
-    MailboxRow, MailboxScope, MailboxState, Notifications, OrganisationRow, Role, SystemRow,
+    AddressTaken, ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, EwsAccess, FirstSync,
+    MailboxRow, MailboxScope, MailboxState, Notifications, OrganisationRow, Protocol, Role,
+    SystemRow,
 };
 
 /// What a process is to serve.
@@ -165,10 +166,12 @@ async fn save_connection(
     let row = ConnectionRow {
         id,
         name: connection.name.clone(),
-        url: connection.url.clone(),
-        account: connection.account.clone(),
-        secret_name,
-        impersonate: connection.impersonate,
+        protocol: Protocol::Ews(EwsAccess {
+            url: connection.url.clone(),
+            account: connection.account.clone(),
+            secret_name,
+            impersonate: connection.impersonate,
+        }),
         extra_ca_pem: connection.extra_ca_pem.clone(),
         confirmed_fingerprint: None,
         enabled: true,
@@ -176,6 +179,7 @@ async fn save_connection(
         notifications: connection.notifications,
         server_version: before.as_ref().and_then(|row| row.value.server_version.clone()),
         wait_until: before.as_ref().and_then(|row| row.value.wait_until),
+        troubles: before.as_ref().map(|row| row.value.troubles.clone()).unwrap_or_default(),
         created_at: since(before.as_ref().map(|before| before.value.created_at), service),
     };
     let revision = before.as_ref().map(|before| before.revision);

@@ -15,7 +15,7 @@ use tidemark_mailbox::{Disposition, Mailbox, MailboxError, Scope};
 use tidemark_model::{MailboxId, Zone};
 use tidemark_service::{Exchange, World};
 use tidemark_store::Secrets;
-use tidemark_store::records::{ConnectionId, ConnectionRow, MailboxRow};
+use tidemark_store::records::{ConnectionId, ConnectionRow, MailboxRow, Protocol};
 use tidemark_transport::{HttpOptions, HttpPort, PlainHttp, ReqwestHttp, TargetPolicy};
 
 /// How long a password is used before its secret is read again, so that a rotated one is taken up
@@ -64,13 +64,20 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(row: &ConnectionRow) -> Self {
-        Self {
-            url: row.url.clone(),
-            account: row.account.clone(),
-            secret_name: row.secret_name.clone(),
-            impersonate: row.impersonate,
-            extra_ca_pem: row.extra_ca_pem.clone(),
+    fn of(row: &ConnectionRow) -> Result<Self, MailboxError> {
+        match &row.protocol {
+            Protocol::Ews(access) => Ok(Self {
+                url: access.url.clone(),
+                account: access.account.clone(),
+                secret_name: access.secret_name.clone(),
+                impersonate: access.impersonate,
+                extra_ca_pem: row.extra_ca_pem.clone(),
+            }),
+            Protocol::Graph(_) => Err(refused(
+                Disposition::Reject,
+                "protocol-unsupported",
+                "The connection speaks Graph, which is not opened this way.".to_owned(),
+            )),
         }
     }
 }
@@ -90,7 +97,7 @@ impl EwsExchange {
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<Arc<EwsMailbox>, MailboxError> {
-        let settings = Settings::of(connection);
+        let settings = Settings::of(connection)?;
         let now = self.world.now();
         if !self.is_fresh(connection.id, &settings, now) {
             let password = self.read_password(&settings.secret_name).await?;

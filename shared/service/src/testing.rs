@@ -17,8 +17,8 @@ use tidemark_mailbox::{
 use tidemark_model::{Event, LinkId, MailMode, MailboxId, OrganisationId, Participation, SystemId};
 use tidemark_store::memory::{Fault, MemoryQueue, MemorySecrets, MemoryTable, Operation};
 use tidemark_store::records::{
-    ConnectionId, ConnectionRow, FirstSync, Keyring, MailboxRow, MailboxScope, MailboxState,
-    Notifications, OrganisationRow, Records, SubscriptionRow,
+    ConnectionId, ConnectionRow, EwsAccess, FirstSync, Keyring, MailboxRow, MailboxScope,
+    MailboxState, Notifications, OrganisationRow, Protocol, Records, SubscriptionRow,
 };
 use tidemark_store::{Secrets as _, StoreError, Table};
 use tidemark_transport::{
@@ -392,10 +392,12 @@ fn connection(now: Timestamp) -> ConnectionRow {
     ConnectionRow {
         id: connection_id(),
         name: "Exchange".to_owned(),
-        url: "https://mail.tidemark.example/EWS/Exchange.asmx".to_owned(),
-        account: "svc".to_owned(),
-        secret_name: "exchange".to_owned(),
-        impersonate: true,
+        protocol: Protocol::Ews(EwsAccess {
+            url: "https://mail.tidemark.example/EWS/Exchange.asmx".to_owned(),
+            account: "svc".to_owned(),
+            secret_name: "exchange".to_owned(),
+            impersonate: true,
+        }),
         extra_ca_pem: None,
         confirmed_fingerprint: None,
         enabled: true,
@@ -403,6 +405,7 @@ fn connection(now: Timestamp) -> ConnectionRow {
         notifications: Notifications::Push,
         server_version: None,
         wait_until: None,
+        troubles: Vec::new(),
         created_at: now,
     }
 }

@@ -59,6 +59,7 @@ mod links;
 mod mailboxes;
 mod marks;
 mod pending;
+mod protocol;
 mod row;
 mod settings;
 mod subscriptions;
@@ -89,6 +90,9 @@ pub use mailboxes::{
 };
 pub use marks::{DueMailbox, Marks, StartedAt, message_id};
 pub use pending::{AcceptError, Accepted, PendingChange, PendingOperation, PendingRef, PendingRow};
+pub use protocol::{
+    CREDENTIALS_MAX, Cloud, CredentialKind, EwsAccess, GraphAccess, GraphCredential, Protocol,
+};
 pub use row::Document;
 pub use settings::{
     ConnectionRow, Notifications, OrganisationRow, ProfileRow, SaveError, SystemRow,

@@ -213,13 +213,14 @@ impl Exchange for SimulatedExchange {
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {
+        let access = connection.ews().expect("a connection over EWS");
         let password = SecretString::from("Passw0rd!".to_owned());
         let zone = mailbox.time_zone.as_deref().unwrap_or("Etc/UTC");
         let limiter = self.limiter.mailbox(&mailbox.id.to_string(), self.clock.now());
         Ok(Arc::new(EwsMailbox::new(EwsEndpoint {
-            url: EwsUrl::parse(&connection.url).expect("a valid URL"),
+            url: EwsUrl::parse(&access.url).expect("a valid URL"),
             credential: Credential::Basic {
-                user: BasicUser::parse(&connection.account).expect("a valid user"),
+                user: BasicUser::parse(&access.account).expect("a valid user"),
                 password,
             },
             access: Access::Impersonation,

@@ -10,8 +10,9 @@ use tidemark_simulator::{Config, Simulator};
 use tidemark_store::Table;
 use tidemark_store::memory::{MemoryQueue, MemorySecrets, MemoryTable};
 use tidemark_store::records::{
-    Collection, ConnectionId, ConnectionRow, FeedCursor, FirstSync, Keyring, MailboxRow,
-    MailboxScope, MailboxState, Notifications, OrganisationRow, ProfileRow, Records, SystemRow,
+    Collection, ConnectionId, ConnectionRow, EwsAccess, FeedCursor, FirstSync, Keyring, MailboxRow,
+    MailboxScope, MailboxState, Notifications, OrganisationRow, ProfileRow, Protocol, Records,
+    SystemRow,
 };
 use tidemark_transport::Entropy as _;
 use uuid::Uuid;
@@ -180,10 +181,12 @@ impl Stage {
             let row = ConnectionRow {
                 id: connection,
                 name: "Exchange".to_owned(),
-                url: "http://127.0.0.1:8481/EWS/Exchange.asmx".to_owned(),
-                account: "svc@tidemark.example".to_owned(),
-                secret_name: "connections/exchange".to_owned(),
-                impersonate: true,
+                protocol: Protocol::Ews(EwsAccess {
+                    url: "http://127.0.0.1:8481/EWS/Exchange.asmx".to_owned(),
+                    account: "svc@tidemark.example".to_owned(),
+                    secret_name: "connections/exchange".to_owned(),
+                    impersonate: true,
+                }),
                 extra_ca_pem: None,
                 confirmed_fingerprint: None,
                 enabled: true,
@@ -191,6 +194,7 @@ impl Stage {
                 notifications: Notifications::Push,
                 server_version: None,
                 wait_until: None,
+                troubles: Vec::new(),
                 created_at: now,
             };
             records.save_connection(&organisation, &row, None).await.expect("saved");

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 
 use tidemark_model::SystemId;
 use tidemark_store::memory::MemorySecrets;
-use tidemark_store::records::{FirstSync, MailboxState, Notifications};
+use tidemark_store::records::{
+    Cloud, EwsAccess, FirstSync, GraphAccess, MailboxState, Notifications, Protocol,
+};
 use tidemark_transport::{Clock, Entropy, SystemEntropy};
 use uuid::Uuid;
 
@@ -46,10 +48,12 @@ fn connection(url: &str) -> ConnectionRow {
     ConnectionRow {
         id: ConnectionId::new(Uuid::from_u128(1)),
         name: "c".to_owned(),
-        url: url.to_owned(),
-        account: "svc@example.com".to_owned(),
-        secret_name: "p".to_owned(),
-        impersonate: true,
+        protocol: Protocol::Ews(EwsAccess {
+            url: url.to_owned(),
+            account: "svc@example.com".to_owned(),
+            secret_name: "p".to_owned(),
+            impersonate: true,
+        }),
         extra_ca_pem: None,
         confirmed_fingerprint: None,
         enabled: true,
@@ -57,7 +61,15 @@ fn connection(url: &str) -> ConnectionRow {
         notifications: Notifications::Push,
         server_version: None,
         wait_until: None,
+        troubles: Vec::new(),
         created_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn ews_of(row: &mut ConnectionRow) -> &mut EwsAccess {
+    match &mut row.protocol {
+        Protocol::Ews(access) => access,
+        Protocol::Graph(_) => panic!("the connection speaks EWS"),
     }
 }
 
@@ -127,15 +139,25 @@ async fn settings_that_cannot_work_say_what_to_mend() {
     assert!(error.text.contains("https"), "{}", error.text);
 
     let mut slash = connection(URL);
-    slash.account = "CORP/svc".to_owned();
+    ews_of(&mut slash).account = "CORP/svc".to_owned();
     let error = refused(&slash).await;
     assert!(error.text.contains("backslash"), "{}", error.text);
 
     let mut nameless = connection(URL);
-    nameless.secret_name = "other".to_owned();
+    ews_of(&mut nameless).secret_name = "other".to_owned();
     let error = refused(&nameless).await;
     assert_eq!(error.code, "password-missing");
     assert_eq!(error.disposition, Disposition::Authorize);
+
+    let mut cloud = connection(URL);
+    cloud.protocol = Protocol::Graph(GraphAccess {
+        tenant: "t".to_owned(),
+        client: "c".to_owned(),
+        cloud: Cloud::Global,
+        credentials: Vec::new(),
+        application_object: None,
+    });
+    assert_eq!(refused(&cloud).await.code, "protocol-unsupported");
 
     let mut broken = connection(URL);
     broken.extra_ca_pem = Some("no certificate".to_owned());

@@ -9,6 +9,8 @@ use tidemark_model::{OrganisationId, SystemId};
 
 use super::Records;
 use super::ids::ConnectionId;
+use super::mailboxes::Trouble;
+use super::protocol::{EwsAccess, GraphAccess, Protocol};
 use super::row::{Document, REVISION, Row, RowBuilder, number};
 use super::{ids, keys};
 use crate::table::{Condition, Item, Key, Order, Span, StoreError};
@@ -67,21 +69,16 @@ pub enum Notifications {
     Poll,
 }
 
-/// A connection to an Exchange over EWS. `Debug` shows no account and no URL.
+/// A connection to an Exchange. `Debug` shows no account, no tenant and no URL.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionRow {
     /// Which one.
     pub id: ConnectionId,
     /// What people call it.
     pub name: String,
-    /// URL of the EWS end point.
-    pub url: String,
-    /// Name of the account that logs on.
-    pub account: String,
-    /// Name of the secret with its password.
-    pub secret_name: String,
-    /// Whether the account impersonates the owners of the mailboxes.
-    pub impersonate: bool,
+    /// How Exchange is spoken to, and as whom.
+    #[serde(flatten)]
+    pub protocol: Protocol,
     /// Certificates of authorities (PEM) that are trusted besides the public ones.
     pub extra_ca_pem: Option<String>,
     /// SHA-256 of the server's certificate, hexadecimal, that a person has confirmed.
@@ -96,16 +93,39 @@ pub struct ConnectionRow {
     pub server_version: Option<String>,
     /// Until when the server asked us to wait.
     pub wait_until: Option<Timestamp>,
+    /// What is wrong with it now.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
     /// Since when.
     pub created_at: Timestamp,
+}
+
+impl ConnectionRow {
+    /// How it is reached over EWS; none when it speaks another protocol.
+    pub fn ews(&self) -> Option<&EwsAccess> {
+        match &self.protocol {
+            Protocol::Ews(access) => Some(access),
+            Protocol::Graph(_) => None,
+        }
+    }
+
+    /// How it is reached over Graph; none when it speaks another protocol.
+    pub fn graph(&self) -> Option<&GraphAccess> {
+        match &self.protocol {
+            Protocol::Ews(_) => None,
+            Protocol::Graph(access) => Some(access),
+        }
+    }
 }
 
 impl fmt::Debug for ConnectionRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionRow")
             .field("id", &self.id)
+            .field("protocol", &self.protocol)
             .field("enabled", &self.enabled)
             .field("notifications", &self.notifications)
+            .field("troubles", &self.troubles.len())
             .finish_non_exhaustive()
     }
 }

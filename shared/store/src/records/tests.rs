@@ -4,5 +4,6 @@ mod feed;
 mod lease;
 mod marks;
 mod pending;
+mod protocol;
 mod rows;
 mod stage;

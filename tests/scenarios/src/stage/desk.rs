@@ -12,7 +12,7 @@ use tidemark_service::border::{
 use tidemark_service::{Border as _, RunEnd, RunReport};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    Collection, ConnectionRow, IntentRow, MailboxRow, Marks, PendingRow, ProfileRow,
+    Collection, IntentRow, MailboxRow, Marks, PendingRow, ProfileRow, Protocol,
 };
 use tidemark_transport::Clock as _;
 
@@ -240,7 +240,10 @@ impl Stage {
         self.run(async move {
             let rows = records.connections(&organisation).await.expect("read");
             for row in rows {
-                let new = ConnectionRow { account: account.clone(), ..row.value };
+                let mut new = row.value;
+                if let Protocol::Ews(access) = &mut new.protocol {
+                    access.account.clone_from(&account);
+                }
                 let saved = records.save_connection(&organisation, &new, Some(row.revision)).await;
                 saved.expect("saved");
             }
