@@ -59,7 +59,7 @@ impl Run<'_> {
         };
         let waits = self.keep_hold(work, decision, hold, &mut commit);
         if !waits {
-            self.tell(work, shown, decision, &mut commit);
+            self.tell(work, shown, done, &mut commit);
         }
         self.tell_unreadable(work, shown, done, &mut commit);
         // A change without an outcome waits on: what it is about could not be seen now.
@@ -214,10 +214,11 @@ impl Run<'_> {
         &self,
         work: &Work,
         shown: Option<&Base>,
-        decision: &Decision,
+        done: &Done,
         commit: &mut ItemCommit,
     ) {
-        let subject = self.subject(work);
+        let decision = &done.decision;
+        let subject = self.subject(work, done.written.as_ref());
         let new_id = || self.service.world.uuid();
         let events = news::events(&subject, decision, shown, self.now(), new_id);
         self.publish(work, events, commit);
@@ -286,7 +287,7 @@ impl Run<'_> {
         text: &str,
         commit: &mut ItemCommit,
     ) {
-        let subject = self.subject(work);
+        let subject = self.subject(work, None);
         let id = self.service.world.uuid();
         let event = news::event(
             &subject,
@@ -345,10 +346,12 @@ impl Run<'_> {
         });
     }
 
-    fn subject(&self, work: &Work) -> Subject<'_> {
-        let role = match &work.seen {
-            Seen::Present(remote, _) => Some(remote.role),
-            Seen::NotLooked | Seen::Gone | Seen::Hidden => {
+    /// Whose news it is. Whose copy of a meeting it is (N16) says what was just written, else what was
+    /// seen, else what is remembered.
+    fn subject(&self, work: &Work, written: Option<&Written>) -> Subject<'_> {
+        let role = match (written, &work.seen) {
+            (Some(Written::Item(remote)), _) | (_, Seen::Present(remote, _)) => Some(remote.role),
+            (_, Seen::NotLooked | Seen::Gone | Seen::Hidden) => {
                 work.link.role.as_deref().and_then(role_of)
             }
         };
