@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 use tidemark_service::border::{
-    Accepted, FeedView, HistoryView, HoldView, ItemView, Listing, MailboxErrorView, MailboxView,
-    WebhookView,
+    Accepted, FeedView, FirstCopyView, HistoryView, HoldView, ItemView, LagView, Listing,
+    MailboxErrorView, MailboxView, WebhookView,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -98,6 +98,10 @@ pub(crate) struct Mailbox {
     state: &'static str,
     /// Items dealt with so far in the first copy.
     first_copy_items: u64,
+    /// How far the first copy has come.
+    first_copy: FirstCopy,
+    /// How far the mailbox lags behind.
+    lag: Lag,
     /// When a run last ended with everything done, RFC 3339.
     #[schema(required)]
     last_synced: Option<String>,
@@ -117,9 +121,72 @@ impl From<MailboxView> for Mailbox {
             enabled: view.enabled,
             state: view.state,
             first_copy_items: view.first_copy_items,
+            first_copy: view.first_copy.into(),
+            lag: view.lag.into(),
             last_synced: view.last_synced,
             dirty: view.dirty,
             errors: view.errors.into_iter().map(MailboxError::from).collect(),
+        }
+    }
+}
+
+/// How far the first copy of a mailbox has come.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FirstCopy {
+    /// `waiting`, `coming-days` (today and the next 14 days), `everything` or `done`.
+    #[schema(value_type = String, example = "done")]
+    phase: &'static str,
+    /// Items copied so far.
+    items: u64,
+    /// About how many there are in all; `null` where the server does not say it.
+    #[schema(required)]
+    total: Option<u64>,
+    /// The same in words.
+    text: String,
+}
+
+impl From<FirstCopyView> for FirstCopy {
+    fn from(view: FirstCopyView) -> Self {
+        Self { phase: view.phase, items: view.items, total: view.total, text: view.text }
+    }
+}
+
+/// How far a mailbox lags behind.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Lag {
+    /// Age of the oldest thing that waits, in seconds; 0 while nothing waits.
+    seconds: u64,
+    /// Changes of the business system that wait; at most 500 are counted.
+    changes: u64,
+    /// Whether there are more than were counted.
+    more_changes: bool,
+    /// Notices of changes, from either side, that were not dealt with yet.
+    notices: u64,
+    /// Since when the oldest thing waits, RFC 3339.
+    #[schema(required)]
+    since: Option<String>,
+    /// When the mailbox is looked at again at the latest, RFC 3339.
+    #[schema(required)]
+    next_attempt: Option<String>,
+    /// When Exchange last sent a notification or a heartbeat, RFC 3339.
+    #[schema(required)]
+    last_heard: Option<String>,
+    /// The same in words.
+    text: String,
+}
+
+impl From<LagView> for Lag {
+    fn from(view: LagView) -> Self {
+        Self {
+            seconds: view.seconds,
+            changes: view.changes,
+            more_changes: view.more_changes,
+            notices: view.notices,
+            since: view.since,
+            next_attempt: view.next_attempt,
+            last_heard: view.last_heard,
+            text: view.text,
         }
     }
 }

@@ -4,6 +4,7 @@ mod access;
 mod feed;
 mod holds;
 mod items;
+mod progress;
 mod webhooks;
 
 #[cfg(test)]

@@ -104,12 +104,50 @@ pub struct MailboxView {
     pub state: &'static str,
     /// Items dealt with so far in the first copy.
     pub first_copy_items: u64,
+    /// How far the first copy has come (A6).
+    pub first_copy: FirstCopyView,
+    /// How far the mailbox lags behind (A12).
+    pub lag: LagView,
     /// When a run last ended with everything done, RFC 3339.
     pub last_synced: Option<String>,
     /// Whether changes are known that are not dealt with yet.
     pub dirty: bool,
     /// Current errors: cause and mend.
     pub errors: Vec<MailboxErrorView>,
+}
+
+/// How far the first copy of a mailbox has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstCopyView {
+    /// `waiting`, `coming-days`, `everything` or `done`.
+    pub phase: &'static str,
+    /// Items copied so far.
+    pub items: u64,
+    /// About how many there are in all, where the server says it.
+    pub total: Option<u64>,
+    /// The same in words.
+    pub text: String,
+}
+
+/// How far a mailbox lags behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LagView {
+    /// Age of the oldest thing that waits, in seconds; 0 while nothing waits.
+    pub seconds: u64,
+    /// Changes of the business system that wait, as far as they were counted.
+    pub changes: u64,
+    /// Whether there are more than were counted.
+    pub more_changes: bool,
+    /// Notices of changes, from either side, that were not dealt with yet.
+    pub notices: u64,
+    /// Since when the oldest thing waits, RFC 3339.
+    pub since: Option<String>,
+    /// When the mailbox is looked at again at the latest, RFC 3339.
+    pub next_attempt: Option<String>,
+    /// When Exchange last sent a notification or a heartbeat, RFC 3339.
+    pub last_heard: Option<String>,
+    /// The same in words.
+    pub text: String,
 }
 
 /// A current error of a mailbox.

@@ -7,6 +7,7 @@
 mod aside;
 mod effect;
 mod ending;
+mod first_copy;
 mod item;
 mod lease;
 mod news;

@@ -338,22 +338,7 @@ impl Stage {
     }
 
     pub(crate) async fn add_mailbox(&self, number: u128) -> MailboxScope {
-        let row = MailboxRow {
-            id: scope(number).mailbox,
-            address: format!("m{number}@tidemark.example"),
-            aliases: BTreeSet::new(),
-            connection: connection_id(),
-            profile: None,
-            system: system(),
-            enabled: true,
-            state: MailboxState::New,
-            troubles: Vec::new(),
-            time_zone: None,
-            paused: None,
-            first_sync: FirstSync::default(),
-            last_synced: None,
-            created_at: self.clock.now(),
-        };
+        let row = mailbox_row(number, self.clock.now());
         self.service.records.save_mailbox(&organisation(), &row, None).await.unwrap();
         scope(number)
     }
@@ -385,6 +370,26 @@ impl Stage {
 
     pub(crate) fn mend(&self) {
         self.table.set_faults(None);
+    }
+}
+
+/// A mailbox of the connection, switched on and new.
+pub(crate) fn mailbox_row(number: u128, now: Timestamp) -> MailboxRow {
+    MailboxRow {
+        id: scope(number).mailbox,
+        address: format!("m{number}@tidemark.example"),
+        aliases: BTreeSet::new(),
+        connection: connection_id(),
+        profile: None,
+        system: system(),
+        enabled: true,
+        state: MailboxState::New,
+        troubles: Vec::new(),
+        time_zone: None,
+        paused: None,
+        first_sync: FirstSync::default(),
+        last_synced: None,
+        created_at: now,
     }
 }
 

@@ -42,6 +42,7 @@
 //! | `D#org#endpoint` | `RETRY#shard#number` | an entry that is tried again | deliver; listed |
 
 mod api_keys;
+mod backlog;
 mod commit;
 mod content;
 mod crypto;
@@ -70,6 +71,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::SignedDuration;
 
 pub use api_keys::{ApiKeyRow, Role};
+pub use backlog::Backlog;
 pub use commit::{Commit, CommitError, IntentRef, ItemCommit, LinkWrite};
 pub use crypto::{CONTENT_BYTES_MAX, FillRandom, Keyring};
 pub use cursors::CursorRow;
@@ -86,7 +88,8 @@ pub use lease::{Lease, LeaseHeld, LeaseLost};
 pub use ledger::{Brake, Counter, MailEntry, Statistics};
 pub use links::{LinkPage, LinkRow, LinkState};
 pub use mailboxes::{
-    ADDRESSES_MAX, AddressTaken, FirstSync, MailboxPage, MailboxRow, MailboxState, Trouble,
+    ADDRESSES_MAX, AddressTaken, FirstSync, FirstSyncPhase, MailboxPage, MailboxRow, MailboxState,
+    Trouble,
 };
 pub use marks::{DueMailbox, Marks, StartedAt, message_id};
 pub use pending::{AcceptError, Accepted, PendingChange, PendingOperation, PendingRef, PendingRow};

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
-    Accepted, Border, Caller, FeedView, Guards, HistoryView, HoldChoice, HoldView,
-    ItemChangeRequest, ItemView, Listing, MailboxErrorView, MailboxView, Refusal, Role,
+    Accepted, Border, Caller, FeedView, FirstCopyView, Guards, HistoryView, HoldChoice, HoldView,
+    ItemChangeRequest, ItemView, LagView, Listing, MailboxErrorView, MailboxView, Refusal, Role,
     WebhookView,
 };
 use tokio::sync::Notify;
@@ -57,6 +57,22 @@ fn mailbox_view(address: &str) -> MailboxView {
         enabled: true,
         state: if first { "synced" } else { "failing" },
         first_copy_items: 12,
+        first_copy: FirstCopyView {
+            phase: "done",
+            items: 12,
+            total: Some(12),
+            text: "Everything was copied: 12 items.".to_owned(),
+        },
+        lag: LagView {
+            seconds: if first { 0 } else { 60 },
+            changes: 0,
+            more_changes: false,
+            notices: u64::from(!first),
+            since: (!first).then(|| "2026-03-01T07:59:00Z".to_owned()),
+            next_attempt: None,
+            last_heard: first.then(|| "2026-03-01T07:58:00Z".to_owned()),
+            text: if first { "Nothing waits." } else { "Behind by 60 seconds." }.to_owned(),
+        },
         last_synced: first.then(|| "2026-03-01T08:00:00Z".to_owned()),
         dirty: !first,
         errors: if first {

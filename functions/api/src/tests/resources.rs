@@ -16,6 +16,22 @@ async fn mailboxes_are_listed_with_their_state() {
         "enabled": true,
         "state": "synced",
         "firstCopyItems": 12,
+        "firstCopy": {
+            "phase": "done",
+            "items": 12,
+            "total": 12,
+            "text": "Everything was copied: 12 items."
+        },
+        "lag": {
+            "seconds": 0,
+            "changes": 0,
+            "moreChanges": false,
+            "notices": 0,
+            "since": null,
+            "nextAttempt": null,
+            "lastHeard": "2026-03-01T07:58:00Z",
+            "text": "Nothing waits."
+        },
         "lastSynced": "2026-03-01T08:00:00Z",
         "dirty": false,
         "errors": []

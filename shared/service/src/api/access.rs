@@ -110,6 +110,8 @@ impl Service {
     async fn view_of(&self, scope: &MailboxScope, row: MailboxRow) -> Result<MailboxView, Refusal> {
         let marks = self.records.marks(scope).await?;
         let connection = self.records.connection(&scope.organisation, row.connection).await?;
+        let first_copy = super::progress::first_copy(&row);
+        let lag = self.lag_of(scope, &marks).await?;
         Ok(MailboxView {
             id: row.id.to_string(),
             state: state_word(&row),
@@ -118,6 +120,8 @@ impl Service {
             connection: connection.map(|found| found.value.name).unwrap_or_default(),
             enabled: row.enabled,
             first_copy_items: row.first_sync.done,
+            first_copy,
+            lag,
             last_synced: row.last_synced.map(|at| at.to_string()),
             dirty: marks.is_dirty(),
             errors: row
