@@ -146,8 +146,13 @@ impl Sides<'_> {
         let Some(begun) = self.unfinished else {
             return false;
         };
-        let written = self.wrote(property) && self.holds(property, &begun.target.value(property));
-        written || self.was_dropped_by_us(property, &begun.target)
+        let target = &begun.target;
+        let schedule = Property::Schedule;
+        // What goes away with the series went away by somebody else where the series is not ours.
+        let by_others =
+            self.was_to_vanish(property) && !self.holds(schedule, &target.value(schedule));
+        let written = self.wrote(property) && self.holds(property, &target.value(property));
+        (written && !by_others) || self.was_dropped_by_us(property, target)
     }
 
     fn was_dropped_by_us(&self, property: Property, target: &Event) -> bool {

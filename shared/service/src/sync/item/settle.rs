@@ -44,10 +44,15 @@ impl Run<'_> {
             Some(Written::Item(remote)) => Some(&remote.event),
             Some(Written::Overtaken(_) | Written::Unread(_) | Written::Removed) | None => None,
         };
-        let after = tidemark_engine::settle(decision, read_back);
+        let settled = tidemark_engine::settle(decision, read_back, &self.facts.zone);
+        let after = settled.link;
         let mut link = work.link.clone();
         self.count_flips(&mut link, decision);
         let changed = self.remember(&mut link, &after, work, done)?;
+        if settled.overtaken {
+            // Exchange mentions the item after the cursor, since we wrote to it: it is read again.
+            link.change_key = None;
+        }
         if let Some(Written::Unread(reference)) = &done.written {
             self.leave_aside(&reference.id, "written-and-unreadable");
         }
