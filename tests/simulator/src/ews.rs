@@ -7,6 +7,7 @@ mod folders;
 mod html;
 mod id;
 mod items;
+mod mapi;
 mod mime;
 mod node;
 mod notification;
@@ -19,6 +20,7 @@ mod show;
 mod show_message;
 mod sync;
 mod time;
+mod user_configuration;
 mod write_items;
 mod xml;
 mod zones;
@@ -173,7 +175,7 @@ pub(crate) fn read_header(document: &Document<'_>) -> Result<Header, EwsError> {
     let zone = header
         .and_then(|header| header.child("TimeZoneContext"))
         .and_then(|context| context.child("TimeZoneDefinition"))
-        .map(read::read_zone)
+        .map(zones::read_zone)
         .transpose()?;
     Ok(Header { impersonate, zone, operation })
 }
@@ -209,7 +211,7 @@ pub(crate) fn perform(
         "FindItem" => find::items(context, request),
         "ResolveNames" => directory::resolve_names(context, request),
         "ConvertId" => directory::convert_ids(context, request),
-        "GetUserConfiguration" => Ok(vec![Err(crate::store::StoreError::ItemNotFound.into())]),
+        "GetUserConfiguration" => user_configuration::get(context, request),
         "GetServerTimeZones" => Ok(zones::server_time_zones(request)),
         "Subscribe" => notification::subscribe(context, request),
         "Unsubscribe" => Ok(notification::unsubscribe(context, request)),
