@@ -12,6 +12,10 @@ use super::stop::Stop;
 /// Days after today that are copied before everything else (DESIGN.md 4).
 const COMING_DAYS: i64 = 14;
 
+/// Most pages of coming days: the cursor keeps their ids until the changes have brought them. More
+/// than 500 appointments in 15 days come with the changes.
+const COMING_PAGES_MAX: usize = 5;
+
 impl Run<'_> {
     fn is_first_copy(&self) -> bool {
         self.row.value.state != MailboxState::Synced
@@ -39,12 +43,17 @@ impl Run<'_> {
         };
         let before = self.report.items;
         self.show_copied(FirstSyncPhase::ComingDays, before, look.total).await?;
-        for soon in look.soon.chunks(PAGE_ITEMS) {
+        for soon in look.soon.chunks(PAGE_ITEMS).take(COMING_PAGES_MAX) {
             self.check_time()?;
             let before = self.report.items;
             let read = self.read_touched(soon.to_vec(), false).await;
             self.show_copied(FirstSyncPhase::ComingDays, before, None).await?;
             read?;
+            // The changes from the beginning never mention what is deleted before they are asked
+            // for: what they do not bring is asked for by its id.
+            for reference in soon {
+                self.created.entry(reference.id.as_str().to_owned()).or_default();
+            }
         }
         Ok(())
     }

@@ -21,10 +21,8 @@ const COMPARE_ITEMS: usize = 100;
 impl Run<'_> {
     /// Reads changes from the cursor until there are no more.
     pub(super) async fn read_changes(&mut self, mut cursor: CursorRow) -> Result<(), Stop> {
-        if cursor.cursor.is_none() {
-            // Before the generation moves: what is seen here is not among the changes yet, so that
-            // the comparison has to ask for what goes away in between.
-            self.copy_coming_days().await?;
+        let from_the_beginning = cursor.cursor.is_none();
+        if from_the_beginning {
             // From the beginning: whatever is linked and not seen on the way may be gone. The new
             // generation stands in the store first, since a run that is cut off before its first
             // cursor begins anew, and what it saw may be gone by then.
@@ -35,6 +33,9 @@ impl Run<'_> {
             cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         }
         self.generation = cursor.generation;
+        if from_the_beginning {
+            self.copy_coming_days().await?;
+        }
         self.read_aside().await?;
         loop {
             self.check_time()?;

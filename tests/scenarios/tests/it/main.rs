@@ -2,6 +2,7 @@
 
 mod crash;
 mod first;
+mod first_copy;
 mod guards;
 mod patterns;
 mod scripts;

@@ -20,6 +20,7 @@ scripts! {
     a11_created_again "a11-created-again",
     a12_throttled "a12-throttled",
     a12_unavailable "a12-unavailable",
+    a6_coming_days_first "a6-coming-days-first",
     a6_first_copy "a6-first-copy",
     a6_first_copy_adopts "a6-first-copy-adopts",
     e1_business_to_exchange "e1-business-to-exchange",
