@@ -33,6 +33,7 @@ enum Known {
     Created,
     Modified,
     Received,
+    ArticleNumber,
     Start,
     End,
     BusyStatus,
@@ -66,6 +67,7 @@ fn known(name: &ExtendedName) -> Option<Known> {
         (None, PropertyKey::Tag(0x3007)) => Known::Created,
         (None, PropertyKey::Tag(0x3008)) => Known::Modified,
         (None, PropertyKey::Tag(0x0e06)) => Known::Received,
+        (None, PropertyKey::Tag(0x0e23)) => Known::ArticleNumber,
         (None, PropertyKey::Tag(0x0060)) | (Some("Appointment"), PropertyKey::Id(0x820d)) => {
             Known::Start
         }
@@ -130,6 +132,7 @@ pub(super) fn change(name: ExtendedName, values: Option<ExtendedValues>) -> Opti
         | Known::Created
         | Known::Modified
         | Known::Received
+        | Known::ArticleNumber
         | Known::Start
         | Known::End
         | Known::DurationMinutes
@@ -169,6 +172,8 @@ pub(super) fn value(
     let text = match known {
         Known::Created | Known::Received => show(item.created, None),
         Known::Modified => show(item.modified, None),
+        // Numbers rise in the order in which items come into a folder, as IMAP wants its UIDs.
+        Known::ArticleNumber => item.number.to_string(),
         Known::Subject => item.subject().to_owned(),
         Known::Body => plain(item.message()?.body.as_ref()?),
         Known::Importance => importance(item.message()?.importance),
@@ -211,7 +216,7 @@ fn of_appointment(known: Known, seen: &Appointment) -> Option<ExtendedValues> {
         Known::ReminderMinutes => seen.reminder_minutes.to_string(),
         Known::Keywords => return categories(&seen.categories),
         Known::CleanGlobalObjectId => STANDARD.encode(global_object_id(&seen.uid)),
-        Known::Created | Known::Modified | Known::Received => return None,
+        Known::Created | Known::Modified | Known::Received | Known::ArticleNumber => return None,
     };
     Some(vec![text])
 }
