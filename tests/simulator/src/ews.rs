@@ -1,5 +1,6 @@
 //! The SOAP face of the mailbox store: one request in, one envelope out.
 
+mod availability;
 mod directory;
 mod error;
 mod find;
@@ -194,6 +195,10 @@ pub(crate) fn perform(
         .child("Body")
         .and_then(|body| body.elements().next())
         .ok_or_else(|| EwsError::new("ErrorInvalidRequest", "The request is invalid."))?;
+    if operation == "GetUserAvailabilityRequest" {
+        // The one operation whose answer is no list of response messages.
+        return Ok(envelope(&availability::answer(context, request)?));
+    }
     let replies = match operation {
         "GetFolder" => folders::get(context, request),
         "FindFolder" => folders::find(context, request),
@@ -332,3 +337,6 @@ pub(crate) fn server_busy(back_off_ms: u64) -> EwsError {
 pub(crate) fn sneaks(context: &mut Context<'_>) -> bool {
     context.faults.fires(FaultKind::StaleChangeKey)
 }
+
+#[cfg(test)]
+mod tests;

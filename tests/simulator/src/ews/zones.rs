@@ -5,7 +5,7 @@ mod definition;
 use jiff::SignedDuration;
 use roxmltree::Node;
 
-pub(crate) use definition::{read_meeting_zone, read_zone};
+pub(crate) use definition::{read_bias_zone, read_meeting_zone, read_zone};
 
 use super::Reply;
 use super::node::Read;
@@ -36,12 +36,11 @@ pub(super) fn server_time_zones(request: Node<'_, '_>) -> Vec<Reply> {
 pub(super) fn write_zone(xml: &mut Xml, tag: &str, zone: &str, full: bool) {
     let rules = YearlyRules::of(&windows_zone::zone(zone));
     let named;
-    let (id, name, full) = match windows_zone::custom_names(zone) {
-        Some((id, name)) => (id, name, true),
-        None => {
-            named = format!("({}) {zone}", offset_name(rules.standard));
-            (zone, named.as_str(), full)
-        }
+    let (id, name, full) = if let Some((id, name)) = windows_zone::custom_names(zone) {
+        (id, name, true)
+    } else {
+        named = format!("({}) {zone}", offset_name(rules.standard));
+        (zone, named.as_str(), full)
     };
     if !full {
         xml.empty(tag, &[("Id", id), ("Name", name)]);

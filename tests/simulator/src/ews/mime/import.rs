@@ -90,7 +90,7 @@ fn read_event(
     if let Some(summary) = event.property("SUMMARY") {
         changes.push(Change::Subject(summary.text()));
     }
-    changes.extend(read_description(event).map(Change::Body));
+    changes.extend(read_description(event));
     if let Some(location) = event.property("LOCATION") {
         changes.push(Change::Location(Some(location.text()).filter(|text| !text.is_empty())));
     }
@@ -210,15 +210,15 @@ fn read_class(event: &Component) -> Option<Privacy> {
     }
 }
 
-/// The description; one in HTML is better than one in text.
-fn read_description(event: &Component) -> Option<Option<Body>> {
+/// The description; one in HTML is better than one in text, and an empty one is none.
+fn read_description(event: &Component) -> Option<Change> {
     let html = event
         .property("X-ALT-DESC")
         .filter(|found| found.parameter("FMTTYPE") == Some("text/html"))
         .map(|found| (BodyFormat::Html, found.text()));
     let text = || Some((BodyFormat::Text, event.property("DESCRIPTION")?.text()));
     let (format, content) = html.or_else(text)?;
-    Some((!content.is_empty()).then_some(Body { format, content }))
+    Some(Change::Body((!content.is_empty()).then_some(Body { format, content })))
 }
 
 fn read_importance(event: &Component) -> Option<Importance> {

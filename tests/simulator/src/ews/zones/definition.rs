@@ -26,12 +26,11 @@ pub(crate) fn read_zone(node: Node<'_, '_>) -> Result<String, EwsError> {
         return Ok(known);
     }
     let periods = node.child("Periods").ok_or_else(unknown)?;
-    let rules = match last_group(node) {
-        Some(group) => rules_of_group(group, periods)?,
-        None => {
-            let only = periods.child("Period").ok_or_else(unknown)?;
-            YearlyRules { standard: offset_of(only)?, daylight: None }
-        }
+    let rules = if let Some(group) = last_group(node) {
+        rules_of_group(group, periods)?
+    } else {
+        let only = periods.child("Period").ok_or_else(unknown)?;
+        YearlyRules { standard: offset_of(only)?, daylight: None }
     };
     let id = if id.is_empty() { CUSTOM_ID } else { id };
     let name = node.attribute("Name").unwrap_or(id);
@@ -62,6 +61,35 @@ pub(crate) fn read_meeting_zone(node: Node<'_, '_>) -> Result<String, EwsError> 
     };
     let name = if name.is_empty() { CUSTOM_ID } else { name };
     windows_zone::custom(name, name, &rules).ok_or_else(unknown)
+}
+
+/// Reads the zone of GetUserAvailability: biases in minutes, that of a half on top of the zone's.
+pub(crate) fn read_bias_zone(node: Node<'_, '_>) -> Result<String, EwsError> {
+    let number = |node: Node<'_, '_>, name: &str| {
+        let text = node.child_text(name);
+        text.and_then(|text| text.trim().parse::<i32>().ok())
+            .ok_or_else(|| EwsError::schema("a number of the time zone is missing"))
+    };
+    let base = number(node, "Bias")?;
+    let half = |name: &str| -> Result<(i32, Option<YearlyMoment>), EwsError> {
+        let half = node.child(name).ok_or_else(|| EwsError::schema("the time zone has halves"))?;
+        let bias = base.saturating_add(number(half, "Bias")?);
+        let offset = 0_i32.saturating_sub(bias).saturating_mul(60);
+        let small = |name| i8::try_from(number(half, name)?).map_err(|_| unknown());
+        let month = small("Month")?;
+        if month == 0 {
+            return Ok((offset, None));
+        }
+        let day = weekday(half.child_text("DayOfWeek").unwrap_or_default())?;
+        let seconds = seconds_of_day(half.child_text("Time").unwrap_or_default())?;
+        let day = YearlyDay::Nth(small("DayOrder")?, day);
+        Ok((offset, Some(YearlyMoment { month, day, seconds })))
+    };
+    let (standard, ends) = half("StandardTime")?;
+    let (daylight, begins) = half("DaylightTime")?;
+    let daylight = begins.zip(ends).map(|(begins, ends)| (daylight, begins, ends));
+    let rules = YearlyRules { standard, daylight };
+    windows_zone::custom(CUSTOM_ID, CUSTOM_ID, &rules).ok_or_else(unknown)
 }
 
 /// A zone that its name alone tells.
@@ -153,12 +181,15 @@ fn meeting_moment(half: Node<'_, '_>) -> Result<Option<YearlyMoment>, EwsError> 
     } else {
         return Ok(None);
     };
-    let time: Time = half
-        .child_text("Time")
-        .and_then(|text| text.trim().get(..8)?.parse().ok())
-        .ok_or_else(unknown)?;
+    let seconds = seconds_of_day(half.child_text("Time").unwrap_or_default())?;
+    Ok(Some(YearlyMoment { month, day, seconds }))
+}
+
+/// Seconds after midnight of an `xs:time`; an offset behind it has no meaning here.
+fn seconds_of_day(text: &str) -> Result<i32, EwsError> {
+    let time: Time = text.trim().get(..8).and_then(|text| text.parse().ok()).ok_or_else(unknown)?;
     let seconds = i32::from(time.hour()) * 3600 + i32::from(time.minute()) * 60;
-    Ok(Some(YearlyMoment { month, day, seconds: seconds + i32::from(time.second()) }))
+    Ok(seconds + i32::from(time.second()))
 }
 
 /// Seconds of an `xs:duration` without months and years.
