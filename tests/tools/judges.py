@@ -265,7 +265,8 @@ class Judges:
             raise Wrong("captures are not read")
 
     def simulator(self) -> None:
-        with Program(self.binary, ["simulator"], self.scratch / "simulator.log", TIDEMARK_SIM_PORT="0") as program:
+        with Program(self.binary, ["simulator"], self.scratch / "simulator.log", TIDEMARK_SIM_PORT="0",
+                     TIDEMARK_SIM_RECORD=str(self.recording)) as program:
             url = program.printed_url("simulator")
             judge(ROOT / "tests" / "simulator" / "judges" / "exchangelib_basic.py", url)
             program.interrupt()
