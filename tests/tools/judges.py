@@ -48,7 +48,7 @@ INSTALL_SECONDS = 600
 BRIDGE_SECONDS = 150
 
 
-# Only CalDAV is offered, on loopback; errors are told, traffic is not.
+# Only CalDAV is offered, on loopback; errors are told, traffic is not. Small pages make it turn them.
 DAVMAIL_SETTINGS = """davmail.server=true
 davmail.mode=EWS
 davmail.url={url}/EWS/Exchange.asmx
@@ -56,6 +56,7 @@ davmail.bindAddress=127.0.0.1
 davmail.allowRemote=false
 davmail.caldavPort={port}
 davmail.disableUpdateCheck=true
+davmail.folderFetchPageSize=2
 davmail.logFilePath={log}
 log4j.rootLogger=WARN
 log4j.logger.davmail=WARN
