@@ -3,11 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 use tidemark_service::border::{
-    Accepted, FeedView, FirstCopyView, HistoryView, HoldView, ItemView, LagView, Listing,
-    MailboxErrorView, MailboxView, WebhookView,
+    Accepted, BrakePreview, FeedView, FirstCopyView, HistoryView, HoldDetails, HoldView, ItemView,
+    LagView, Listing, MailboxErrorView, MailboxView, WebhookView,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::etag;
 
 /// An item: a JSCalendar Event (RFC 8984), with what the standard lacks under `tidemark:`.
 #[derive(Serialize, ToSchema)]
@@ -89,6 +91,9 @@ pub(crate) struct Mailbox {
     address: String,
     /// Further addresses.
     aliases: Vec<String>,
+    /// The business system that its items belong to.
+    #[schema(example = "crm")]
+    system: String,
     /// Name of its connection.
     connection: String,
     /// Whether it is switched on.
@@ -117,6 +122,7 @@ impl From<MailboxView> for Mailbox {
             id: view.id,
             address: view.address,
             aliases: view.aliases,
+            system: view.system,
             connection: view.connection,
             enabled: view.enabled,
             state: view.state,
@@ -222,6 +228,11 @@ pub(crate) struct Items {
 pub(crate) struct ItemEntry {
     /// The id that the business system knows it by.
     id: String,
+    /// Its ETag, as GET of the item answers it.
+    #[schema(example = "\"7\"")]
+    etag: String,
+    /// How many changes of it wait to be applied.
+    pending: usize,
     /// The item.
     item: Item,
 }
@@ -232,7 +243,12 @@ impl From<Listing<ItemView>> for Items {
             items: listing
                 .entries
                 .into_iter()
-                .map(|view| ItemEntry { id: view.id, item: Item(view.item) })
+                .map(|view| ItemEntry {
+                    id: view.id,
+                    etag: etag::write(view.version),
+                    pending: view.pending,
+                    item: Item(view.item),
+                })
                 .collect(),
             next: listing.next,
         }
@@ -400,6 +416,67 @@ impl From<HoldView> for Hold {
             since: view.since,
         }
     }
+}
+
+/// A hold with what a person has to know to decide about it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DetailedHold {
+    /// The hold.
+    #[serde(flatten)]
+    hold: Hold,
+    /// What waits behind the brake of a mailbox; `null` for a hold of one item.
+    #[schema(required)]
+    preview: Option<Preview>,
+}
+
+impl From<HoldDetails> for DetailedHold {
+    fn from(details: HoldDetails) -> Self {
+        Self { hold: details.hold.into(), preview: details.preview.map(Preview::from) }
+    }
+}
+
+/// What the waiting changes of the business system would do in Exchange, as both sides were known
+/// last. What Exchange has to tell is not read while the mailbox is paused, and so is not in it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Preview {
+    /// Changes that were looked at, at most 200.
+    changes: usize,
+    /// Whether more of them wait.
+    more: bool,
+    /// Items that would be deleted.
+    deletes: u64,
+    /// People who would be mailed, each as often as that happens.
+    mails: u64,
+    /// The first items for which something would happen, at most 50, in the order of their changes.
+    items: Vec<PreviewEntry>,
+}
+
+impl From<BrakePreview> for Preview {
+    fn from(preview: BrakePreview) -> Self {
+        Self {
+            changes: preview.changes,
+            more: preview.more,
+            deletes: preview.deletes,
+            mails: preview.mails,
+            items: preview
+                .items
+                .into_iter()
+                .map(|item| PreviewEntry { id: item.id, action: item.action, people: item.people })
+                .collect(),
+        }
+    }
+}
+
+/// What would happen to one item.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PreviewEntry {
+    /// The id that its business system knows it by.
+    id: String,
+    /// `create`, `update`, `delete`, `respond`, or `hold` where it would wait for a person.
+    #[schema(value_type = String, example = "delete")]
+    action: &'static str,
+    /// How many people would be mailed.
+    people: u32,
 }
 
 /// What became of one change of a batch: as if it had been sent alone.

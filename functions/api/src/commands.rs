@@ -33,6 +33,18 @@ impl CommandForm for ReplayWebhook {
     const FORM: &'static str = r#"{"after": "CURSOR"} or {}"#;
 }
 
+/// Whether a mailbox is to be synced.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SwitchMailbox {
+    /// Whether it is switched on.
+    pub(crate) enabled: bool,
+}
+
+impl CommandForm for SwitchMailbox {
+    const FORM: &'static str = r#"{"enabled": true} or {"enabled": false}"#;
+}
+
 /// A decision about something that waits.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

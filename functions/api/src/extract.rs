@@ -6,7 +6,7 @@ mod guards;
 mod query;
 
 pub(crate) use body::{Command, CommandForm, ItemBody};
-pub(crate) use guards::{ReadGuards, read_etag};
+pub(crate) use guards::{Cached, ReadGuards};
 pub(crate) use query::{FeedQuery, Page};
 
 use axum::extract::{FromRequestParts, Path};

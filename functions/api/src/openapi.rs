@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document, generated from the handlers.
 
+pub(crate) mod params;
+
 use std::collections::BTreeMap;
 
 use utoipa::openapi::content::ContentBuilder;
@@ -106,6 +108,15 @@ impl IntoResponses for Refusals {
             ProblemKind::Internal,
             ProblemKind::Unavailable,
         ])
+    }
+}
+
+/// What an operation about items may refuse beside.
+pub(crate) struct ItemRefusals;
+
+impl IntoResponses for ItemRefusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[ProblemKind::OtherSystem, ProblemKind::Deleted, ProblemKind::UnknownKind])
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn public() -> OpenApiRouter<ApiState> {
 pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(mailboxes::list_mailboxes))
-        .routes(routes!(mailboxes::get_mailbox))
+        .routes(routes!(mailboxes::get_mailbox, mailboxes::switch_mailbox))
         .routes(routes!(mailboxes::sync_mailbox))
         .merge(items::routes())
         .routes(routes!(batch::run_batch))
@@ -63,5 +63,5 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(webhooks::resume_webhook))
         .routes(routes!(webhooks::replay_webhook))
         .routes(routes!(holds::list_holds))
-        .routes(routes!(holds::decide_hold))
+        .routes(routes!(holds::get_hold, holds::decide_hold))
 }

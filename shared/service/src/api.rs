@@ -18,7 +18,7 @@ use tidemark_store::StoreError;
 use uuid::Uuid;
 
 use crate::border::{
-    Accepted, Border, Caller, FeedView, Guards, HistoryView, HoldChoice, HoldView,
+    Accepted, Border, Caller, FeedView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
     ItemChangeRequest, ItemView, Listing, MailboxView, Refusal, WebhookView,
 };
 use crate::service::Service;
@@ -120,10 +120,17 @@ impl Border for Service {
         self.list_history(caller, mailbox, kind, id, after, limit).await
     }
 
+    async fn switch_mailbox(
+        &self,
+        caller: &Caller,
+        name: &str,
+        enabled: bool,
+    ) -> Result<MailboxView, Refusal> {
+        self.set_enabled(caller, name, enabled).await
+    }
+
     async fn sync_now(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal> {
-        let found = self.find_mailbox(caller, mailbox).await?;
-        let collection = crate::service::collection_of(Kind::Appointment);
-        Ok(self.raise(&found.scope, &collection).await?)
+        self.wake_mailbox(caller, mailbox).await
     }
 
     async fn changes(
@@ -172,6 +179,10 @@ impl Border for Service {
 
     async fn holds(&self, caller: &Caller) -> Result<Vec<HoldView>, Refusal> {
         self.list_holds(caller).await
+    }
+
+    async fn hold(&self, caller: &Caller, id: Uuid) -> Result<HoldDetails, Refusal> {
+        self.view_details(caller, id).await
     }
 
     async fn decide_hold(

@@ -77,7 +77,7 @@ pub use crypto::{CONTENT_BYTES_MAX, FillRandom, Keyring};
 pub use cursors::CursorRow;
 pub use endpoints::{DeliveryState, DueEndpoint, EndpointRow, RETRIES_MAX, RetryRow};
 pub use feed::{FeedCursor, FeedEntry, FeedError, FeedPage, FeedRecord};
-pub use history::{HistoryEntry, HistoryPage};
+pub use history::{HistoryCursor, HistoryEntry, HistoryPage};
 pub use holds::{HoldPage, HoldRow};
 pub use ids::{
     ApiKeyId, ChangeId, Collection, ConnectionId, EndpointId, HoldId, IntentId, MailboxScope,
@@ -92,7 +92,10 @@ pub use mailboxes::{
     Trouble,
 };
 pub use marks::{DueMailbox, Marks, StartedAt, message_id};
-pub use pending::{AcceptError, Accepted, PendingChange, PendingOperation, PendingRef, PendingRow};
+pub use pending::{
+    AcceptError, Accepted, IDEMPOTENCY_HOURS, IdempotencyKey, PendingChange, PendingOperation,
+    PendingRef, PendingRow, Waiting,
+};
 pub use protocol::{
     CREDENTIALS_MAX, Cloud, CredentialKind, EwsAccess, GraphAccess, GraphCredential, Protocol,
 };

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
-    Accepted, Border, Caller, FeedView, FirstCopyView, Guards, HistoryView, HoldChoice, HoldView,
-    ItemChangeRequest, ItemView, LagView, Listing, MailboxErrorView, MailboxView, Refusal, Role,
-    WebhookView,
+    Accepted, Border, BrakePreview, Caller, FeedView, FirstCopyView, Guards, HistoryView,
+    HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemVersion, ItemView, LagView, Listing,
+    MailboxErrorView, MailboxView, PreviewItem, Refusal, Role, WebhookView,
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -24,6 +24,9 @@ pub(super) const HOLD: Uuid = Uuid::from_u128(7);
 pub(super) struct FakeBorder {
     items: Mutex<BTreeMap<(String, String), (Value, u64)>>,
     accepted: Mutex<u64>,
+    /// Number of the last change that waits; 0 when none does.
+    pub(super) waiting: Mutex<u64>,
+    pub(super) switched: Mutex<Vec<(String, bool)>>,
     keys_used: Mutex<BTreeMap<String, String>>,
     webhooks: Mutex<Vec<WebhookView>>,
     pub(super) decided: Mutex<Vec<HoldChoice>>,
@@ -53,6 +56,7 @@ fn mailbox_view(address: &str) -> MailboxView {
         id: if first { "m-1" } else { "m-2" }.to_owned(),
         address: address.to_owned(),
         aliases: if first { vec!["a.lex@tidemark.example".to_owned()] } else { vec![] },
+        system: "crm".to_owned(),
         connection: "onprem".to_owned(),
         enabled: true,
         state: if first { "synced" } else { "failing" },
@@ -84,6 +88,18 @@ fn mailbox_view(address: &str) -> MailboxView {
                 since: "2026-03-01T07:00:00Z".to_owned(),
             }]
         },
+    }
+}
+
+fn hold_view() -> HoldView {
+    HoldView {
+        id: HOLD,
+        mailbox: "alex@tidemark.example".to_owned(),
+        item: None,
+        why: "brake-deletes".to_owned(),
+        text: "more than 50 deletes in an hour".to_owned(),
+        people: 0,
+        since: "2026-03-01T08:00:00Z".to_owned(),
     }
 }
 
@@ -173,7 +189,7 @@ impl Border for FakeBorder {
         let mut items = self.items.lock().unwrap();
         let slot = (mailbox, id.to_owned());
         let revision = items.get(&slot).map_or(0, |(_, revision)| *revision);
-        if guards.if_match.is_some_and(|wanted| wanted != revision) {
+        if guards.if_match.is_some_and(|wanted| wanted != ItemVersion::Settled(revision)) {
             return Err(Refusal::PreconditionFailed);
         }
         match change {
@@ -209,7 +225,13 @@ impl Border for FakeBorder {
         let (item, revision) = items
             .get(&(resolve(mailbox)?, id.to_owned()))
             .ok_or(Refusal::NotFound { what: "appointment" })?;
-        Ok(ItemView { id: id.to_owned(), item: item.clone(), revision: *revision, pending: 3 })
+        let waiting = *self.waiting.lock().unwrap();
+        let version = match waiting {
+            0 => ItemVersion::Settled(*revision),
+            last => ItemVersion::Waiting { revision: *revision, last },
+        };
+        let pending = usize::from(waiting > 0) * 3;
+        Ok(ItemView { id: id.to_owned(), item: item.clone(), version, pending })
     }
 
     async fn items(
@@ -241,7 +263,7 @@ impl Border for FakeBorder {
         limit: usize,
     ) -> Result<Listing<HistoryView>, Refusal> {
         let view = self.item(caller, mailbox, kind, id).await?;
-        let entries = (1..=view.revision)
+        let entries = (1..=view.version.revision())
             .map(|revision| {
                 let entry = HistoryView {
                     at: "2026-03-01T08:00:00Z".to_owned(),
@@ -254,6 +276,18 @@ impl Border for FakeBorder {
             })
             .collect();
         Ok(page(entries, after, limit))
+    }
+
+    async fn switch_mailbox(
+        &self,
+        _: &Caller,
+        name: &str,
+        enabled: bool,
+    ) -> Result<MailboxView, Refusal> {
+        self.refused()?;
+        let address = resolve(name)?;
+        self.switched.lock().unwrap().push((address.clone(), enabled));
+        Ok(MailboxView { enabled, ..mailbox_view(&address) })
     }
 
     async fn sync_now(&self, _: &Caller, mailbox: &str) -> Result<(), Refusal> {
@@ -336,15 +370,18 @@ impl Border for FakeBorder {
 
     async fn holds(&self, _: &Caller) -> Result<Vec<HoldView>, Refusal> {
         self.refused()?;
-        Ok(vec![HoldView {
-            id: HOLD,
-            mailbox: "alex@tidemark.example".to_owned(),
-            item: None,
-            why: "brake-deletes".to_owned(),
-            text: "more than 50 deletes in an hour".to_owned(),
-            people: 0,
-            since: "2026-03-01T08:00:00Z".to_owned(),
-        }])
+        Ok(vec![hold_view()])
+    }
+
+    async fn hold(&self, _: &Caller, id: Uuid) -> Result<HoldDetails, Refusal> {
+        self.refused()?;
+        if id != HOLD {
+            return Err(Refusal::NotFound { what: "hold" });
+        }
+        let item = PreviewItem { id: "crm-1".to_owned(), action: "delete", people: 2 };
+        let preview =
+            BrakePreview { changes: 60, more: false, deletes: 60, mails: 2, items: vec![item] };
+        Ok(HoldDetails { hold: hold_view(), preview: Some(preview) })
     }
 
     async fn decide_hold(&self, _: &Caller, id: Uuid, choice: HoldChoice) -> Result<(), Refusal> {

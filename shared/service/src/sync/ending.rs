@@ -226,6 +226,8 @@ impl Run<'_> {
         }
         self.service.records.release_brake(&self.scope, self.brake.hour).await?;
         self.brake = BrakeState::default();
+        // The hold goes last: while it stands, a successor of a run that died here does this again.
+        self.service.records.change_mailbox(&self.scope, |row| row.paused = None).await?;
         let released = core::mem::take(&mut self.released);
         self.commit(vec![ItemCommit { released, ..ItemCommit::default() }]).await
     }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tidemark_jscalendar::read_event_patch;
 use tidemark_model::{BusinessKey, Kind, LinkId, Property, PropertyValue};
 use tidemark_service::border::{Caller, ItemChangeRequest};
-use tidemark_store::records::{ChangeId, Collection, FeedCursor, PendingChange, PendingOperation};
+use tidemark_store::records::{
+    ChangeId, Collection, FeedCursor, IdempotencyKey, PendingChange, PendingOperation,
+};
 use tidemark_transport::Clock as _;
 
 use super::Violation;
@@ -200,8 +202,9 @@ impl Business {
         };
         let asked = Asked { key: key.clone(), delete };
         // A request without an answer is made again with the same key: it counts once.
-        let idempotency_key = Some(format!("change-{}", self.asked.len() + self.events));
-        let pending = self.pending_change(stage, &key, &change, idempotency_key);
+        let number = format!("change-{}", self.asked.len() + self.events);
+        let idempotency = Some(IdempotencyKey::new(number, &[what.as_bytes()]));
+        let pending = self.pending_change(stage, &key, &change, idempotency);
         let scope = stage.scope(&key.0);
         let clock = stage.clock.clone();
         let accepted = stage.run(async move {
@@ -230,7 +233,7 @@ impl Business {
         stage: &Stage,
         key: &ItemKey,
         change: &ItemChangeRequest,
-        idempotency_key: Option<String>,
+        idempotency: Option<IdempotencyKey>,
     ) -> PendingChange {
         let own = LinkId::parse(&key.1);
         let business_key = own.is_err().then(|| BusinessKey::parse(&key.1).expect("a valid id"));
@@ -249,7 +252,8 @@ impl Business {
             operation,
             body: body.into_bytes(),
             if_match: None,
-            idempotency_key,
+            idempotency,
+            answer: Vec::new(),
             system: self.caller.system.clone(),
         }
     }

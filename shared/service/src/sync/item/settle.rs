@@ -215,13 +215,7 @@ impl Run<'_> {
     }
 
     /// Puts the news of a decision into the feed and the reasons into the history.
-    fn tell(
-        &self,
-        work: &Work,
-        shown: Option<&Base>,
-        done: &Done,
-        commit: &mut ItemCommit,
-    ) {
+    fn tell(&self, work: &Work, shown: Option<&Base>, done: &Done, commit: &mut ItemCommit) {
         let decision = &done.decision;
         let subject = self.subject(work, done.written.as_ref());
         let new_id = || self.service.world.uuid();

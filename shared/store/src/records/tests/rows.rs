@@ -302,6 +302,10 @@ async fn history_is_paged_with_the_newest_last_and_ends_some_day() {
     // A place from elsewhere leads nowhere else.
     let strange = records.history(&scope, link_id(2), Some(&next), 3, at(9)).await.unwrap();
     assert!(strange.entries.is_empty());
+    assert_eq!(HistoryCursor::parse(next.as_str()), Some(next.clone()));
+    for wrong in ["", "~", "1#2#3#4", &next.as_str()[1..], &format!("{}#", next.as_str())] {
+        assert_eq!(HistoryCursor::parse(wrong), None, "{wrong}");
+    }
     let later = at(401 * 24 * 3600);
     let gone = records.history(&scope, link_id(1), None, 3, later).await.unwrap();
     assert!(gone.entries.is_empty());
