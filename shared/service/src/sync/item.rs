@@ -59,7 +59,8 @@ struct Done {
 
 /// Why a decision was not carried out.
 enum Failure {
-    Exchange(MailboxError),
+    /// Exchange refused it, or a part of it; with the intent that was recorded before.
+    Exchange(MailboxError, Option<Box<IntentRow>>),
     Braked(Braked),
     Stop(Stop),
 }
@@ -91,9 +92,13 @@ impl Run<'_> {
             let decision = self.decide(&work, base.as_ref(), &wishes, &profile, twin.as_ref())?;
             match self.perform(&work, decision, wishes).await {
                 Ok(done) => return self.settle(&work, base.as_ref(), &done, hold),
-                Err(Failure::Exchange(error)) => match error.disposition {
-                    Disposition::Conflict => work.seen = self.look_again(&work).await?,
-                    Disposition::Gone => work.seen = Seen::Gone,
+                Err(Failure::Exchange(error, intent)) => match error.disposition {
+                    // Gone may be one occurrence of the series that was written to.
+                    Disposition::Conflict | Disposition::Gone => {
+                        work.seen = self.look_again(&work).await?;
+                        // Some of its requests may have been carried out.
+                        work.intents.extend(intent.map(|intent| *intent));
+                    }
                     _ => return Err(Stop::of_mailbox(error, self.now())),
                 },
                 Err(Failure::Braked(braked)) => return Err(Stop::Braked(braked)),
@@ -255,7 +260,7 @@ impl Run<'_> {
             Err(error) if error.disposition == Disposition::Reject && is_of_item(&error) => {
                 done.refused = Some(error);
             }
-            Err(error) => return Err(Failure::Exchange(error)),
+            Err(error) => return Err(Failure::Exchange(error, done.intent.map(Box::new))),
         }
         Ok(done)
     }

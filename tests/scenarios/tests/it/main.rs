@@ -1,5 +1,6 @@
 //! Scenarios through the real use cases, named after the requirements that they prove.
 
+mod beside;
 mod crash;
 mod first;
 mod first_copy;
