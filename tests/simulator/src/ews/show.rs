@@ -127,24 +127,7 @@ impl View<'_> {
         if self.wants("item:Importance") {
             xml.leaf("t:Importance", importance_name(self.seen.importance));
         }
-        for (uri, tag) in [
-            ("item:IsSubmitted", "t:IsSubmitted"),
-            ("item:IsDraft", "t:IsDraft"),
-            ("item:IsFromMe", "t:IsFromMe"),
-            ("item:IsResend", "t:IsResend"),
-            ("item:IsUnmodified", "t:IsUnmodified"),
-        ] {
-            if self.wants(uri) {
-                xml.flag(tag, false);
-            }
-        }
-        for (uri, tag) in
-            [("item:DateTimeSent", "t:DateTimeSent"), ("item:DateTimeCreated", "t:DateTimeCreated")]
-        {
-            if self.wants(uri) {
-                xml.leaf(tag, &self.time(self.item.created));
-            }
-        }
+        self.origin_part(xml);
         self.reminder_part(xml);
         if self.wants("item:HasAttachments") {
             // Inline attachments do not count (exchange-ews.md 8).
@@ -164,6 +147,28 @@ impl View<'_> {
         }
         if self.wants("item:LastModifiedTime") {
             xml.leaf("t:LastModifiedTime", &self.time(self.item.modified));
+        }
+    }
+
+    /// What an item says of how it came about.
+    fn origin_part(&self, xml: &mut Xml) {
+        for (uri, tag) in [
+            ("item:IsSubmitted", "t:IsSubmitted"),
+            ("item:IsDraft", "t:IsDraft"),
+            ("item:IsFromMe", "t:IsFromMe"),
+            ("item:IsResend", "t:IsResend"),
+            ("item:IsUnmodified", "t:IsUnmodified"),
+        ] {
+            if self.wants(uri) {
+                xml.flag(tag, false);
+            }
+        }
+        for (uri, tag) in
+            [("item:DateTimeSent", "t:DateTimeSent"), ("item:DateTimeCreated", "t:DateTimeCreated")]
+        {
+            if self.wants(uri) {
+                xml.leaf(tag, &self.time(self.item.created));
+            }
         }
     }
 

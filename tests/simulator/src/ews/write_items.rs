@@ -336,7 +336,12 @@ fn read_updates(change: Node<'_, '_>, context: Option<&str>) -> Result<Vec<Chang
         if update.name() == "AppendToItemField" {
             changes.push(read_append(property)?);
         } else {
-            changes.extend(read_property(property, &zones)?);
+            let change = read_property(property, &zones)?;
+            if let (Some(Change::StartZone(zone)), "MeetingTimeZone") = (&change, property.name()) {
+                // The one zone of Exchange 2007 stands for start and end.
+                changes.push(Change::EndZone(zone.clone()));
+            }
+            changes.extend(change);
         }
     }
     if changes.is_empty() && change.child("Updates").is_none() {
