@@ -152,7 +152,59 @@ fn content_that_is_no_calendar_makes_nothing() {
     assert!(simulator.snapshot(ALEX).expect("the mailbox").is_empty());
 }
 
-/// An hour behind Greenwich, with summer time on dates: no zone of Windows.
+#[test]
+fn a_series_whose_exception_cannot_be_is_not_made() {
+    let simulator = simulator();
+    // It would pass the occurrence of the week after.
+    let content = SERIES.replace("20270330T1", "20270409T1");
+    let (_, answer) = ask(
+        &simulator,
+        ALEX,
+        &format!(
+            "<m:CreateItem SendMeetingInvitations=\"SendToNone\"><m:Items><t:CalendarItem>{}\
+             </t:CalendarItem></m:Items></m:CreateItem>",
+            with_mime(&content)
+        ),
+    );
+    assert!(answer.contains("ErrorOccurrenceCrossingBoundary"), "{answer}");
+    assert!(simulator.snapshot(ALEX).expect("the mailbox").is_empty());
+    // What is said of days that the rule does not name is passed over.
+    let content = SERIES
+        .replace("20270315T100000", "20270316T100000")
+        .replace("20270329T080000Z", "20270328T080000Z");
+    let item = get(&simulator, &create(&simulator, &with_mime(&content)));
+    assert!(
+        !item.contains("DeletedOccurrences") && !item.contains("ModifiedOccurrences"),
+        "{item}"
+    );
+}
+
+#[test]
+fn new_mime_content_replaces_the_old() {
+    let simulator = simulator();
+    let id = create(&simulator, &with_mime(SERIES));
+    let content = SERIES
+        .replace("UID:round", "UID:other")
+        .replace("SUMMARY:Round", "SUMMARY:Square")
+        .replace("20270315T100000", "20270322T100000");
+    ok(
+        &simulator,
+        &format!(
+            "<m:UpdateItem ConflictResolution=\"AlwaysOverwrite\" \
+             SendMeetingInvitationsOrCancellations=\"SendToNone\"><m:ItemChanges><t:ItemChange>\
+             <t:ItemId Id=\"{id}\"/><t:Updates><t:SetItemField>\
+             <t:FieldURI FieldURI=\"item:MimeContent\"/><t:CalendarItem>{}</t:CalendarItem>\
+             </t:SetItemField></t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>",
+            with_mime(&content)
+        ),
+    );
+    let text = mime(&get(&simulator, &id));
+    assert!(text.contains("SUMMARY;LANGUAGE=en-US:Square\r\n"), "{text}");
+    assert!(text.contains("EXDATE;TZID=W. Europe Standard Time:20270322T100000\r\n"), "{text}");
+    assert!(!text.contains("20270315T100000") && text.contains("UID:round\r\n"), "{text}");
+}
+
+/// An hour behind Greenwich, half an hour in summer: no zone of Windows.
 const OWN_ZONE: &str = "<t:StartTimeZone Id=\"tzone://Microsoft/Custom\" Name=\"Ours\"><t:Periods>\
     <t:Period Bias=\"PT1H\" Name=\"Standard\" Id=\"s\"/>\
     <t:Period Bias=\"PT30M\" Name=\"Daylight\" Id=\"d\"/></t:Periods><t:TransitionsGroups>\

@@ -120,24 +120,16 @@ impl Component {
 /// Splits where a character stands outside of quotes, into `most` parts at most.
 fn split_unquoted(text: &str, at: char, most: usize) -> Vec<&str> {
     let mut parts = Vec::new();
-    let (mut rest, mut quoted) = (text, false);
-    let mut from = 0;
-    while let Some((index, character)) = rest
-        .char_indices()
-        .find(|(index, character)| *index >= from && (*character == '"' || *character == at))
-    {
+    let (mut from, mut quoted) = (0, false);
+    for (index, character) in text.char_indices() {
         if character == '"' {
             quoted = !quoted;
-        } else if !quoted && parts.len().saturating_add(1) < most {
-            let (part, after) = rest.split_at(index);
-            parts.push(part);
-            rest = after.strip_prefix(at).unwrap_or(after);
-            from = 0;
-            continue;
+        } else if character == at && !quoted && parts.len().saturating_add(1) < most {
+            parts.extend(text.get(from..index));
+            from = index.saturating_add(at.len_utf8());
         }
-        from = index.saturating_add(1);
     }
-    parts.push(rest);
+    parts.extend(text.get(from..));
     parts
 }
 
@@ -145,13 +137,13 @@ fn unescaped(text: &str) -> String {
     let mut plain = String::new();
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        match (character, character == '\\') {
-            (_, true) => match characters.next() {
+        match character {
+            '\\' => match characters.next() {
                 Some('n' | 'N') => plain.push('\n'),
                 Some(other) => plain.push(other),
                 None => {}
             },
-            (other, false) => plain.push(other),
+            other => plain.push(other),
         }
     }
     plain

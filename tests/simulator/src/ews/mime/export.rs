@@ -91,7 +91,12 @@ fn write_event(lines: &mut Lines, seen: &Appointment, item: &Item, part: &Part<'
     lines.raw("PRIORITY", priority);
     lines.raw("DTSTAMP", &utc(item.modified));
     lines.raw("TRANSP", if seen.show_as == ShowAs::Free { "TRANSPARENT" } else { "OPAQUE" });
-    lines.raw("STATUS", if seen.cancelled { "CANCELLED" } else { "CONFIRMED" });
+    let status = match seen.show_as {
+        _ if seen.cancelled => "CANCELLED",
+        ShowAs::Tentative => "TENTATIVE",
+        _ => "CONFIRMED",
+    };
+    lines.raw("STATUS", status);
     lines.raw("SEQUENCE", &seen.sequence.to_string());
     lines.text("LOCATION;LANGUAGE=en-US", seen.location.as_deref().unwrap_or_default());
     if !seen.categories.is_empty() {

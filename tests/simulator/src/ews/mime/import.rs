@@ -1,4 +1,5 @@
-//! A VCALENDAR as the changes that make an appointment (MS-OXCICAL 2.1.3).
+//! A VCALENDAR as the changes that make an appointment (MS-OXCICAL 2.1.3). RDATE and EXRULE are not
+//! read: a series of Exchange is one rule and what is taken out of it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -59,9 +60,8 @@ fn read_calendar(calendar: &Component, owner: &Owner<'_>) -> Result<Imported, Ew
     let whole =
         calendar.children("VEVENT").find(|event| !is_exception(event)).ok_or_else(invalid)?;
     let mut changes = read_event(whole, &zones, owner)?;
-    if let Some(uid) = whole.property("UID") {
-        changes.push(Change::Uid(uid.text()));
-    }
+    let uid = whole.property("UID").map(Property::text).filter(|uid| !uid.is_empty());
+    changes.extend(uid.map(Change::Uid));
     changes.extend(read_class(whole).map(Change::Sensitivity));
     changes.extend(read_rule(whole, &zones, owner)?);
     let mut deleted = Vec::new();

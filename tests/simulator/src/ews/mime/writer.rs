@@ -8,10 +8,12 @@ const LINE_OCTETS_MAX: usize = 75;
 pub(super) struct Lines(String);
 
 impl Lines {
-    /// A line whose value is taken as it is; `name` may carry parameters.
+    /// A line whose value is taken as it is, but for control characters, which no line may hold;
+    /// `name` may carry parameters.
     pub(super) fn raw(&mut self, name: &str, value: &str) {
         let mut octets = 0;
-        for character in name.chars().chain(std::iter::once(':')).chain(value.chars()) {
+        let line = name.chars().chain(std::iter::once(':')).chain(value.chars());
+        for character in line.filter(|character| !character.is_control()) {
             if octets + character.len_utf8() > LINE_OCTETS_MAX {
                 self.0.push_str("\r\n ");
                 octets = 1;
