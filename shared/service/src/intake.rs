@@ -23,8 +23,9 @@ pub(crate) const KEY_CHARACTERS: usize = 43;
 /// How old the stored moment of the last call may be before it is written again: an overwhelmed
 /// mailbox calls often, and renewal counts in minutes.
 const HEARD_SAVED_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// How often the row is written again when another call was faster.
-const ATTEMPTS_MAX: usize = 8;
+/// How often the row is written again when somebody else was faster. Only the news that a
+/// subscription is gone needs it, which Exchange tells once.
+const ATTEMPTS_MAX: usize = 24;
 
 /// Why a notification is not taken.
 enum Declined {
@@ -112,47 +113,46 @@ impl Service {
     /// Stores the watermark and that Exchange called.
     async fn note_call(
         &self,
-        mut current: Document<SubscriptionRow>,
+        current: Document<SubscriptionRow>,
         news: &Notification,
     ) -> Result<(), Declined> {
         let now = self.world.now();
+        let row = &current.value;
+        let lately =
+            row.last_heard.is_some_and(|heard| now.duration_since(heard) < HEARD_SAVED_EVERY);
+        let heard = (!lately).then_some(now);
+        let moved = news.last_watermark.as_deref();
+        let moved = moved.filter(|watermark| row.watermark.as_deref() != Some(*watermark));
+        if heard.is_some() || moved.is_some() {
+            match self.records.note_heard(&row.key_digest, heard, moved).await? {
+                None => return Err(Declined::Unknown),
+                Some(found) if found.value.retired => return Err(Declined::Retired),
+                Some(_) => {}
+            }
+        }
+        if news.is_error { self.renew_soon(&row.key_digest, now).await } else { Ok(()) }
+    }
+
+    /// Exchange says that the subscription is gone: renewal makes a successor when it next looks.
+    async fn renew_soon(&self, digest: &str, now: Timestamp) -> Result<(), Declined> {
         for _ in 0..ATTEMPTS_MAX {
-            let noted = noted(&current.value, news, now);
-            if noted == current.value {
+            let found = self.records.subscription_of_digest(digest).await?;
+            let found = found.ok_or(Declined::Unknown)?;
+            if found.value.retired {
+                return Err(Declined::Retired);
+            }
+            if found.value.renew_at <= now {
                 return Ok(());
             }
-            match self.records.save_subscription(&noted, current.revision).await {
+            let soon = SubscriptionRow { renew_at: now, ..found.value };
+            match self.records.save_subscription(&soon, found.revision).await {
                 Ok(_) => return Ok(()),
                 Err(SaveError::RevisionMoved | SaveError::Store(StoreError::Conflict)) => {}
                 Err(SaveError::Store(error)) => return Err(error.into()),
             }
-            let digest = &current.value.key_digest;
-            current = match self.records.subscription_of_digest(digest).await? {
-                None => return Err(Declined::Unknown),
-                Some(found) if found.value.retired => return Err(Declined::Retired),
-                Some(found) => found,
-            };
         }
         Err(StoreError::Conflict.into())
     }
-}
-
-/// The row after a call.
-fn noted(row: &SubscriptionRow, news: &Notification, now: Timestamp) -> SubscriptionRow {
-    let heard_lately =
-        row.last_heard.is_some_and(|heard| now.duration_since(heard) < HEARD_SAVED_EVERY);
-    let mut noted = row.clone();
-    if !heard_lately {
-        noted.last_heard = Some(now);
-    }
-    if let Some(watermark) = &news.last_watermark {
-        noted.watermark = Some(watermark.clone());
-    }
-    if news.is_error {
-        // It is gone: renewal makes a successor when it next looks.
-        noted.renew_at = row.renew_at.min(now);
-    }
-    noted
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod ports;
 pub mod profile;
 pub mod renew;
 pub mod service;
+mod side_by_side;
 pub mod sweep;
 pub mod sync;
 #[cfg(test)]
@@ -19,7 +20,7 @@ mod testing;
 pub mod world;
 
 pub use border::Border;
-pub use deliver::{DeliveryEnd, DeliveryReport};
+pub use deliver::{DeliveryEnd, DeliveryReport, Woken};
 pub use ports::{Engine, Exchange, Planner};
 pub use profile::Rules;
 pub use renew::Renewal;

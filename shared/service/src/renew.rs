@@ -176,14 +176,11 @@ impl Service {
         subscribed: &tidemark_mailbox::PushSubscription,
     ) -> Result<(), BindError> {
         let bound = self.records.bind_subscription(digest, &subscribed.id).await?;
-        if bound.value.watermark.is_some() || subscribed.watermark.is_none() {
-            return Ok(());
-        }
-        let row = SubscriptionRow { watermark: subscribed.watermark.clone(), ..bound.value };
-        match self.records.save_subscription(&row, bound.revision).await {
-            // A call came in between and has brought a later watermark.
-            Ok(_) | Err(SaveError::RevisionMoved) => Ok(()),
-            Err(SaveError::Store(error)) => Err(error.into()),
+        match &subscribed.watermark {
+            Some(watermark) if bound.value.watermark.is_none() => {
+                Ok(self.records.note_first_watermark(digest, watermark).await?)
+            }
+            _ => Ok(()),
         }
     }
 
