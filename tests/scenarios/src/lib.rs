@@ -10,5 +10,6 @@ pub mod random;
 mod recording;
 pub mod sabotage;
 pub mod script;
+pub mod second;
 pub mod simulation;
 pub mod stage;
