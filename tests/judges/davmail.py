@@ -391,7 +391,7 @@ def window(dav):
 
 
 def free_busy(dav):
-    """The meeting of 9 March is gone; the secret of 6 May shows as time and nothing else."""
+    """Somebody else's private appointment shows as time that is taken, and as nothing else."""
     answer = dav.client.post(f"{CALDAV}/users/{BLAKE}/outbox/", f"""BEGIN:VCALENDAR
 VERSION:2.0
 METHOD:REQUEST

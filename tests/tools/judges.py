@@ -106,6 +106,7 @@ def prepare_davmail() -> None:
         raise cannot_install("DavMail is not installed, and this system has no apt to install it")
     if os.geteuid() != 0:
         raise cannot_install(f"DavMail is not installed, and apt needs root: apt-get install --no-install-recommends {DAVMAIL_PACKAGE}")
+    print(f"   installing {DAVMAIL_PACKAGE} and what it needs by apt", flush=True)
     # Run level 1 keeps the package from starting its own service.
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     install(["apt-get", "update", "--quiet"], "DavMail", **quiet)
