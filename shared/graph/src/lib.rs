@@ -1,1 +1,3 @@
 //! Microsoft Graph: request builders, tolerant readers, mapping to the model. Pure.
+
+pub mod calendar;
