@@ -5,6 +5,7 @@
 //! before it is answered: the calendar's mark is raised, then the watermark is stored. Whatever fails
 //! is answered as failed, and Exchange calls again; raising twice does no harm.
 
+mod graph;
 mod notification;
 
 use async_trait::async_trait;
@@ -89,7 +90,9 @@ impl Service {
         if news.hints || news.is_error || missed {
             self.raise(&bound.value.scope(), &Collection::calendar()).await?;
         }
-        self.note_call(bound, &news).await
+        // The moment of the call, once for all attempts to store it.
+        let now = self.world.now();
+        self.change_subscription(bound, |row| noted(row, &news, now)).await
     }
 
     /// The subscription that a key was given out for. The digest of what was found is compared in
@@ -109,15 +112,14 @@ impl Service {
         }
     }
 
-    /// Stores the watermark and that Exchange called.
-    async fn note_call(
+    /// Stores what a call tells of its subscription: the watermark, that somebody called.
+    async fn change_subscription(
         &self,
         mut current: Document<SubscriptionRow>,
-        news: &Notification,
+        change: impl Fn(&SubscriptionRow) -> SubscriptionRow,
     ) -> Result<(), Declined> {
-        let now = self.world.now();
         for _ in 0..ATTEMPTS_MAX {
-            let noted = noted(&current.value, news, now);
+            let noted = change(&current.value);
             if noted == current.value {
                 return Ok(());
             }
