@@ -10,5 +10,5 @@ pub mod port;
 pub use error::{Disposition, MailboxError, Scope};
 pub use port::{
     Capabilities, Change, ChangeKey, ChangePage, Cursor, ItemRead, Mailbox, Permit, PermitDenied,
-    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
+    PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
 };

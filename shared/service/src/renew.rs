@@ -7,7 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use tidemark_mailbox::MailboxError;
+use tidemark_mailbox::{MailboxError, PushRequest};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
     BindError, Collection, ConnectionRow, Document, MailboxRow, MailboxScope, MailboxState,
@@ -127,7 +127,7 @@ impl Service {
             Err(SaveError::RevisionMoved) => return Err(StoreError::Conflict),
         }
         let url = format!("{}/ews/{key}", self.options.callback_url);
-        let subscribed = match port.subscribe(&url, row.status_minutes).await {
+        let subscribed = match port.subscribe(&PushRequest::to(&url, row.status_minutes)).await {
             Ok(subscribed) => subscribed,
             Err(error) => {
                 // It may exist nevertheless; then its first call ends it.
@@ -162,6 +162,7 @@ impl Service {
             subscription_id: None,
             watermark: None,
             status_minutes: self.options.push_status_minutes,
+            expires_at: None,
             created_at: now,
             last_heard: None,
             retired: false,

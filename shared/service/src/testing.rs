@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tidemark_mailbox::{
     Capabilities, ChangePage, Cursor, Disposition, ItemRead, Mailbox, MailboxError, Permit,
-    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Scope, Stamp,
+    PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Scope, Stamp,
 };
 use tidemark_model::{Event, LinkId, MailMode, MailboxId, OrganisationId, Participation, SystemId};
 use tidemark_store::memory::{Fault, MemoryQueue, MemorySecrets, MemoryTable, Operation};
@@ -233,7 +233,8 @@ impl Mailbox for FakeExchange {
         Err(error("not-asked-here"))
     }
 
-    async fn subscribe(&self, url: &str, _: u16) -> Result<PushSubscription, MailboxError> {
+    async fn subscribe(&self, request: &PushRequest<'_>) -> Result<PushSubscription, MailboxError> {
+        let url = request.url;
         let count = {
             let mut asked = self.asked.lock().unwrap();
             asked.push(url.to_owned());
@@ -247,6 +248,7 @@ impl Mailbox for FakeExchange {
             None => Ok(PushSubscription {
                 id: format!("subscription {count}"),
                 watermark: Some("w0".to_owned()),
+                expires_at: None,
             }),
         }
     }
