@@ -21,9 +21,6 @@ pub mod stamp;
 mod times;
 pub mod write;
 
-#[cfg(test)]
-mod tests;
-
 pub use attendee::{WireAttendee, WireEmailAddress, WireRecipient, WireResponse};
 pub use changes::{EventChanges, changes, occurrence_changes};
 pub use item::{EventItem, EventKind, EventRef, Field, WireTime, read_attachments};

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
-use tidemark_model::{Event, Override, Property, RecurrenceId};
+use tidemark_model::{Event, EventStatus, Override, Property, RecurrenceId};
 
 use super::changes::{EventChanges, changes, occurrence_changes};
 use super::write::{NewEvent, WriteContext, WriteError};
@@ -186,6 +186,10 @@ pub(super) fn occurrence(series: &Event, id: RecurrenceId) -> Event {
     event.schedule = series.schedule.moved_to(id.start());
     if let Some(Override::Changed(patch)) = series.overrides.get(&id) {
         patch.apply_to(&mut event);
+        // A busy status of its own is not that of a series that may not take place.
+        if patch.show_as.is_some() && event.status == EventStatus::Tentative {
+            event.status = EventStatus::Confirmed;
+        }
     }
     event
 }
