@@ -44,37 +44,60 @@ fn position(body: &Body, url: &str) -> Option<usize> {
     })
 }
 
-/// The part around the URL, from one rule to the other, with the elements that hold the rules.
+/// The part around the URL, from one rule to the other, with the elements that hold nothing but the
+/// rules; without a second rule, to the end of the body.
 fn block(body: &Body, at: usize) -> Option<&str> {
     let (before, after) = body.content.split_at_checked(at)?;
-    let before_rule = before.trim_end_matches(|c: char| c != '_');
-    let opening = before_rule.trim_end_matches('_');
-    if before_rule.len().checked_sub(opening.len())? < RULE.len() {
-        return None;
-    }
-    let start = match body.format {
-        BodyFormat::Text => opening.len(),
-        BodyFormat::Html => opening.rfind("<div").or_else(|| opening.rfind("<p"))?,
+    let opening = before_last_rule(before)?;
+    let (start, elements) = match body.format {
+        BodyFormat::Text => (opening.len(), 0),
+        BodyFormat::Html => opened_before(opening),
     };
     let end = match after.find(RULE) {
         Some(rule) => {
-            let closing = after.get(rule..)?.trim_start_matches('_');
-            let tags = match body.format {
-                BodyFormat::Text => 0,
-                BodyFormat::Html => {
-                    let tag = ["</div>", "</p>"].into_iter().find_map(|tag| {
-                        closing.find(tag).map(|found| found.saturating_add(tag.len()))
-                    });
-                    tag?
-                }
-            };
-            let rest = closing.len().checked_sub(tags)?;
-            after.len().checked_sub(rest)?
+            let rest = after.get(rule..)?.trim_start_matches('_');
+            after.len().checked_sub(after_closed(rest, elements).len())?
         }
-        // It is the last of the body.
         None => after.find("</body>").unwrap_or(after.len()),
     };
     body.content.get(start..at.checked_add(end)?)
+}
+
+/// What stands before the last rule of a text; none if there is no rule.
+fn before_last_rule(text: &str) -> Option<&str> {
+    let start = text.rfind(RULE)?;
+    text.get(..start).map(|before| before.trim_end_matches('_'))
+}
+
+/// Where the elements begin that were opened at the end of a text, and how many these are.
+fn opened_before(text: &str) -> (usize, usize) {
+    let (mut start, mut elements) = (text.len(), 0usize);
+    while let Some(rest) = text.get(..start).map(str::trim_end).filter(|t| t.ends_with('>'))
+        && let Some(tag) = rest.rfind('<')
+        && let Some(name) = rest.get(tag.saturating_add(1)..)
+        && ["div", "span", "p"].iter().any(|known| is_tag(name, known))
+    {
+        start = tag;
+        elements = elements.saturating_add(1);
+    }
+    (start, elements)
+}
+
+/// Whether a tag without its first bracket is that of an element.
+fn is_tag(tag: &str, element: &str) -> bool {
+    let rest = tag.strip_prefix(element);
+    rest.is_some_and(|rest| rest.starts_with(|c: char| c == '>' || c.is_whitespace()))
+}
+
+/// A text without the closing tags at its beginning, at most so many.
+fn after_closed(text: &str, elements: usize) -> &str {
+    let mut rest = text;
+    for _ in 0..elements {
+        let Some(tag) = rest.trim_start().strip_prefix("</") else { break };
+        let Some((_, next)) = tag.split_once('>') else { break };
+        rest = next;
+    }
+    rest
 }
 
 /// The text of `target` with the block behind it, in HTML unless both are plain.
