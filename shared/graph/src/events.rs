@@ -52,12 +52,12 @@ pub fn build_get_head(user: &UserKey, id: &EventId) -> GraphRequest {
     GraphRequest::new(Method::Get, event(user, id).query("$select", HEAD))
 }
 
-/// Lists ids and versions of single events and series, page by page; `top` of them at once, at most
+/// Lists ids and versions of single events and series of the default calendar, page by page; `top` of them at once, at most
 /// 1,000 (user-list-events page).
 pub fn build_list(user: &UserKey, top: usize) -> GraphRequest {
     let path = user
         .path()
-        .words("/events")
+        .words("/calendar/events")
         .query("$select", HEAD)
         .query("$top", &top.clamp(1, 1000).to_string());
     GraphRequest::new(Method::Get, path)
@@ -67,7 +67,8 @@ pub fn build_list(user: &UserKey, top: usize) -> GraphRequest {
 /// (singlevaluelegacyextendedproperty-get page).
 pub fn build_find_stamp(user: &UserKey, link: &str) -> GraphRequest {
     let filter = stamp::filter(link);
-    let path = user.path().words("/events").query("$filter", &filter).query("$select", HEAD);
+    let path =
+        user.path().words("/calendar/events").query("$filter", &filter).query("$select", HEAD);
     GraphRequest::new(Method::Get, path)
 }
 
@@ -75,7 +76,8 @@ pub fn build_find_stamp(user: &UserKey, link: &str) -> GraphRequest {
 /// which differs for each occurrence (event resource page).
 pub fn build_find_uid(user: &UserKey, uid: &str) -> GraphRequest {
     let filter = format!("iCalUId eq {}", literal(uid));
-    let path = user.path().words("/events").query("$filter", &filter).query("$select", HEAD);
+    let path =
+        user.path().words("/calendar/events").query("$filter", &filter).query("$select", HEAD);
     GraphRequest::new(Method::Get, path)
 }
 
@@ -89,7 +91,7 @@ pub fn build_calendar_view(
 ) -> GraphRequest {
     let path = user
         .path()
-        .words("/calendarView")
+        .words("/calendar/calendarView")
         .query("startDateTime", &instant(from))
         .query("endDateTime", &instant(until))
         .query("$select", HEAD)

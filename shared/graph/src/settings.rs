@@ -43,6 +43,38 @@ pub fn read_mailbox_settings(body: &[u8]) -> Result<MailboxSettings, Unreadable>
     Ok(MailboxSettings { time_zone: found.time_zone.owned(), purpose: found.user_purpose.owned() })
 }
 
+/// Asks for the default calendar of a mailbox (calendar-get page): it takes no other right than the
+/// one that is needed anyway.
+pub fn build_calendar(user: &UserKey) -> GraphRequest {
+    let path = user.path().words("/calendar").query("$select", "id,canEdit");
+    GraphRequest::new(Method::Get, path)
+}
+
+/// The default calendar of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calendar {
+    /// Whether it may be written; none if the server does not say.
+    pub can_edit: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireCalendar<'a> {
+    #[serde(borrow, default)]
+    id: Text<'a>,
+    can_edit: Option<bool>,
+}
+
+/// Reads a calendar.
+///
+/// # Errors
+/// What is no calendar.
+pub fn read_calendar(body: &[u8]) -> Result<Calendar, Unreadable> {
+    let found: WireCalendar<'_> = read_object(body)?;
+    found.id.filled().ok_or(Unreadable::Unexpected)?;
+    Ok(Calendar { can_edit: found.can_edit })
+}
+
 /// Asks who a user is (user-get page).
 pub fn build_user(user: &UserKey) -> GraphRequest {
     let path = user.path().query("$select", "id,mail,userPrincipalName,proxyAddresses");
@@ -127,6 +159,13 @@ mod tests {
         assert_eq!(found.time_zone.as_deref(), Some("W. Europe Standard Time"));
         assert_eq!(found.purpose.as_deref(), Some("room"));
         assert_eq!(read_mailbox_settings(b"[]"), Err(Unreadable::Unexpected));
+    }
+
+    #[test]
+    fn a_calendar_has_an_id() {
+        let found = read_calendar(br#"{"id":"AAA=","canEdit":true,"name":"Calendar"}"#);
+        assert_eq!(found, Ok(Calendar { can_edit: Some(true) }));
+        assert_eq!(read_calendar(b"{\"value\":[]}"), Err(Unreadable::Unexpected));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod ews;
+pub mod graph;
 pub mod port;
 
 pub use error::{Disposition, MailboxError, Scope};

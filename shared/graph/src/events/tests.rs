@@ -51,9 +51,9 @@ fn a_stamp_is_searched_by_what_every_attempt_of_its_link_begins_with() {
 #[test]
 fn a_uid_with_an_apostrophe_stays_one_text() {
     let path = path(&build_find_uid(&user(), "a'b' or 1 eq 1"));
-    assert!(
-        path.starts_with("/events?$filter=iCalUId%20eq%20%27a%27%27b%27%27%20or%201%20eq%201%27&")
-    );
+    assert!(path.starts_with(
+        "/calendar/events?$filter=iCalUId%20eq%20%27a%27%27b%27%27%20or%201%20eq%201%27&"
+    ));
 }
 
 #[test]
