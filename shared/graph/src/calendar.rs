@@ -13,6 +13,7 @@ pub mod changes;
 pub mod item;
 mod join;
 pub mod mail;
+mod part;
 pub mod plan;
 pub mod read;
 mod recurrence;
@@ -21,10 +22,16 @@ pub mod stamp;
 mod times;
 pub mod write;
 
-pub use attendee::{WireAttendee, WireEmailAddress, WireRecipient, WireResponse};
+pub use attendee::{
+    WireAttendee, WireAttendeeType, WireEmailAddress, WireRecipient, WireResponse, WireStatus,
+};
 pub use changes::{EventChanges, changes, occurrence_changes};
-pub use item::{EventItem, EventKind, EventRef, Field, WireTime, read_attachments};
+pub use item::{EventItem, EventKind, EventRef, Field, read_attachments};
 pub use mail::{Mailed, mailed_by_answer, mailed_by_create, mailed_by_delete, mailed_by_update};
+pub use part::{
+    WireAttachment, WireBody, WireBodyType, WireImportance, WireLocation, WireOnlineMeeting,
+    WireProperty, WireSensitivity, WireShowAs, WireTime,
+};
 pub use plan::{Creation, OccurrenceAction, OccurrenceWrite, Update, plan_create, plan_update};
 pub use read::{DamagedEvent, ReadContext, ReadItem, ReadWarning, read_item};
 pub use series::{Series, assemble_series, read_event};

@@ -9,6 +9,8 @@
 
 #[path = "calendar/generators.rs"]
 mod generators;
+#[path = "calendar/hostile.rs"]
+mod hostile;
 #[path = "calendar/mail.rs"]
 mod mail;
 #[path = "calendar/reading.rs"]

@@ -8,7 +8,8 @@ use tidemark_model::{AttendeeRole, CopyRole, Event, Override};
 use super::changes::EventChanges;
 use super::plan::{OccurrenceAction, Update, occurrence};
 
-/// The people who are mailed, by lower-case address. `Debug` shows how many.
+/// The people who are mailed, by lower-case address, the owner's own addresses included if they are
+/// on the event. `Debug` shows how many.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Mailed {
     /// Their addresses.

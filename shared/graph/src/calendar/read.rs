@@ -11,9 +11,9 @@ use tidemark_model::{
 };
 
 use super::attendee::{WireRecipient, WireResponse, attendees_of};
-use super::item::{
-    EventItem, EventKind, EventRef, WireBody, WireBodyType, WireImportance, WireSensitivity,
-    WireShowAs, attachments_of,
+use super::item::{EventItem, EventKind, EventRef};
+use super::part::{
+    WireBody, WireBodyType, WireImportance, WireSensitivity, WireShowAs, attachments_of,
 };
 use super::times;
 

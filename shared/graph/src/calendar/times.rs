@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tidemark_model::{Schedule, Zone};
 
-use super::item::{EventItem, WireTime};
+use super::item::EventItem;
+use super::part::WireTime;
 use super::read::{ReadContext, ReadWarning};
 use super::write::{WriteContext, WriteError};
 
