@@ -170,7 +170,12 @@ impl Entra {
                 .add_extra_param("client_assertion_type", ASSERTION_TYPE)
                 .add_extra_param("client_assertion", assertion.expose_secret());
         }
-        let bridge = |request| self.send(request);
+        // It owns what it needs, so that its futures may move between threads whatever they borrow.
+        let entra = self.clone();
+        let bridge = move |request| {
+            let entra = entra.clone();
+            async move { entra.send(request).await }
+        };
         let answer = request.request_async(&bridge).await.map_err(failure)?;
         let life = answer.expires_in().unwrap_or(LIFE_ASSUMED).min(LIFE_MAX);
         let life = SignedDuration::try_from(life).unwrap_or(SignedDuration::ZERO);
