@@ -149,11 +149,11 @@ impl Entra {
             return Err("Access token validation failure. Invalid audience.");
         }
         let at = now.as_second();
-        if !token.claim_seconds("exp").is_some_and(|end| at < end) {
+        if token.claim_seconds("exp").is_none_or(|end| end <= at) {
             return Err("Lifetime validation failed, the token is expired.");
         }
         let number = token.claim_text("uti").and_then(|text| text.parse::<u64>().ok());
-        if !number.is_some_and(|number| number > self.revoked) {
+        if number.is_none_or(|number| number <= self.revoked) {
             return Err("The token has been revoked.");
         }
         let roles = token.claims.get("roles").and_then(Value::as_array);
@@ -182,10 +182,11 @@ pub(crate) fn handle(
             return Some(grant::answer(state, tenant, request, now));
         }
         ("GET", [tenant, "discovery", "v2.0", "keys"]) if is_tenant(tenant) => key_set(),
-        ("GET", [tenant, "v2.0", ".well-known", "openid-configuration"])
-        | ("GET", [tenant, ".well-known", "openid-configuration"])
-            if is_tenant(tenant) =>
-        {
+        (
+            "GET",
+            [tenant, "v2.0", ".well-known", "openid-configuration"]
+            | [tenant, ".well-known", "openid-configuration"],
+        ) if is_tenant(tenant) => {
             let version = if path.contains("/v2.0/") { "v2.0" } else { "v1.0" };
             configuration(&base, tenant, version)
         }

@@ -80,10 +80,8 @@ impl States {
     }
 
     fn keep(&mut self, state: State) -> String {
-        let mut token = String::with_capacity(TOKEN_WORDS * 16);
-        for _ in 0..TOKEN_WORDS {
-            token.push_str(&format!("{:016x}", self.random.next()));
-        }
+        let words = std::iter::repeat_with(|| format!("{:016x}", self.random.next()));
+        let token: String = words.take(TOKEN_WORDS).collect();
         if self.order.len() >= STATES_MAX
             && let Some(oldest) = self.order.pop_front()
         {
@@ -148,7 +146,7 @@ fn round(
         let feed = feed(call)?;
         let step = Step::Delta { told: Arc::default(), since: call.state.store.last_change() };
         let state = State { mailbox: call.mailbox, folder, feed, step };
-        return answer(call, state, true);
+        return answer(call, &state, true);
     };
     if call.state.faults.fires(FaultKind::SyncStateLost) {
         call.state.graph.deltas.forget(call.mailbox);
@@ -156,14 +154,14 @@ fn round(
     }
     let state = call.state.graph.deltas.list.get(token).cloned();
     match state.filter(|state| state.mailbox == call.mailbox && state.folder == folder) {
-        Some(state) => answer(call, state, false),
+        Some(state) => answer(call, &state, false),
         None => Err(lost(call)),
     }
 }
 
 /// The service says it in one of two ways.
 fn lost(call: &mut Call<'_>) -> GraphError {
-    if call.state.faults.choose() % 2 == 0 {
+    if call.state.faults.choose().is_multiple_of(2) {
         let error = GraphError::sync_state(410);
         error.header("location", call.request.link(&[("$deltatoken", "")]))
     } else {
@@ -172,12 +170,12 @@ fn lost(call: &mut Call<'_>) -> GraphError {
 }
 
 /// One page.
-fn answer(call: &mut Call<'_>, state: State, first: bool) -> Result<Answer, GraphError> {
+fn answer(call: &mut Call<'_>, state: &State, first: bool) -> Result<Answer, GraphError> {
     let (left, at, then, until) = match state.step.clone() {
         Step::Page { left, at, then, until } => (left, at, then, until),
         Step::Delta { told, since } => {
             let now = present(call.mailbox()?, state.folder, state.feed);
-            let left = changes(call.mailbox()?, &state, &told, &now, since, first);
+            let left = changes(call.mailbox()?, state, &told, &now, since, first);
             (Arc::new(left), 0, Arc::new(now), call.state.store.last_change())
         }
     };
@@ -196,7 +194,7 @@ fn answer(call: &mut Call<'_>, state: State, first: bool) -> Result<Answer, Grap
     } else {
         ("@odata.deltaLink", "$deltatoken", Step::Delta { told: then, since: until })
     };
-    let kept = State { step, ..state };
+    let kept = State { step, ..state.clone() };
     let token = call.state.graph.deltas.keep(kept);
     let mut body = Map::new();
     let context = format!("{}/$metadata#Collection(event)", call.request.root);

@@ -78,7 +78,7 @@ impl Reader<'_> {
         let place = location(of.location.as_deref());
         put("locations", if of.location.is_some() { json!([place]) } else { json!([]) });
         put("location", place);
-        put("recurrence", self.recurrence(whole, occurrence));
+        put("recurrence", Self::recurrence(whole, occurrence));
         put("attendees", of.attendees.iter().map(attendee).collect::<Vec<_>>().into());
         put("organizer", person(&of.organizer.name, &of.organizer.address));
         if let Some(seen) = occurrence {
@@ -181,7 +181,7 @@ impl Reader<'_> {
         }
     }
 
-    fn recurrence(&self, whole: &Appointment, occurrence: Option<&Occurrence>) -> Value {
+    fn recurrence(whole: &Appointment, occurrence: Option<&Occurrence>) -> Value {
         match (&whole.recurrence, occurrence) {
             (Some(rule), None) => {
                 let start = to_civil(&whole.start_zone, whole.start).date();

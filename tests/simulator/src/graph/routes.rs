@@ -162,16 +162,17 @@ fn below_user(call: &mut Call<'_>, rest: &[&str]) -> Result<Answer, GraphError> 
     match (call.request.method, rest) {
         ("GET", ["mailboxSettings"]) => directory::mailbox_settings(call),
         ("GET", ["mailboxSettings", "timeZone"]) => directory::time_zone(call),
-        ("GET", ["outlook", "masterCategories"]) => directory::empty(call),
         ("GET", ["outlook", zones]) if zones.starts_with("supportedTimeZones") => {
-            directory::time_zones(call, zones)
+            Ok(directory::time_zones(call, zones))
         }
         ("POST", ["translateExchangeIds"]) => directory::translate(call),
         ("GET", ["messages"]) => directory::messages(call, None),
         ("GET", ["mailFolders"]) => directory::mail_folders(call),
         ("GET", ["mailFolders", folder]) => directory::mail_folder(call, folder),
         ("GET", ["mailFolders", folder, "messages"]) => directory::messages(call, Some(folder)),
-        ("GET", ["contacts" | "contactFolders", ..]) => directory::empty(call),
+        ("GET", ["outlook", "masterCategories"] | ["contacts" | "contactFolders", ..]) => {
+            directory::empty(call)
+        }
         ("GET", ["calendars"]) => directory::calendars(call),
         ("POST", ["calendars"]) => directory::create_calendar(call),
         ("GET", ["calendar"]) => directory::calendar(call, default),

@@ -66,7 +66,6 @@ impl Appointment {
             let (start, end) = self.regular_times(original);
             let index = at.saturating_add(1);
             match self.occurrences.get(&original) {
-                Some(OccurrenceState::Deleted) => {}
                 Some(OccurrenceState::Modified(_)) => {
                     let seen = self.seen(original, index);
                     if overlaps(seen.appointment.start, seen.appointment.end, from, to) {
@@ -76,7 +75,7 @@ impl Appointment {
                 // An exception may lie before its own day, an unchanged occurrence cannot.
                 None if start >= to => break,
                 None if overlaps(start, end, from, to) => found.push(self.seen(original, index)),
-                None => {}
+                Some(OccurrenceState::Deleted) | None => {}
             }
         }
         found

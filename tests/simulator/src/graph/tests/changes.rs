@@ -40,7 +40,7 @@ fn a_first_round_tells_masters_in_full_and_occurrences_bare() {
     assert!(link.len() > 1_024);
     let of = |kind: &str| all.iter().filter(|one| one["type"] == kind).cloned().collect::<Vec<_>>();
     assert_eq!(ids(&of("singleInstance")), [single]);
-    assert_eq!(ids(&of("seriesMaster")), [master.clone()]);
+    assert_eq!(ids(&of("seriesMaster")), std::slice::from_ref(&master));
     assert!(of("seriesMaster")[0]["recurrence"].is_object());
     let occurrences = of("occurrence");
     assert_eq!(occurrences.len(), 5);

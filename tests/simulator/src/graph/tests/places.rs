@@ -14,7 +14,7 @@ fn a_user_is_found_by_id_name_and_filter() {
     assert_eq!(bench.get(&format!("users('{ELLIS}')/calendar")).status, 200);
     for filter in [
         format!("mail eq '{ELLIS}'"),
-        format!("startswith(userPrincipalName,'elli')"),
+        "startswith(userPrincipalName,'elli')".to_owned(),
         format!("proxyAddresses/any(p:p eq 'smtp:{ELLIS}')"),
         format!("id in ('{id}', 'x')"),
         format!("not (mail ne '{ELLIS}')"),
