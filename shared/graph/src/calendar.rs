@@ -10,6 +10,7 @@
 mod attendee;
 pub mod bounds;
 pub mod changes;
+mod converted;
 pub mod item;
 mod join;
 pub mod mail;

@@ -11,6 +11,7 @@ use tidemark_model::{
 };
 
 use super::attendee::{WireRecipient, WireResponse, attendees_of};
+use super::converted;
 use super::item::{EventItem, EventKind, EventRef};
 use super::part::{
     WireBody, WireBodyType, WireImportance, WireSensitivity, WireShowAs, attachments_of,
@@ -259,11 +260,15 @@ fn location(item: &EventItem) -> Option<String> {
 
 fn body(body: &WireBody) -> Option<Body> {
     let content = body.content.clone().filter(|content| !content.is_empty())?;
-    let format = match body.content_type {
-        Some(WireBodyType::Html) => BodyFormat::Html,
-        Some(WireBodyType::Text | WireBodyType::Unrecognised) | None => BodyFormat::Text,
+    let text = |content| Body { format: BodyFormat::Text, content };
+    let found = match body.content_type {
+        Some(WireBodyType::Html) => match converted::text_of(&content) {
+            Some(written) => text(written),
+            None => Body { format: BodyFormat::Html, content },
+        },
+        Some(WireBodyType::Text | WireBodyType::Unrecognised) | None => text(content),
     };
-    Some(Body { format, content })
+    Some(found).filter(|body| !body.content.is_empty())
 }
 
 fn timestamp(text: Option<&String>) -> Option<Timestamp> {
