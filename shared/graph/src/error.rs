@@ -202,7 +202,9 @@ impl ServerError {
             403 => ErrorClass::Denied,
             404 if any(&NO_CLOUD_CODES) => ErrorClass::NoCloudMailbox,
             404 if any(&NO_MAILBOX_CODES) => ErrorClass::NoSuchMailbox,
-            404 => ErrorClass::Gone,
+            404 if any(&GONE_CODES) => ErrorClass::Gone,
+            // A proxy or a wrong address answers 404 as well: no proof that an item is gone.
+            404 => ErrorClass::Refused,
             405 | 501 => ErrorClass::NotOffered,
             409 if any(&["ErrorIrresolvableConflict"]) => ErrorClass::Conflict,
             409 => ErrorClass::Exists,
@@ -225,7 +227,7 @@ impl ServerError {
             ErrorClass::BackOff
         } else if any(&NO_CLOUD_CODES) {
             ErrorClass::NoCloudMailbox
-        } else if any(&["ErrorItemNotFound"]) {
+        } else if any(&GONE_CODES) {
             ErrorClass::Gone
         } else if any(&["ErrorIrresolvableConflict"]) {
             ErrorClass::Conflict
@@ -262,6 +264,9 @@ const BACK_OFF_CODES: [&str; 8] = [
     "ErrorMailboxMoveInProgress",
     "MailboxInfoStale",
 ];
+
+/// The item is not there. Nothing else counts as proof of a deletion.
+const GONE_CODES: [&str; 2] = ["ErrorItemNotFound", "itemNotFound"];
 
 const FULL_CODES: [&str; 1] = ["ErrorQuotaExceeded"];
 

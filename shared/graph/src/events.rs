@@ -18,6 +18,10 @@ fn event(user: &UserKey, id: &EventId) -> Path {
     user.path().words("/events").name(id.as_str())
 }
 
+fn event_of_calendar(user: &UserKey, id: &EventId) -> Path {
+    user.path().words("/calendar/events").name(id.as_str())
+}
+
 fn over(request: GraphRequest, change_key: &str) -> GraphRequest {
     match etag_of(change_key) {
         Some(etag) => request.if_match(etag),
@@ -25,17 +29,20 @@ fn over(request: GraphRequest, change_key: &str) -> GraphRequest {
     }
 }
 
-/// Reads an event whole, with our stamp, which is shown only when it is asked for (event-get page;
-/// exchange-graph.md 13.1). A series comes without its exceptions.
+/// Reads an event of the default calendar whole, with our stamp, which is shown only when it is asked
+/// for (event-get page; exchange-graph.md 13.1). A series comes without its exceptions.
+///
+/// The calendar is named since an immutable id outlives the move to another folder, Deleted Items
+/// included (outlook-immutable-id page).
 pub fn build_get(user: &UserKey, id: &EventId) -> GraphRequest {
-    let path = event(user, id).query("$select", SELECT).query("$expand", stamp::EXPAND);
+    let path = event_of_calendar(user, id).query("$select", SELECT).query("$expand", stamp::EXPAND);
     GraphRequest::new(Method::Get, path)
 }
 
 /// Reads a series whole: its exceptions and its deleted occurrences are shown only by a GET of the
 /// series by its id, and only when they are asked for (event resource page).
 pub fn build_get_series(user: &UserKey, master: &EventId) -> GraphRequest {
-    let path = event(user, master)
+    let path = event_of_calendar(user, master)
         .query("$select", &format!("{SELECT},{SELECT_SERIES}"))
         .query("$expand", &format!("{},{EXPAND_SERIES}", stamp::EXPAND));
     GraphRequest::new(Method::Get, path)

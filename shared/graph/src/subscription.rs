@@ -158,7 +158,7 @@ impl Subscription {
 fn same_resource(one: &str, other: &str) -> bool {
     let parts = |text: &str| -> Vec<String> {
         let path = text.split_once('?').map_or(text, |(path, _)| path);
-        path.trim_matches('/').split('/').map(|part| part.to_ascii_lowercase()).collect()
+        path.trim_matches('/').split('/').map(str::to_ascii_lowercase).collect()
     };
     parts(one) == parts(other)
 }

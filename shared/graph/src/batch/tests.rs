@@ -30,7 +30,7 @@ fn every_part_asks_for_immutable_ids_and_names_no_version() {
     for part in &parts {
         assert_eq!(part["headers"]["Prefer"], "IdType=\"ImmutableId\"");
         let url = part["url"].as_str().expect("a URL");
-        assert!(url.starts_with("/users/a%40tidemark.example/events/"), "{url}");
+        assert!(url.starts_with("/users/a%40tidemark.example/"), "{url}");
     }
     let (read, delete, answer) = (&parts[0], &parts[1], &parts[2]);
     assert!(read.get("body").is_none() && read.get("dependsOn").is_none());

@@ -29,7 +29,7 @@ fn header(request: &GraphRequest, name: &str) -> Option<String> {
 fn an_event_is_read_with_its_stamp() {
     let request = build_get(&user(), &id("AAMk-_="));
     let found = path(&request);
-    assert!(found.starts_with("/events/AAMk-_%3D?$select=id%2CchangeKey%2C"), "{found}");
+    assert!(found.starts_with("/calendar/events/AAMk-_%3D?$select=id%2CchangeKey%2C"), "{found}");
     let expand = "&$expand=singleValueExtendedProperties%28%24filter%3Did%20eq%20%27String%20\
                   %7B8f71513c-b755-447a-8a2b-3d2ace1b53b9%7D%20Name%20TidemarkLink%27%29";
     assert!(found.ends_with(expand), "{found}");

@@ -39,27 +39,27 @@ impl GraphMailbox {
             rich: None,
         };
         let wanted = build_subscribe(&wanted).map_err(|_| fault::unfit_client_state())?;
-        let exists = match self.session.exchange(&wanted, Effect::Write, None).await {
+        let failed = match self.session.exchange(&wanted, Effect::Write, None).await {
             Ok(body) => return subscription_in(&body),
-            Err(failed) => match existing(&failed) {
-                Some(named) => named,
-                None => return Err(self.subscribe_error(&failed)),
-            },
+            Err(failed) => failed,
         };
-        let found = match exists {
-            Some(id) => self.fetch_subscription(&id).await?,
-            None => self.find_subscription().await?,
+        let found = match &failed {
+            Failed::Theirs { error, .. } if error.class() == ErrorClass::Exists => {
+                match &error.existing {
+                    Some(id) => self.fetch_subscription(id).await?,
+                    None => self.find_subscription().await?,
+                }
+            }
+            Failed::Theirs { .. } | Failed::Ours(_) => return Err(self.subscribe_error(&failed)),
         };
         match found {
             Some(found) if found.notification_url.as_deref() == Some(request.url) => {
                 self.push_renew(&found.id, expires_at).await
             }
-            Some(found) => {
-                self.push_unsubscribe(&found.id).await?;
-                let body = self.session.exchange(&wanted, Effect::Write, None).await;
-                subscription_in(&body.map_err(|failed| self.subscribe_error(&failed))?)
-            }
-            None => {
+            found => {
+                if let Some(other) = found {
+                    self.push_unsubscribe(&other.id).await?;
+                }
                 let body = self.session.exchange(&wanted, Effect::Write, None).await;
                 subscription_in(&body.map_err(|failed| self.subscribe_error(&failed))?)
             }
@@ -126,16 +126,12 @@ impl GraphMailbox {
     /// A 404 is about the subscription here, whatever its code says.
     fn gone_or(&self, failed: &Failed) -> MailboxError {
         match failed {
-            Failed::Theirs { error, .. }
-                if matches!(error.class(), ErrorClass::Gone | ErrorClass::NoSuchMailbox) =>
-            {
-                fault::error(
-                    Disposition::Gone,
-                    Scope::Mailbox,
-                    "subscription-gone",
-                    "the subscription is not there any more; a new one is made",
-                )
-            }
+            Failed::Theirs { error, .. } if error.status == 404 => fault::error(
+                Disposition::Gone,
+                Scope::Mailbox,
+                "subscription-gone",
+                "the subscription is not there any more; a new one is made",
+            ),
             _ => self.session.error_of(failed),
         }
     }
@@ -171,16 +167,6 @@ impl GraphMailbox {
             | ErrorClass::NotOffered => {}
         }
         error
-    }
-}
-
-/// Whether a subscription exists already, and its id if the server named it.
-fn existing(failed: &Failed) -> Option<Option<String>> {
-    match failed {
-        Failed::Theirs { error, .. } if error.class() == ErrorClass::Exists => {
-            Some(error.existing.clone())
-        }
-        Failed::Theirs { .. } | Failed::Ours(_) => None,
     }
 }
 

@@ -23,7 +23,11 @@ async fn every_request_carries_what_graph_asks_for() {
     mailbox(&script).read(&[RemoteId::new("a=")]).await.expect("items");
     let request = script.request(0);
     assert_eq!(request.method, http::Method::GET);
-    assert!(request.url.starts_with("https://graph.microsoft.com/v1.0/users/8a7c/events/a%3D?"));
+    assert!(
+        request
+            .url
+            .starts_with("https://graph.microsoft.com/v1.0/users/8a7c/calendar/events/a%3D?")
+    );
     assert_eq!(request.headers["prefer"], "IdType=\"ImmutableId\"");
     assert_eq!(request.headers["authorization"], "Bearer token-1");
     assert!(request.headers["authorization"].is_sensitive());

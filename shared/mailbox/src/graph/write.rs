@@ -76,6 +76,7 @@ impl GraphMailbox {
         let id = event_id(&current.reference.id)?;
         // That a PATCH honours If-Match stands on no page, so an edit is looked for as well.
         self.check_version(&id, &current.reference).await?;
+        self.check_exceptions(current, &plan.occurrences).await?;
         let mut written = current.reference.clone();
         if !plan.event.is_empty() {
             let key = current.reference.change_key.as_str();
@@ -124,11 +125,10 @@ impl GraphMailbox {
             (OccurrenceAction::Cancel, None) => Ok(()),
             (OccurrenceAction::Change(_), None) => Err(fault::occurrence_gone()),
             (OccurrenceAction::Cancel, Some(found)) => {
-                let request = build_delete(user, &event_id(&found.id)?, found.change_key.as_str());
-                match self.session.write(&request, Effect::Write, permit).await {
+                match self.push_one_delete(&found, permit).await {
                     // Somebody else took it out meanwhile: what was wanted.
                     Err(error) if error.disposition == Disposition::Gone => Ok(()),
-                    sent => sent.map(drop),
+                    sent => sent,
                 }
             }
             (OccurrenceAction::Change(changes), Some(found)) => {
@@ -148,7 +148,7 @@ impl GraphMailbox {
     ) -> Result<Option<RemoteRef>, MailboxError> {
         let known = series.existing.and_then(|event| event.exceptions.get(&write.id));
         if let Some(known) = known {
-            // Its version may have moved with that of its series, which was compared before.
+            // Both were compared before; its version may have moved with that of its series since.
             return match self.fetch_reference(&event_id(&known.id)?).await {
                 Ok(found) => Ok(Some(found)),
                 Err(error) if error.disposition == Disposition::Gone => Ok(None),
@@ -191,9 +191,25 @@ impl GraphMailbox {
             MailMode::All | MailMode::Changed => self.check_version(&id, target).await?,
             MailMode::Silent => self.check_silent_delete(target).await?,
         }
+        self.push_one_delete(target, permit).await
+    }
+
+    async fn push_one_delete(
+        &self,
+        target: &RemoteRef,
+        permit: &dyn Permit,
+    ) -> Result<(), MailboxError> {
+        let id = event_id(&target.id)?;
         let user = &self.session.endpoint.user;
         let request = build_delete(user, &id, target.change_key.as_str());
-        self.session.write(&request, Effect::Write, permit).await.map(drop)
+        match self.session.write(&request, Effect::Write, permit).await {
+            // With immutable ids this may mean that it is gone (msgraph-sdk-dotnet#3047, 2025-12).
+            Err(error) if error.code.eq_ignore_ascii_case("ErrorCannotDeleteObject") => {
+                self.fetch_reference(&id).await?;
+                Err(error)
+            }
+            sent => sent.map(drop),
+        }
     }
 
     /// Reads an item whole, since only it says whether its deletion would be told to people.
@@ -236,6 +252,22 @@ impl GraphMailbox {
     async fn check_version(&self, id: &EventId, known: &RemoteRef) -> Result<(), MailboxError> {
         let found = self.fetch_reference(id).await?;
         if found == *known { Ok(()) } else { Err(fault::stale()) }
+    }
+
+    /// Refuses to change exceptions that somebody changed meanwhile: whether the version of a series
+    /// moves with those of its exceptions stands on no page.
+    async fn check_exceptions(
+        &self,
+        current: &RemoteEvent,
+        writes: &[OccurrenceWrite],
+    ) -> Result<(), MailboxError> {
+        for known in writes.iter().filter_map(|write| current.exceptions.get(&write.id)) {
+            match self.check_version(&event_id(&known.id)?, known).await {
+                Err(error) if error.disposition == Disposition::Gone => return Err(fault::stale()),
+                checked => checked?,
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a silent write that Graph would send mail for.

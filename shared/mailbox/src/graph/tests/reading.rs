@@ -28,7 +28,7 @@ async fn items_are_read_in_one_batch_with_immutable_ids_in_every_part() {
     assert_eq!(script.calls(), ["POST /$batch"]);
     for part in script.body(0)["requests"].as_array().expect("parts") {
         assert_eq!(part["headers"]["Prefer"], "IdType=\"ImmutableId\"");
-        assert!(part["url"].as_str().expect("a URL").starts_with("/users/8a7c/events/"));
+        assert!(part["url"].as_str().expect("a URL").starts_with("/users/8a7c/calendar/events/"));
     }
 }
 
@@ -67,6 +67,14 @@ async fn one_item_that_is_gone_is_no_error_of_the_request() {
     let script = Script::new([failure(404, "ErrorItemNotFound")]);
     let read = mailbox(&script).read(&ids(&["a"])).await.expect("an answer");
     assert_eq!(read[0].as_ref().expect_err("gone").disposition, Disposition::Gone);
+    // Not every 404 is Exchange's word that an item is gone.
+    let script =
+        Script::new([failure(404, "UnknownError"), Step::from((404, "<html>".to_owned()))]);
+    let mailbox_ = mailbox(&script);
+    for _ in 0..2 {
+        let read = mailbox_.read(&ids(&["a"])).await.expect("an answer");
+        assert_eq!(read[0].as_ref().expect_err("no proof").disposition, Disposition::Reject);
+    }
     let script = Script::new([failure(404, "MailboxNotEnabledForRESTAPI")]);
     let error = mailbox(&script).read(&ids(&["a"])).await.expect_err("no mailbox");
     assert_eq!((error.disposition, error.scope), (Disposition::Reject, Scope::Mailbox));
@@ -99,7 +107,7 @@ async fn a_series_comes_with_what_differs_from_its_rule() {
         panic!("a changed occurrence")
     };
     assert_eq!(
-        patch.schedule.as_ref().map(|it| it.start()),
+        patch.schedule.as_ref().map(tidemark_model::Schedule::start),
         Some(datetime(2026, 3, 5, 11, 0, 0, 0))
     );
     let exception = remote.exceptions.get(&day(5)).expect("its reference");
@@ -167,7 +175,10 @@ async fn an_answer_that_is_too_large_is_asked_for_in_halves() {
     let read = mailbox(&script).read(&ids(&["a", "b"])).await.expect("items");
     assert_eq!(read[0].as_ref().expect_err("too large").disposition, Disposition::Quarantine);
     assert!(read[1].is_ok());
-    assert_eq!(script.calls(), ["POST /$batch", "GET /events/a", "GET /events/b"]);
+    assert_eq!(
+        script.calls(),
+        ["POST /$batch", "GET /calendar/events/a", "GET /calendar/events/b"]
+    );
 }
 
 #[tokio::test]

@@ -308,18 +308,29 @@ async fn an_exception_is_changed_by_its_own_id() {
     current.exceptions.insert(fourth, at("e", "1"));
     let mut target = series();
     target.overrides.insert(fourth, titled("Renamed"));
+    let edited = Script::new([head("m", "1"), head("e", "2")]);
+    let written =
+        mailbox(&edited).update(&current, &target, MailMode::Silent, &Writes::of(1)).await;
+    assert_eq!(written.expect_err("edited").disposition, Disposition::Conflict);
+    let gone = Script::new([head("m", "1"), failure(404, "ErrorItemNotFound")]);
+    let written = mailbox(&gone).update(&current, &target, MailMode::Silent, &Writes::of(1)).await;
+    assert_eq!(written.expect_err("gone").disposition, Disposition::Conflict);
+    target.title = Some("Other".to_owned());
     let script = Script::new([
         head("m", "1"),
+        head("e", "1"),
+        ok(&event("m", "9")),
+        // The write to the series has moved the version of its exception.
         head("e", "9"),
         ok(&instance("e", "10", "exception", 5)),
-        head("m", "2"),
+        head("m", "11"),
     ]);
     let written =
-        mailbox(&script).update(&current, &target, MailMode::Silent, &Writes::of(1)).await;
-    assert_eq!(written, Ok(at("m", "2")));
-    assert_eq!(script.calls()[2], "PATCH /events/e");
-    assert_eq!(script.header(2, "if-match").as_deref(), Some("W/\"9\""));
-    assert_eq!(script.body(2), json!({ "subject": "Renamed" }));
+        mailbox(&script).update(&current, &target, MailMode::Silent, &Writes::of(2)).await;
+    assert_eq!(written, Ok(at("m", "11")));
+    assert_eq!(script.calls()[4], "PATCH /events/e");
+    assert_eq!(script.header(4, "if-match").as_deref(), Some("W/\"9\""));
+    assert_eq!(script.body(4), json!({ "subject": "Renamed" }));
 }
 
 #[tokio::test]
@@ -367,6 +378,19 @@ async fn a_delete_goes_over_no_edit() {
     assert_eq!(edited.expect_err("edited").disposition, Disposition::Conflict);
     let gone = mailbox.delete(&target, MailMode::All, &writes).await;
     assert_eq!(gone.expect_err("gone").disposition, Disposition::Gone);
+}
+
+#[tokio::test]
+async fn an_immutable_id_that_cannot_be_deleted_may_be_gone() {
+    let refused = || failure(403, "ErrorCannotDeleteObject");
+    for (after, disposition) in [
+        (failure(404, "ErrorItemNotFound"), Disposition::Gone),
+        (head("a", "1"), Disposition::Reject),
+    ] {
+        let script = Script::new([head("a", "1"), refused(), after]);
+        let deleted = mailbox(&script).delete(&at("a", "1"), MailMode::All, &Writes::of(1)).await;
+        assert_eq!(deleted.expect_err("refused").disposition, disposition);
+    }
 }
 
 #[tokio::test]
