@@ -95,7 +95,7 @@ def local(moment):
 
 
 class Dav:
-    """Alex's calendar by CalDAV."""
+    """Alex's calendar by CalDAV, for who logs in."""
 
     def __init__(self, user, password=PASSWORD):
         self.url = f"{CALDAV}/users/{ALEX}/calendar/"
@@ -390,6 +390,27 @@ def window(dav):
     check("a search by time finds what lies in it", "EWS fair" in titles and "EWS secret" not in titles, titles)
 
 
+def free_busy(dav):
+    """The meeting of 9 March is gone; the secret of 6 May shows as time and nothing else."""
+    answer = dav.client.post(f"{CALDAV}/users/{BLAKE}/outbox/", f"""BEGIN:VCALENDAR
+VERSION:2.0
+METHOD:REQUEST
+BEGIN:VFREEBUSY
+UID:judge-freebusy
+DTSTAMP:20270101T000000Z
+ORGANIZER:mailto:{BLAKE}
+ATTENDEE:mailto:{ALEX}
+DTSTART:20270506T060000Z
+DTEND:20270506T100000Z
+END:VFREEBUSY
+END:VCALENDAR
+""".replace("\n", "\r\n"), {"Content-Type": "text/calendar; charset=utf-8"})
+    data = [element.text for element in answer.tree.iter("{urn:ietf:params:xml:ns:caldav}calendar-data")]
+    check("free times of somebody else come by CalDAV", len(data) == 1, data)
+    busy = [line for line in data[0].splitlines() if line.startswith("FREEBUSY")] if data else []
+    same("with the time that is taken", busy, ["FREEBUSY;FBTYPE=BUSY:20270506T070000Z/20270506T080000Z"])
+
+
 def aftermath(dav, ews):
     # Without an address DavMail learns it from an id of the root folder, by ConvertId.
     short = Dav("alex")
@@ -410,7 +431,8 @@ def main():
     dav, alex, blake = Dav(ALEX), Ews(ALEX), Ews(BLAKE)
     began = time.monotonic()
     for part, *of in [(caldav_single, dav, alex), (caldav_days, dav, alex), (caldav_private, dav, alex), (caldav_series, dav, alex),
-                      (caldav_meeting, dav, blake), (ews_single, dav, alex), (ews_kinds, dav, alex), (window, dav), (aftermath, dav, alex)]:
+                      (caldav_meeting, dav, blake), (ews_single, dav, alex), (ews_kinds, dav, alex), (window, dav),
+                      (free_busy, Dav(BLAKE)), (aftermath, dav, alex)]:
         try:
             part(*of)
         except Missing:

@@ -1,5 +1,9 @@
 //! What answers look like. The views of the border become these; only these are JSON.
 
+mod connections;
+
+pub(crate) use connections::{Connection, Connections, ServerCertificate};
+
 use serde::Serialize;
 use serde_json::Value;
 use tidemark_service::border::{

@@ -1,5 +1,9 @@
 //! The bodies of commands.
 
+mod connections;
+
+pub(crate) use connections::{ChangeConnection, ConfirmCertificate, CreateConnection};
+
 use serde::Deserialize;
 use serde_json::Value;
 use tidemark_service::border::HoldChoice;

@@ -93,6 +93,17 @@ impl<S: Send + Sync> FromRequestParts<S> for WebhookPath {
     }
 }
 
+/// `/v1/connections/{id}`.
+pub(crate) struct ConnectionPath(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for ConnectionPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        our_id(parts, state, "connection").await.map(Self)
+    }
+}
+
 /// `/v1/holds/{id}`.
 pub(crate) struct HoldPath(pub(crate) Uuid);
 

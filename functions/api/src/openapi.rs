@@ -34,6 +34,7 @@ use crate::routes;
         (name = "changes", description = "What changed, in a feed to be read."),
         (name = "webhooks", description = "What changed, sent to an endpoint."),
         (name = "holds", description = "What waits for a person."),
+        (name = "connections", description = "The ways to an Exchange, for administrators."),
         (name = "status", description = "Whether it works.")
     )
 )]

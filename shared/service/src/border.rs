@@ -3,6 +3,8 @@
 //! [`Border`] is implemented by [`crate::Service`]. The API function parses, calls one of these and
 //! answers; every decision is taken behind this trait.
 
+mod connections;
+
 use core::fmt;
 use core::time::Duration;
 
@@ -12,6 +14,10 @@ use tidemark_jscalendar::Problem;
 use tidemark_model::{Kind, OrganisationId, SystemId};
 use uuid::Uuid;
 
+pub use connections::{
+    CertificateView, ConnectionChange, ConnectionView, NewConnection, NotificationMode,
+    ServerCertificateView,
+};
 pub use tidemark_store::records::IDEMPOTENCY_HOURS;
 
 /// What a caller may do.
@@ -506,6 +512,50 @@ pub trait Border: Send + Sync {
         id: Uuid,
         choice: HoldChoice,
     ) -> Result<(), Refusal>;
+
+    /// The connections of the organisation.
+    async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, Refusal>;
+
+    /// One connection.
+    async fn connection(&self, caller: &Caller, id: Uuid) -> Result<ConnectionView, Refusal>;
+
+    /// Makes a connection.
+    async fn create_connection(
+        &self,
+        caller: &Caller,
+        new: NewConnection,
+    ) -> Result<ConnectionView, Refusal>;
+
+    /// Changes a connection.
+    async fn change_connection(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        change: ConnectionChange,
+    ) -> Result<ConnectionView, Refusal>;
+
+    /// Looks at the certificate that a connection's server shows now (E8).
+    async fn server_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<ServerCertificateView, Refusal>;
+
+    /// Confirms exactly the certificate with this SHA-256, which the server has to show now: from then
+    /// on it is the only one that the connection trusts.
+    async fn confirm_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        sha256: &str,
+    ) -> Result<ConnectionView, Refusal>;
+
+    /// Forgets the confirmed certificate: what authorities issued counts again.
+    async fn forget_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<ConnectionView, Refusal>;
 }
 
 /// Largest notification that is read. Exchange's own are a few KB.

@@ -22,7 +22,8 @@ use tidemark_store::records::{
 };
 use tidemark_store::{Secrets as _, StoreError, Table};
 use tidemark_transport::{
-    Clock, Delivery, Entropy, HttpPort, HttpRequest, HttpResponse, TransportError, TransportFault,
+    Clock, Delivery, Entropy, HttpPort, HttpRequest, HttpResponse, ShownCertificate,
+    TransportError, TransportFault,
 };
 use uuid::Uuid;
 
@@ -142,6 +143,8 @@ pub(crate) struct FakeExchange {
     ended: Arc<Mutex<Vec<String>>>,
     lost: Arc<Mutex<BTreeSet<String>>>,
     refusal: Arc<Mutex<Option<MailboxError>>>,
+    /// The certificate that the server shows.
+    certificate: Arc<Mutex<Option<ShownCertificate>>>,
     /// Calls that come before the answer: filled with the URL.
     early: Arc<Mutex<Option<Early>>>,
 }
@@ -185,6 +188,10 @@ impl FakeExchange {
         *self.refusal.lock().unwrap() = error;
     }
 
+    pub(crate) fn show(&self, certificate: Option<ShownCertificate>) {
+        *self.certificate.lock().unwrap() = certificate;
+    }
+
     pub(crate) fn early(&self, early: Early) {
         *self.early.lock().unwrap() = Some(early);
     }
@@ -198,6 +205,18 @@ impl Exchange for FakeExchange {
         _: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {
         Ok(Arc::new(self.clone()))
+    }
+
+    async fn server_certificate(
+        &self,
+        connection: &ConnectionRow,
+    ) -> Result<Option<ShownCertificate>, MailboxError> {
+        let shown = self.certificate.lock().unwrap().clone();
+        Ok(shown.map(|shown| ShownCertificate {
+            is_trusted: connection.confirmed_fingerprint
+                == Some(shown.facts.fingerprint.to_string()),
+            ..shown
+        }))
     }
 }
 

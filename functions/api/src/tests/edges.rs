@@ -7,6 +7,7 @@ use super::*;
 fn guarded_routes() -> Vec<Request<Body>> {
     let webhook = "/v1/webhooks/00000000-0000-0000-0000-000000000064";
     let hold = "/v1/holds/00000000-0000-0000-0000-000000000007";
+    let connection = "/v1/connections/00000000-0000-0000-0000-000000000008";
     vec![
         request("GET", "/v1/mailboxes", None),
         request("GET", "/v1/mailboxes/m-1", None),
@@ -25,6 +26,17 @@ fn guarded_routes() -> Vec<Request<Body>> {
         request("POST", &format!("{webhook}/pause"), None),
         request("POST", &format!("{webhook}/resume"), None),
         request("POST", &format!("{webhook}/replay"), Some(json!({}))),
+        request("GET", "/v1/connections", None),
+        request(
+            "POST",
+            "/v1/connections",
+            Some(json!({"name": "n", "url": "https://x", "account": "a", "password": "p"})),
+        ),
+        request("GET", connection, None),
+        request("PATCH", connection, Some(json!({}))),
+        request("GET", &format!("{connection}/certificate"), None),
+        request("PUT", &format!("{connection}/certificate"), Some(json!({"sha256": "0"}))),
+        request("DELETE", &format!("{connection}/certificate"), None),
         request("GET", "/v1/holds", None),
         request("GET", hold, None),
         request("POST", hold, Some(json!({"choice": "send"}))),

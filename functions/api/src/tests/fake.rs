@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
-    Accepted, Border, BrakePreview, Caller, FeedView, FirstCopyView, Guards, HistoryView,
-    HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemVersion, ItemView, LagView, Listing,
-    MailboxErrorView, MailboxView, PreviewItem, Refusal, Role, WebhookView,
+    Accepted, Border, BrakePreview, Caller, CertificateView, ConnectionChange, ConnectionView,
+    FeedView, FirstCopyView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
+    ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxView,
+    NewConnection, NotificationMode, PreviewItem, Refusal, Role, ServerCertificateView,
+    WebhookView,
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -19,6 +22,7 @@ use super::*;
 pub(super) const KEY: &str = "key-of-alpha";
 pub(super) const OTHER_KEY: &str = "key-of-beta";
 pub(super) const HOLD: Uuid = Uuid::from_u128(7);
+pub(super) const CONNECTION: Uuid = Uuid::from_u128(8);
 
 #[derive(Default)]
 pub(super) struct FakeBorder {
@@ -29,6 +33,10 @@ pub(super) struct FakeBorder {
     pub(super) switched: Mutex<Vec<(String, bool)>>,
     keys_used: Mutex<BTreeMap<String, String>>,
     webhooks: Mutex<Vec<WebhookView>>,
+    connections: Mutex<Vec<ConnectionView>>,
+    /// The passwords that came, and the changes of the authorities.
+    pub(super) passwords: Mutex<Vec<String>>,
+    pub(super) authorities: Mutex<Vec<Option<Option<String>>>>,
     pub(super) decided: Mutex<Vec<HoldChoice>>,
     pub(super) synced: Mutex<Vec<String>>,
     pub(super) pages: Mutex<Vec<(Option<String>, usize)>>,
@@ -116,6 +124,17 @@ fn page<T>(entries: Vec<(String, T)>, after: Option<&str>, limit: usize) -> List
 impl FakeBorder {
     fn refused(&self) -> Result<(), Refusal> {
         self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn connection_at<T>(
+        &self,
+        id: Uuid,
+        act: impl FnOnce(&mut ConnectionView) -> T,
+    ) -> Result<T, Refusal> {
+        self.refused()?;
+        let mut connections = self.connections.lock().unwrap();
+        let found = connections.iter_mut().find(|connection| connection.id == id);
+        found.map(act).ok_or(Refusal::NotFound { what: "connection" })
     }
 
     fn webhook<T>(&self, id: Uuid, act: impl FnOnce(&mut WebhookView) -> T) -> Result<T, Refusal> {
@@ -391,5 +410,100 @@ impl Border for FakeBorder {
         }
         self.decided.lock().unwrap().push(choice);
         Ok(())
+    }
+
+    async fn connections(&self, _: &Caller) -> Result<Vec<ConnectionView>, Refusal> {
+        self.refused()?;
+        Ok(self.connections.lock().unwrap().clone())
+    }
+
+    async fn connection(&self, _: &Caller, id: Uuid) -> Result<ConnectionView, Refusal> {
+        self.connection_at(id, |connection| connection.clone())
+    }
+
+    async fn create_connection(
+        &self,
+        _: &Caller,
+        new: NewConnection,
+    ) -> Result<ConnectionView, Refusal> {
+        self.refused()?;
+        self.passwords.lock().unwrap().push(new.password.expose_secret().to_owned());
+        let view = ConnectionView {
+            id: CONNECTION,
+            name: new.name,
+            protocol: "ews",
+            url: Some(new.url),
+            account: Some(new.account),
+            impersonate: new.impersonate,
+            extra_ca: Vec::new(),
+            confirmed_certificate: None,
+            enabled: true,
+            appointments: true,
+            notifications: match new.notifications {
+                NotificationMode::Push => "push",
+                NotificationMode::Poll => "poll",
+            },
+            server_version: None,
+            wait_until: None,
+            errors: Vec::new(),
+            created: "2026-03-01T08:00:00Z".to_owned(),
+        };
+        self.connections.lock().unwrap().push(view.clone());
+        Ok(view)
+    }
+
+    async fn change_connection(
+        &self,
+        _: &Caller,
+        id: Uuid,
+        change: ConnectionChange,
+    ) -> Result<ConnectionView, Refusal> {
+        if let Some(password) = &change.password {
+            self.passwords.lock().unwrap().push(password.expose_secret().to_owned());
+        }
+        self.authorities.lock().unwrap().push(change.extra_ca);
+        self.connection_at(id, |connection| {
+            connection.enabled = change.enabled.unwrap_or(connection.enabled);
+            connection.clone()
+        })
+    }
+
+    async fn server_certificate(
+        &self,
+        _: &Caller,
+        id: Uuid,
+    ) -> Result<ServerCertificateView, Refusal> {
+        self.connection_at(id, |connection| ServerCertificateView {
+            certificate: CertificateView {
+                subject: "CN=mail.example".to_owned(),
+                issuer: "CN=mail.example".to_owned(),
+                sha256: "AB:CD".to_owned(),
+                not_before: "2026-01-01T00:00:00Z".to_owned(),
+                not_after: "2027-01-01T00:00:00Z".to_owned(),
+                self_signed: true,
+            },
+            trusted: connection.confirmed_certificate.is_some(),
+            confirmed: connection.confirmed_certificate.clone(),
+            text: "Compare it.".to_owned(),
+        })
+    }
+
+    async fn confirm_certificate(
+        &self,
+        _: &Caller,
+        id: Uuid,
+        sha256: &str,
+    ) -> Result<ConnectionView, Refusal> {
+        self.connection_at(id, |connection| {
+            connection.confirmed_certificate = Some(sha256.to_owned());
+            connection.clone()
+        })
+    }
+
+    async fn forget_certificate(&self, _: &Caller, id: Uuid) -> Result<ConnectionView, Refusal> {
+        self.connection_at(id, |connection| {
+            connection.confirmed_certificate = None;
+            connection.clone()
+        })
     }
 }

@@ -18,6 +18,8 @@ enum Op {
     BusinessPuts(Box<Event>),
     /// A run, which stops after so many requests of its write, if there are that many.
     Runs(usize),
+    /// A run that is cut off after the single request of a write that nothing is written down of.
+    RunsUnsaid,
     /// A run, and an edit in Exchange after so many requests of its write, or after all of them and
     /// before it is read back.
     RunsBeside(Edit, usize),
@@ -32,6 +34,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => origin().prop_map(|event| Op::BusinessPuts(Box::new(event))),
         4 => Just(Op::Runs(usize::MAX)),
         2 => (0usize..4).prop_map(Op::Runs),
+        2 => Just(Op::RunsUnsaid),
         3 => (edit(), 1usize..5).prop_map(|(edit, after)| Op::RunsBeside(edit, after)),
     ]
 }
@@ -103,6 +106,14 @@ impl World {
             }
             Op::Runs(requests) => {
                 self.run(requests);
+            }
+            Op::RunsUnsaid => {
+                let decision = self.decide();
+                let is_update = matches!(decision.exchange, ExchangeAction::Update { .. });
+                let is_series = self.exchange.iter().any(|event| event.recurrence.is_some());
+                if is_update && !is_series && self.unfinished.is_none() {
+                    self.exchange = self.states(&decision).pop().unwrap();
+                }
             }
             Op::RunsBeside(edit, after) => self.run_beside(edit, after),
         }

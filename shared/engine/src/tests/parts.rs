@@ -176,3 +176,34 @@ fn an_override_that_somebody_else_dropped_is_not_ours() {
     assert!(after.business.overrides.is_empty());
     assert_eq!(after.business.recurrence, Some(rule(12)));
 }
+
+/// One silent request is not written down before. A run that was cut off right after it leaves a
+/// value in Exchange that an earlier change of the business system gave: no person's.
+#[test]
+fn what_an_earlier_change_wrote_is_not_a_persons() {
+    let base = base(&event("a"));
+    let link = LinkView::Linked(&base);
+    let numbered = |number, operation| BusinessChange { number, ..change(operation) };
+    let renames = |number, text: &str| {
+        let BusinessOperation::Upsert(patch) = upsert(vec![title(text)]).remove(0).change else {
+            unreachable!("an upsert");
+        };
+        numbered(number, BusinessOperation::Upsert(patch))
+    };
+    let shown = event("b");
+    for last in ["c", "a"] {
+        let changes = [renames(1, "b"), renames(2, last)];
+        let decision = plain(link, &shown, &changes);
+        let ExchangeAction::Update { target, .. } = &decision.exchange else {
+            panic!("{}", decision.explain());
+        };
+        assert_eq!(target.title.as_deref(), Some(last));
+        assert!(decision.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Applied));
+        assert_eq!(decision.business, None);
+    }
+    let deleted = [renames(1, "b"), numbered(2, BusinessOperation::Delete)];
+    assert_eq!(plain(link, &shown, &deleted).exchange.code(), "delete");
+    // What a person changed keeps the item all the same.
+    let decision = plain(link, &event("theirs"), &deleted);
+    assert_eq!(decision.business, Some(News::Created));
+}

@@ -200,7 +200,7 @@ pub(super) fn may_administer(caller: &Caller) -> Result<(), Refusal> {
     }
 }
 
-fn join(cause: &str, mend: &str) -> String {
+pub(super) fn join(cause: &str, mend: &str) -> String {
     if mend.is_empty() { cause.to_owned() } else { format!("{cause} {mend}") }
 }
 

@@ -13,6 +13,19 @@ use crate::service::Service;
 const COUNTED_MAX: usize = 500;
 
 impl Service {
+    /// How far a mailbox has come and how far it lags behind, for pages that show all of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn progress_of(
+        &self,
+        scope: &MailboxScope,
+        row: &MailboxRow,
+    ) -> Result<(FirstCopyView, LagView), StoreError> {
+        let marks = self.records.marks(scope).await?;
+        Ok((first_copy(row), self.lag_of(scope, &marks).await?))
+    }
+
     /// How far a mailbox lags behind now.
     pub(super) async fn lag_of(
         &self,

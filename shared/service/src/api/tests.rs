@@ -1,5 +1,6 @@
 //! The border over the memory table: what runs would have left there is written by hand.
 
+mod connections;
 mod feed;
 mod holds;
 mod items;

@@ -7,10 +7,10 @@ use tidemark_jscalendar::Problem;
 use tidemark_model::OrganisationId;
 use tidemark_store::records::{
     DeliveryState, Document, EndpointId, EndpointRow, FeedCursor, FeedError, FeedRecord, RetryRow,
-    SaveError,
 };
 use uuid::Uuid;
 
+use super::save_refusal;
 use crate::border::{Caller, Refusal, Role, WebhookView};
 use crate::service::Service;
 
@@ -214,14 +214,5 @@ fn view_of(row: EndpointRow, state: Option<&DeliveryState>) -> WebhookView {
         failures: state.map_or(0, |state| state.failures),
         next_attempt: state.and_then(|state| state.due_at).map(|at| at.to_string()),
         created: row.created_at.to_string(),
-    }
-}
-
-fn save_refusal(error: SaveError) -> Refusal {
-    match error {
-        SaveError::RevisionMoved => {
-            Refusal::Conflict("somebody changed it in the same moment: try again".to_owned())
-        }
-        SaveError::Store(error) => error.into(),
     }
 }

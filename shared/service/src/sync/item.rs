@@ -19,7 +19,7 @@ use super::effect::{self, Written};
 use super::run::Run;
 use super::stop::Stop;
 use super::wish::{self, Wishes};
-use crate::content::{decode_base, decode_flips, decode_write, encode_write};
+use crate::content::{ContentError, decode_base, decode_flips, decode_write, encode_write};
 
 /// How often an item is planned again in one run because somebody else was faster.
 const ATTEMPTS_MAX: usize = 4;
@@ -45,6 +45,14 @@ pub(super) struct Work {
     pub(super) pending: Vec<PendingRow>,
     /// Writes of this item that were begun and not seen to end, the latest last.
     pub(super) intents: Vec<IntentRow>,
+}
+
+impl Work {
+    /// The latest write that was begun and not seen to end. Deletes and answers leave no parts.
+    fn unfinished(&self) -> Result<Option<Unfinished>, ContentError> {
+        let mut targets = self.intents.iter().filter_map(|intent| intent.target.as_deref());
+        targets.next_back().map(decode_write).transpose()
+    }
 }
 
 /// A decision that was carried out.
@@ -176,8 +184,7 @@ impl Run<'_> {
                 ExchangeView::Present { event: &remote.event, role: remote.role, stamped: *stamped }
             }
         };
-        let target = work.intents.last().and_then(|intent| intent.target.as_deref());
-        let unfinished = target.map(decode_write).transpose()?;
+        let unfinished = work.unfinished()?;
         let facts = MailboxFacts { employees: self.employees(base, wishes), ..self.facts.clone() };
         let now = self.now();
         let decision = self.service.planner.plan(&PlanInput {
@@ -308,9 +315,7 @@ impl Run<'_> {
         target: &Event,
         current: Option<&RemoteEvent>,
     ) -> Result<Vec<u8>, Stop> {
-        let before = work.intents.last().and_then(|intent| intent.target.as_deref());
-        let before = before.map(decode_write).transpose()?;
-        let write = match (before, current) {
+        let write = match (work.unfinished()?, current) {
             (Some(before), Some(remote)) => {
                 before.carried_on(&remote.event, target.clone(), &self.facts.zone)
             }

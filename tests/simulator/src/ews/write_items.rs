@@ -106,7 +106,7 @@ fn create_appointment(
         node.child("MimeContent").map(|mime| read_own_mime(context, mime)).transpose()?;
     let written = read_item(node, context.zone.as_deref())?;
     let (mailbox, actor) = (context.mailbox, context.actor.clone());
-    // What the element says beside its MIME content goes before that content.
+    // What the element says beside its MIME content wins over that content.
     let mut changes = Vec::new();
     match &imported {
         Some(imported) => {
@@ -137,7 +137,8 @@ fn read_own_mime(context: &Context<'_>, mime: Node<'_, '_>) -> Result<Imported, 
 }
 
 /// Takes out and changes the occurrences that a VCALENDAR speaks of beside its series. Those that
-/// the rule does not name are passed over, as its own exceptions to nothing.
+/// the rule does not name are passed over. The order in which the others stand does not count: one
+/// that its neighbour is still in the way of is tried again when the neighbour has moved.
 fn write_occurrences(
     context: &mut Context<'_>,
     number: ItemNumber,
@@ -154,11 +155,25 @@ fn write_occurrences(
         let target = Target::Occurrence(number, original);
         context.store.delete(mailbox, target, DeleteKind::Hard, &actor)?;
     }
-    for (original, changes) in exceptions {
-        if series.occurrence(original).is_ok() {
+    let mut waiting: Vec<_> = exceptions
+        .into_iter()
+        .filter(|(original, _)| series.occurrence(*original).is_ok())
+        .collect();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut in_the_way = Vec::new();
+        for (original, changes) in waiting {
             let target = Target::Occurrence(number, original);
-            context.store.update(mailbox, target, &changes, Expected::ANY, &actor)?;
+            match context.store.update(mailbox, target, &changes, Expected::ANY, &actor) {
+                Ok(()) => {}
+                Err(StoreError::CrossesBoundary) => in_the_way.push((original, changes)),
+                Err(error) => return Err(error.into()),
+            }
         }
+        if in_the_way.len() == before {
+            return Err(StoreError::CrossesBoundary.into());
+        }
+        waiting = in_the_way;
     }
     Ok(())
 }

@@ -87,7 +87,11 @@ pub(crate) fn read_bias_zone(node: Node<'_, '_>) -> Result<String, EwsError> {
     };
     let (standard, ends) = half("StandardTime")?;
     let (daylight, begins) = half("DaylightTime")?;
-    let daylight = begins.zip(ends).map(|(begins, ends)| (daylight, begins, ends));
+    // Clients that mean UTC send halves that do not differ.
+    let daylight = begins
+        .zip(ends)
+        .filter(|_| daylight != standard)
+        .map(|(begins, ends)| (daylight, begins, ends));
     let rules = YearlyRules { standard, daylight };
     windows_zone::custom(CUSTOM_ID, CUSTOM_ID, &rules).ok_or_else(unknown)
 }
