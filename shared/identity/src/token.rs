@@ -26,6 +26,10 @@ impl AccessToken {
         self.secret.expose_secret()
     }
 
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.secret
+    }
+
     /// From when on no server accepts it.
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at

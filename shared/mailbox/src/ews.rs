@@ -2,8 +2,8 @@
 
 mod adapter;
 mod credential;
-mod fault;
-mod limiter;
+pub(crate) mod fault;
+pub(crate) mod limiter;
 mod read;
 mod series;
 mod server;

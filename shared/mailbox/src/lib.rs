@@ -5,10 +5,11 @@
 
 pub mod error;
 pub mod ews;
+pub mod graph;
 pub mod port;
 
 pub use error::{Disposition, MailboxError, Scope};
 pub use port::{
     Capabilities, Change, ChangeKey, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit,
-    PermitDenied, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
+    PermitDenied, PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
 };

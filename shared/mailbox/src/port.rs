@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tidemark_model::{CopyRole, Event, LinkId, MailMode, Participation, RecurrenceId};
 use uuid::Uuid;
 
-use crate::error::MailboxError;
+use crate::error::{Disposition, MailboxError, Scope};
 
 macro_rules! opaque {
     ($(#[$doc:meta])* $name:ident) => {
@@ -142,6 +142,37 @@ pub trait Permit: Send + Sync {
 #[error("the lease has not enough time left for another write")]
 pub struct PermitDenied;
 
+/// A push subscription that is asked for. A server takes of it what it knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PushRequest<'a> {
+    /// Where changes are posted; sensitive.
+    pub url: &'a str,
+    /// Where the server says what becomes of the subscription itself (Graph).
+    pub lifecycle_url: Option<&'a str>,
+    /// What the server sends along with each notification (Graph); a secret.
+    pub client_state: Option<&'a str>,
+    /// How often the server shows that it is alive, in minutes (EWS).
+    pub status_minutes: u16,
+    /// Until when it shall live (Graph); none for as long as the server gives.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl<'a> PushRequest<'a> {
+    /// What EWS needs to know.
+    pub const fn to(url: &'a str, status_minutes: u16) -> Self {
+        Self { url, lifecycle_url: None, client_state: None, status_minutes, expires_at: None }
+    }
+}
+
+impl fmt::Debug for PushRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushRequest")
+            .field("status_minutes", &self.status_minutes)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A push subscription as the server confirmed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushSubscription {
@@ -149,6 +180,8 @@ pub struct PushSubscription {
     pub id: String,
     /// Where its events begin.
     pub watermark: Option<String>,
+    /// Until when it lives unless it is renewed; none if the server ends it at its own discretion.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The calendar of one mailbox.
@@ -249,13 +282,38 @@ pub trait Mailbox: Send + Sync {
         permit: &dyn Permit,
     ) -> Result<RemoteRef, MailboxError>;
 
-    /// Asks the server to post changes of the calendar to `url`.
+    /// Asks the server to post changes of the calendar.
     ///
     /// # Errors
     /// [`MailboxError`].
-    async fn subscribe(
+    async fn subscribe(&self, request: &PushRequest<'_>) -> Result<PushSubscription, MailboxError>;
+
+    /// Prolongs a subscription that expires.
+    ///
+    /// # Errors
+    /// [`MailboxError`]; `Gone` when it is not there any more, and always where subscriptions do not
+    /// expire: a new one has to be made then.
+    async fn renew(
         &self,
-        url: &str,
-        status_minutes: u16,
-    ) -> Result<PushSubscription, MailboxError>;
+        id: &str,
+        expires_at: Timestamp,
+    ) -> Result<PushSubscription, MailboxError> {
+        let _ = (id, expires_at);
+        Err(MailboxError {
+            disposition: Disposition::Gone,
+            scope: Scope::Mailbox,
+            code: "subscription-not-renewable".to_owned(),
+            text: "subscriptions of this server are made anew, not prolonged".to_owned(),
+        })
+    }
+
+    /// Ends a subscription; one that is not there any more is what was wanted. Where a subscription
+    /// ends by the answer to its next call, nothing is sent.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    async fn unsubscribe(&self, id: &str) -> Result<(), MailboxError> {
+        let _ = id;
+        Ok(())
+    }
 }

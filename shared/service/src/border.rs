@@ -583,3 +583,26 @@ pub trait PushIntake: Send + Sync {
     /// notification as it came, at most [`NOTIFICATION_BYTES_MAX`].
     async fn ews_push(&self, key: &str, body: &[u8]) -> PushAnswer;
 }
+
+/// Largest body of Graph notifications that is read: one of Graph's has up to some hundred entries
+/// of 1 KB.
+pub const GRAPH_NOTIFICATION_BYTES_MAX: usize = tidemark_graph::bounds::NOTIFICATION_BYTES_MAX;
+
+/// What Graph is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GraphAnswer {
+    /// Written down, as far as it was ours.
+    Taken,
+    /// It is no notification.
+    Refused,
+    /// It could not be written down: Graph is to try again.
+    Failed,
+}
+
+/// The use case behind the addresses that Graph posts to.
+#[async_trait]
+pub trait GraphIntake: Send + Sync {
+    /// Writes down which mailboxes have changed, and what became of subscriptions. `body` is as it
+    /// came, at most [`GRAPH_NOTIFICATION_BYTES_MAX`]. Entries that nobody here knows are passed over.
+    async fn graph_push(&self, body: &[u8]) -> GraphAnswer;
+}

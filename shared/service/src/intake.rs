@@ -5,6 +5,7 @@
 //! before it is answered: the calendar's mark is raised, then the watermark is stored. Whatever fails
 //! is answered as failed, and Exchange calls again; raising twice does no harm.
 
+mod graph;
 mod notification;
 
 use async_trait::async_trait;
@@ -118,34 +119,53 @@ impl Service {
     ) -> Result<(), Declined> {
         let now = self.world.now();
         let row = &current.value;
+        self.note_heard(row, news.last_watermark.as_deref(), now).await?;
+        if !news.is_error {
+            return Ok(());
+        }
+        // It is gone: renewal makes a successor when it next looks.
+        self.change_subscription(&row.key_digest, |row| row.renew_at = row.renew_at.min(now)).await
+    }
+
+    /// Stores that somebody called, unless that stands there from a moment ago, and how far was told.
+    async fn note_heard(
+        &self,
+        row: &SubscriptionRow,
+        watermark: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), Declined> {
         let lately =
             row.last_heard.is_some_and(|heard| now.duration_since(heard) < HEARD_SAVED_EVERY);
         let heard = (!lately).then_some(now);
-        let moved = news.last_watermark.as_deref();
-        let moved = moved.filter(|watermark| row.watermark.as_deref() != Some(*watermark));
-        if heard.is_some() || moved.is_some() {
-            match self.records.note_heard(&row.key_digest, heard, moved).await? {
-                None => return Err(Declined::Unknown),
-                Some(found) if found.value.retired => return Err(Declined::Retired),
-                Some(_) => {}
-            }
+        let moved = watermark.filter(|watermark| row.watermark.as_deref() != Some(*watermark));
+        if heard.is_none() && moved.is_none() {
+            return Ok(());
         }
-        if news.is_error { self.renew_soon(&row.key_digest, now).await } else { Ok(()) }
+        match self.records.note_heard(&row.key_digest, heard, moved).await? {
+            None => Err(Declined::Unknown),
+            Some(found) if found.value.retired => Err(Declined::Retired),
+            Some(_) => Ok(()),
+        }
     }
 
-    /// Exchange says that the subscription is gone: renewal makes a successor when it next looks.
-    async fn renew_soon(&self, digest: &str, now: Timestamp) -> Result<(), Declined> {
+    /// Stores what became of a subscription, over whatever somebody else stored meanwhile.
+    async fn change_subscription(
+        &self,
+        digest: &str,
+        change: impl Fn(&mut SubscriptionRow),
+    ) -> Result<(), Declined> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.records.subscription_of_digest(digest).await?;
             let found = found.ok_or(Declined::Unknown)?;
             if found.value.retired {
                 return Err(Declined::Retired);
             }
-            if found.value.renew_at <= now {
+            let mut changed = found.value.clone();
+            change(&mut changed);
+            if changed == found.value {
                 return Ok(());
             }
-            let soon = SubscriptionRow { renew_at: now, ..found.value };
-            match self.records.save_subscription(&soon, found.revision).await {
+            match self.records.save_subscription(&changed, found.revision).await {
                 Ok(_) => return Ok(()),
                 Err(SaveError::RevisionMoved | SaveError::Store(StoreError::Conflict)) => {}
                 Err(SaveError::Store(error)) => return Err(error.into()),

@@ -3,23 +3,28 @@
 //! Desired against actual, looked at again and again: nothing that was forgotten stays forgotten.
 //! A successor is made before its predecessor is retired, so that for a moment both may hear the
 //! mailbox and never none. What happened in between is bridged by a sync.
+//!
+//! EWS ends a subscription when it is told so in answer to its next call, and needs a new one each
+//! time; Graph's expire, are prolonged and are ended by a request.
+
+mod expiring;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use tidemark_mailbox::MailboxError;
+use tidemark_mailbox::{Mailbox, MailboxError, PushRequest, PushSubscription};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
     BindError, Collection, ConnectionRow, Document, MailboxRow, MailboxScope, MailboxState,
-    Notifications, SaveError, SubscriptionRow, Trouble,
+    Notifications, Protocol, SaveError, SubscriptionRow, Trouble,
 };
 
 use crate::Service;
 
 /// First part of the codes of troubles that renewal reports and clears.
 const TROUBLE_PREFIX: &str = "subscription-";
-/// Longest life of a subscription. Exchange keeps one as long as it is answered; a daily successor
-/// means that a key which got out is good for a day.
+/// Longest life of a subscription of EWS. Exchange keeps one as long as it is answered; a daily
+/// successor means that a key which got out is good for a day.
 const LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// How much of a life is cut off at random, in tenths of a per cent, so that mailboxes which were
 /// enabled together are not renewed together.
@@ -38,7 +43,7 @@ const HEARTBEATS_FORGOTTEN: i64 = 4;
 pub enum Renewal {
     /// One subscription is alive.
     Alive,
-    /// A new one was made.
+    /// A new one was made, or the one that there is prolonged.
     Renewed,
     /// The mailbox is not to be pushed; what there was is retired.
     NotWanted,
@@ -56,7 +61,7 @@ impl Service {
     /// [`StoreError`]; what Exchange refuses is [`Renewal::Failed`].
     pub async fn renew_mailbox(&self, scope: &MailboxScope) -> Result<Renewal, StoreError> {
         let known = self.records.subscriptions(scope).await?;
-        let known = self.without_forgotten(known).await?;
+        let known = self.without_ended(scope, known).await?;
         let Some((connection, mailbox)) = self.pushed(scope).await? else {
             self.retire(&known, None).await?;
             self.clear_trouble(scope).await?;
@@ -65,16 +70,23 @@ impl Service {
         let now = self.world.now();
         let alive = known
             .iter()
-            .map(|found| &found.value)
-            .filter(|row| row.connection == connection.id && is_alive(row, now))
-            .max_by_key(|row| (row.created_at, &row.key_digest));
-        if let Some(alive) = alive {
-            self.retire(&known, Some(&alive.key_digest)).await?;
+            .filter(|found| found.value.connection == connection.id)
+            .filter(|found| found.value.expires_at.is_some() == expires(&connection))
+            .filter(|found| is_alive(&found.value, now))
+            .max_by_key(|found| (found.value.created_at, &found.value.key_digest));
+        let due = alive.filter(|found| found.value.renew_at <= now);
+        if let (Some(alive), None) = (alive, due) {
+            self.retire(&known, Some(&alive.value.key_digest)).await?;
             self.clear_trouble(scope).await?;
             return Ok(Renewal::Alive);
         }
         if let Some(until) = connection.wait_until.filter(|until| *until > now) {
             return Ok(Renewal::Waits(until));
+        }
+        if let Some(due) = due
+            && let Some(renewal) = self.prolong(scope, &connection, &mailbox, due).await?
+        {
+            return Ok(renewal);
         }
         match self.subscribe(scope, &connection, &mailbox).await? {
             Ok(digest) => {
@@ -126,8 +138,7 @@ impl Service {
             // The key is made of 32 random bytes.
             Err(SaveError::RevisionMoved) => return Err(StoreError::Conflict),
         }
-        let url = format!("{}/ews/{key}", self.options.callback_url);
-        let subscribed = match port.subscribe(&url, row.status_minutes).await {
+        let subscribed = match self.ask(&*port, &row, &key).await {
             Ok(subscribed) => subscribed,
             Err(error) => {
                 // It may exist nevertheless; then its first call ends it.
@@ -145,6 +156,29 @@ impl Service {
         }
     }
 
+    /// Asks for the subscription that a row stands for.
+    async fn ask(
+        &self,
+        port: &dyn Mailbox,
+        row: &SubscriptionRow,
+        key: &str,
+    ) -> Result<PushSubscription, MailboxError> {
+        let callback = &self.options.callback_url;
+        if row.expires_at.is_none() {
+            let url = format!("{callback}/ews/{key}");
+            return port.subscribe(&PushRequest::to(&url, row.status_minutes)).await;
+        }
+        let (url, lifecycle_url) =
+            (format!("{callback}/graph/notify"), format!("{callback}/graph/lifecycle"));
+        let request = PushRequest {
+            lifecycle_url: Some(&lifecycle_url),
+            client_state: Some(key),
+            expires_at: row.expires_at,
+            ..PushRequest::to(&url, row.status_minutes)
+        };
+        port.subscribe(&request).await
+    }
+
     fn new_row(
         &self,
         scope: &MailboxScope,
@@ -152,8 +186,15 @@ impl Service {
         key: &str,
     ) -> SubscriptionRow {
         let now = self.world.now();
-        let per_mille = i64::from(u32::from_be_bytes(self.world.random()) % JITTER_PER_MILLE);
-        let life = LIFE.as_secs() - LIFE.as_secs() * per_mille / 1000;
+        let (expires_at, renew_at) = if expires(connection) {
+            let (expires_at, renew_at) = self.expiry(now);
+            (Some(expires_at), renew_at)
+        } else {
+            let per_mille = i64::from(u32::from_be_bytes(self.world.random()) % JITTER_PER_MILLE);
+            let life = LIFE.as_secs() - LIFE.as_secs() * per_mille / 1000;
+            let life = SignedDuration::from_secs(life);
+            (None, now.saturating_add(life).unwrap_or(Timestamp::MAX))
+        };
         SubscriptionRow {
             key_digest: SubscriptionRow::digest(key),
             organisation: scope.organisation.clone(),
@@ -162,38 +203,50 @@ impl Service {
             subscription_id: None,
             watermark: None,
             status_minutes: self.options.push_status_minutes,
+            expires_at,
             created_at: now,
             last_heard: None,
             retired: false,
-            renew_at: now.saturating_add(SignedDuration::from_secs(life)).unwrap_or(Timestamp::MAX),
+            renew_at,
         }
     }
 
-    /// Binds the id that Exchange answered, and the watermark unless a call brought one already.
-    async fn bind(
-        &self,
-        digest: &str,
-        subscribed: &tidemark_mailbox::PushSubscription,
-    ) -> Result<(), BindError> {
+    /// Binds the id that Exchange answered, with the watermark unless a call brought one already, and
+    /// with the end that it gave.
+    async fn bind(&self, digest: &str, subscribed: &PushSubscription) -> Result<(), BindError> {
         let bound = self.records.bind_subscription(digest, &subscribed.id).await?;
-        match &subscribed.watermark {
-            Some(watermark) if bound.value.watermark.is_none() => {
-                Ok(self.records.note_first_watermark(digest, watermark).await?)
+        if let Some(watermark) = &subscribed.watermark
+            && bound.value.watermark.is_none()
+        {
+            self.records.note_first_watermark(digest, watermark).await?;
+        }
+        let expires_at = subscribed.expires_at.filter(|_| bound.value.expires_at.is_some());
+        match expires_at {
+            Some(at) if bound.value.expires_at != Some(at) => {
+                self.note_expiry(bound, at).await?;
+                Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    /// Removes what was retired so long ago that Exchange cannot call any more.
-    async fn without_forgotten(
+    /// Removes what was retired and has ended: by a request, or so long ago that Exchange cannot
+    /// call any more.
+    async fn without_ended(
         &self,
+        scope: &MailboxScope,
         known: Vec<Document<SubscriptionRow>>,
     ) -> Result<Vec<Document<SubscriptionRow>>, StoreError> {
         let now = self.world.now();
         let mut kept = Vec::with_capacity(known.len());
         for found in known {
             let row = &found.value;
-            if row.retired && silence(row, now) > heartbeats(row, HEARTBEATS_FORGOTTEN) {
+            let ended = row.retired
+                && match row.expires_at {
+                    Some(at) => at <= now || self.end_subscription(scope, row).await?,
+                    None => silence(row, now) > heartbeats(row, HEARTBEATS_FORGOTTEN),
+                };
+            if ended {
                 self.records.remove_subscription(row).await?;
             } else {
                 kept.push(found);
@@ -288,7 +341,16 @@ fn is_ours(trouble: &Trouble) -> bool {
 fn is_alive(row: &SubscriptionRow, now: Timestamp) -> bool {
     let quiet = silence(row, now);
     let is_bound = row.subscription_id.is_some() || quiet < BOUND_WITHIN;
-    !row.retired && is_bound && row.renew_at > now && quiet < heartbeats(row, HEARTBEATS_DEAD)
+    let goes_on = match row.expires_at {
+        Some(at) => at > now,
+        None => row.renew_at > now && quiet < heartbeats(row, HEARTBEATS_DEAD),
+    };
+    !row.retired && is_bound && goes_on
+}
+
+/// Whether the subscriptions of a connection end by themselves unless they are prolonged.
+fn expires(connection: &ConnectionRow) -> bool {
+    matches!(connection.protocol, Protocol::Graph(_))
 }
 
 /// How long nothing was heard of it.

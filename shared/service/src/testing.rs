@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tidemark_mailbox::{
     Capabilities, ChangePage, Cursor, Disposition, ItemRead, Mailbox, MailboxError, Permit,
-    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Scope, Stamp,
+    PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Scope, Stamp,
 };
 use tidemark_model::{Event, LinkId, MailMode, MailboxId, OrganisationId, Participation, SystemId};
 use tidemark_store::memory::{Fault, MemoryQueue, MemorySecrets, MemoryTable, Operation};
@@ -138,6 +138,10 @@ impl HttpPort for Webhooks {
 #[derive(Clone, Default)]
 pub(crate) struct FakeExchange {
     asked: Arc<Mutex<Vec<String>>>,
+    client_state: Arc<Mutex<Option<String>>>,
+    renewed: Arc<Mutex<Vec<(String, Timestamp)>>>,
+    ended: Arc<Mutex<Vec<String>>>,
+    lost: Arc<Mutex<BTreeSet<String>>>,
     refusal: Arc<Mutex<Option<MailboxError>>>,
     /// The certificate that the server shows.
     certificate: Arc<Mutex<Option<ShownCertificate>>>,
@@ -158,6 +162,26 @@ impl FakeExchange {
     pub(crate) fn last_key(&self) -> String {
         let urls = self.urls();
         urls.last().unwrap().rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// The client state that was given last.
+    pub(crate) fn client_state(&self) -> Option<String> {
+        self.client_state.lock().unwrap().clone()
+    }
+
+    /// The subscriptions that were prolonged, and until when.
+    pub(crate) fn renewed(&self) -> Vec<(String, Timestamp)> {
+        self.renewed.lock().unwrap().clone()
+    }
+
+    /// The subscriptions that were ended.
+    pub(crate) fn ended(&self) -> Vec<String> {
+        self.ended.lock().unwrap().clone()
+    }
+
+    /// From now on this subscription is not there.
+    pub(crate) fn lose(&self, id: &str) {
+        self.lost.lock().unwrap().insert(id.to_owned());
     }
 
     pub(crate) fn refuse(&self, error: Option<MailboxError>) {
@@ -252,7 +276,9 @@ impl Mailbox for FakeExchange {
         Err(error("not-asked-here"))
     }
 
-    async fn subscribe(&self, url: &str, _: u16) -> Result<PushSubscription, MailboxError> {
+    async fn subscribe(&self, request: &PushRequest<'_>) -> Result<PushSubscription, MailboxError> {
+        let url = request.url;
+        *self.client_state.lock().unwrap() = request.client_state.map(str::to_owned);
         let count = {
             let mut asked = self.asked.lock().unwrap();
             asked.push(url.to_owned());
@@ -265,9 +291,29 @@ impl Mailbox for FakeExchange {
             Some(error) => Err(error),
             None => Ok(PushSubscription {
                 id: format!("subscription {count}"),
-                watermark: Some("w0".to_owned()),
+                watermark: request.expires_at.is_none().then(|| "w0".to_owned()),
+                expires_at: request.expires_at,
             }),
         }
+    }
+
+    async fn renew(&self, id: &str, until: Timestamp) -> Result<PushSubscription, MailboxError> {
+        if let Some(error) = self.refusal.lock().unwrap().clone() {
+            return Err(error);
+        }
+        if self.lost.lock().unwrap().contains(id) {
+            return Err(MailboxError { disposition: Disposition::Gone, ..error("not-found") });
+        }
+        self.renewed.lock().unwrap().push((id.to_owned(), until));
+        Ok(PushSubscription { id: id.to_owned(), watermark: None, expires_at: Some(until) })
+    }
+
+    async fn unsubscribe(&self, id: &str) -> Result<(), MailboxError> {
+        if let Some(error) = self.refusal.lock().unwrap().clone() {
+            return Err(error);
+        }
+        self.ended.lock().unwrap().push(id.to_owned());
+        Ok(())
     }
 }
 

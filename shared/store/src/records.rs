@@ -36,6 +36,7 @@
 //! | `M#…` | `SUBSCRIPTION#sha256(key)` | that the subscription is this mailbox's | renewal; listed |
 //! | `M#…` | `CHUNK#sha256#n` | a piece of a content too large for its row | with its row |
 //! | `S#sha256(key)` | `SUBSCRIPTION` | a push subscription | webhook, by the key of its URL |
+//! | `T#org#connection` | `TOKEN#sha256(scope)` | the access token that all workers share | every worker, by scope |
 //! | `F#org#shard` | `HEAD` | number of the last entry | feed readers, all 16 together; every commit |
 //! | `F#org#shard` | `E#number` | an entry; 30 days | feed readers, by number |
 //! | `D#org#endpoint` | `STATE` | how far an endpoint has got | deliver; index `deliver` by due time |
@@ -64,6 +65,7 @@ mod protocol;
 mod row;
 mod settings;
 mod subscriptions;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,6 +106,7 @@ pub use settings::{
     ConnectionRow, Notifications, OrganisationRow, ProfileRow, SaveError, SystemRow,
 };
 pub use subscriptions::{BindError, SubscriptionRow};
+pub use tokens::{TokenClaim, TokenRow, TokenScope, TokenSetback, TokenState};
 
 use self::crypto::DataKey;
 use crate::table::{Condition, Item, StoreError, Table, Write};

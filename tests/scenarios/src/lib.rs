@@ -3,6 +3,8 @@
 //! The harness runs the real use cases over the deterministic memory store and the in-memory
 //! simulator, single-threaded and in virtual time, so that a seed replays exactly.
 
+mod callbacks;
+pub mod exchange;
 pub mod executor;
 pub mod on_disk;
 pub mod ports;

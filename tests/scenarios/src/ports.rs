@@ -7,22 +7,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
-use secrecy::SecretString;
-use tidemark_mailbox::ews::{
-    Access, BasicUser, ConnectionLimiter, Credential, EwsEndpoint, EwsMailbox, EwsUrl,
-    MailboxAddress,
-};
-use tidemark_mailbox::{Mailbox, MailboxError};
-use tidemark_model::Zone;
-use tidemark_service::Exchange;
 use tidemark_simulator::{
-    FaultKind, FaultPlan, FaultRule, SimClock, SimOutcome, SimRequest, Simulator,
+    Callback, CallbackKind, FaultKind, FaultPlan, FaultRule, SimClock, SimOutcome, SimRequest,
+    SimStep, Simulator,
 };
 use tidemark_store::memory::Fault;
-use tidemark_store::records::{ConnectionRow, MailboxRow};
 use tidemark_store::{DueEntry, Item, Key, Order, Page, Span, StoreError, Table, Write};
 use tidemark_transport::{
-    Clock, Delivery, Entropy, HttpPort, HttpRequest, HttpResponse, TransportError, TransportFault,
+    Clock, Delivery, HttpPort, HttpRequest, HttpResponse, TransportError, TransportFault,
 };
 
 use crate::executor::{VirtualClock, pause};
@@ -133,6 +125,46 @@ impl SimulatedHttp {
     pub fn new(simulator: Arc<Simulator>, effects: Arc<Effects>) -> Self {
         Self { simulator, effects }
     }
+
+    /// Asks the simulator, and answers what it asks back before it says anything.
+    fn ask(&self, request: &SimRequest) -> SimOutcome {
+        match self.simulator.begin(request) {
+            SimStep::Done(outcome) => outcome,
+            SimStep::Waiting(number, questions) => {
+                for question in questions {
+                    let (status, body) = shake_hands(&question);
+                    self.simulator.callback_answered(question.id, status, &body);
+                }
+                self.simulator.finish(number)
+            }
+        }
+    }
+}
+
+/// What `graph-webhook` answers to Graph's question whether somebody listens.
+fn shake_hands(question: &Callback) -> (u16, Vec<u8>) {
+    let token = question.url.split_once("validationToken=").map(|(_, token)| token);
+    match (question.kind, token) {
+        (CallbackKind::Handshake, Some(token)) => (200, percent_decoded(token)),
+        _ => (400, Vec::new()),
+    }
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [bytes.next().expect("two digits"), bytes.next().expect("two digits")];
+                let digits = core::str::from_utf8(&digits).expect("ASCII");
+                u8::from_str_radix(digits, 16).expect("hexadecimal digits")
+            }
+            other => other,
+        });
+    }
+    decoded
 }
 
 #[async_trait]
@@ -143,25 +175,26 @@ impl HttpPort for SimulatedHttp {
         if matches!(interruption, Some(Interruption::StopBefore)) {
             self.effects.stop::<()>().await;
         }
-        record("client", &request.body);
         let url: http::Uri = request.url.parse().expect("a valid URL");
+        let is_ews = url.path().eq_ignore_ascii_case("/EWS/Exchange.asmx");
+        if is_ews {
+            record("client", &request.body);
+        }
+        let path = url.path_and_query().map_or("/", |it| it.as_str());
+        let host = url.authority().map_or("", |it| it.as_str()).to_owned();
+        let own = request.headers.iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
         let asked = SimRequest {
             method: request.method.to_string(),
-            path: url.path().to_owned(),
-            headers: request
-                .headers
-                .iter()
-                .map(|(name, value)| {
-                    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                    (name.as_str().to_owned(), value)
-                })
-                .collect(),
+            path: path.to_owned(),
+            headers: core::iter::once(("host".to_owned(), host)).chain(own).collect(),
             body: request.body.to_vec(),
         };
         if let Some(Interruption::Http(kind)) = interruption {
             self.simulator.set_faults(FaultPlan::new(0, vec![FaultRule::times(kind, 1)]));
         }
-        let outcome = self.simulator.handle(&asked);
+        let outcome = self.ask(&asked);
         match interruption {
             Some(Interruption::StopAfter) => self.effects.stop().await,
             Some(Interruption::Http(_)) => self.simulator.set_faults(FaultPlan::default()),
@@ -175,7 +208,7 @@ impl HttpPort for SimulatedHttp {
                 let is_soap = |(name, value): &(String, String)| {
                     name.eq_ignore_ascii_case("content-type") && value.starts_with("text/xml")
                 };
-                if headers.iter().any(is_soap) {
+                if is_ews && headers.iter().any(is_soap) {
                     record("simulator", &body);
                 }
                 let mut map = HeaderMap::new();
@@ -188,49 +221,6 @@ impl HttpPort for SimulatedHttp {
             // Nobody can tell from outside which of the two it was.
             SimOutcome::CutBefore | SimOutcome::CutAfter => Err(cut(Delivery::Unclear)),
         }
-    }
-}
-
-/// Mailboxes behind the simulator.
-pub struct SimulatedExchange {
-    http: Arc<dyn HttpPort>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    limiter: Arc<ConnectionLimiter>,
-}
-
-impl SimulatedExchange {
-    /// Mailboxes reached by `http`.
-    pub fn new(http: Arc<dyn HttpPort>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { http, clock, entropy, limiter: ConnectionLimiter::new() }
-    }
-}
-
-#[async_trait]
-impl Exchange for SimulatedExchange {
-    async fn open(
-        &self,
-        connection: &ConnectionRow,
-        mailbox: &MailboxRow,
-    ) -> Result<Arc<dyn Mailbox>, MailboxError> {
-        let access = connection.ews().expect("a connection over EWS");
-        let password = SecretString::from("Passw0rd!".to_owned());
-        let zone = mailbox.time_zone.as_deref().unwrap_or("Etc/UTC");
-        let limiter = self.limiter.mailbox(&mailbox.id.to_string(), self.clock.now());
-        Ok(Arc::new(EwsMailbox::new(EwsEndpoint {
-            url: EwsUrl::parse(&access.url).expect("a valid URL"),
-            credential: Credential::Basic {
-                user: BasicUser::parse(&access.account).expect("a valid user"),
-                password,
-            },
-            access: Access::Impersonation,
-            mailbox: MailboxAddress::parse(&mailbox.address).expect("a valid address"),
-            zone: Zone::parse(zone).expect("a known zone"),
-            http: Arc::clone(&self.http),
-            clock: Arc::clone(&self.clock),
-            entropy: Arc::clone(&self.entropy),
-            limiter,
-        })))
     }
 }
 

@@ -6,6 +6,7 @@
 //! an item or, for one born in Exchange, its title.
 //!
 //! ```text
+//! over ews|graph COMMAND                       a line for one protocol, where they cannot do the same
 //! rules JSON                                   the rules of everybody's profile
 //! sync PERSON | sync everybody                 runs until nothing is left to do
 //! subscribe PERSON                             asks Exchange for notifications
@@ -49,6 +50,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tidemark_store::records::FeedCursor;
 
+use crate::exchange::Wire;
 use crate::stage::{PEOPLE, Setting, Stage};
 
 mod business;
@@ -58,12 +60,12 @@ mod words;
 
 use words::Words;
 
-/// Runs a script.
+/// Runs a script over a protocol.
 ///
 /// # Panics
 /// At the first line that does not hold or cannot be read; the message names it.
-pub fn run(name: &str, text: &str) {
-    let mut script = Script::new();
+pub fn run(name: &str, text: &str, wire: Wire) {
+    let mut script = Script::new(wire);
     for (number, line) in text.lines().enumerate() {
         let code = words::without_comment(line);
         if code.is_empty() {
@@ -80,6 +82,7 @@ pub fn run(name: &str, text: &str) {
 /// A script under way.
 pub(crate) struct Script {
     stage: Stage,
+    wire: Wire,
     cursor: Option<FeedCursor>,
     /// Events of the feed that no line has expected yet.
     unread: Vec<Value>,
@@ -94,9 +97,10 @@ pub(crate) struct Script {
 type Outcome = Result<(), String>;
 
 impl Script {
-    fn new() -> Self {
+    fn new(wire: Wire) -> Self {
         Self {
-            stage: Stage::new(Setting::default()),
+            stage: Stage::new(Setting { wire, ..Setting::default() }),
+            wire,
             cursor: None,
             unread: Vec::new(),
             ids: BTreeMap::new(),
@@ -107,7 +111,19 @@ impl Script {
 
     fn line(&mut self, code: &str) -> Outcome {
         let mut words = Words::read(code)?;
-        match words.word("a command")?.as_str() {
+        let mut command = words.word("a command")?;
+        if command == "over" {
+            let wire = match words.word("a protocol")?.as_str() {
+                "ews" => Wire::Ews,
+                "graph" => Wire::Graph,
+                other => return Err(format!("there is no protocol '{other}'")),
+            };
+            if wire != self.wire {
+                return Ok(());
+            }
+            command = words.word("a command")?;
+        }
+        match command.as_str() {
             "rules" => {
                 let rules = words.json("the rules")?;
                 self.stage.set_rules(rules);

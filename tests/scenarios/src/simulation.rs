@@ -9,17 +9,17 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use tidemark_model::OrganisationId;
-use tidemark_service::border::{Caller, PushAnswer, PushIntake as _, Role};
+use tidemark_service::border::{Caller, Role};
 use tidemark_service::{RunEnd, SyncTask};
 use tidemark_simulator::{FaultKind, FaultPlan, FaultRule};
 use tidemark_store::StoreError;
 use tidemark_store::memory::Fault;
 use tidemark_transport::Clock as _;
 
+use crate::callbacks;
 use crate::executor::{Step, TaskId, VirtualClock};
 use crate::ports::EffectKind;
 use crate::random::Random;
-use crate::recording::record;
 use crate::stage::{PEOPLE, Setting, Stage};
 use business::Business;
 use people::People;
@@ -187,16 +187,7 @@ impl Simulation {
         self.stage.executor.spawn(async move {
             loop {
                 for callback in simulator.due_callbacks(clock.now()) {
-                    let key = callback.url.rsplit('/').next().unwrap_or_default().to_owned();
-                    record("simulator", callback.body.as_bytes());
-                    let answer = service.ews_push(&key, callback.body.as_bytes()).await;
-                    let (status, body) = match answer {
-                        PushAnswer::Taken(body) | PushAnswer::Unsubscribe(body) => (200, body),
-                        PushAnswer::Unknown => (404, Vec::new()),
-                        PushAnswer::Refused => (400, Vec::new()),
-                        PushAnswer::Failed => (500, Vec::new()),
-                    };
-                    record("client", &body);
+                    let (status, body) = callbacks::take(&service, &callback).await;
                     simulator.callback_answered(callback.id, status, &body);
                 }
                 clock.sleep(core::time::Duration::from_millis(100)).await;

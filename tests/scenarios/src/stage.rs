@@ -10,17 +10,15 @@ use tidemark_simulator::{Config, Simulator};
 use tidemark_store::Table;
 use tidemark_store::memory::{MemoryQueue, MemorySecrets, MemoryTable};
 use tidemark_store::records::{
-    Collection, ConnectionId, ConnectionRow, EwsAccess, FeedCursor, FirstSync, Keyring, MailboxRow,
-    MailboxScope, MailboxState, Notifications, OrganisationRow, ProfileRow, Protocol, Records,
-    SystemRow,
+    Collection, ConnectionId, ConnectionRow, FeedCursor, FirstSync, Keyring, MailboxRow,
+    MailboxScope, MailboxState, Notifications, OrganisationRow, ProfileRow, Records, SystemRow,
 };
 use tidemark_transport::Entropy as _;
 use uuid::Uuid;
 
+use crate::exchange::{SimulatedExchange, Wire};
 use crate::executor::{Executor, VirtualClock};
-use crate::ports::{
-    Effects, PausingTable, Receiver, SimulatedExchange, SimulatedHttp, SimulatorClock,
-};
+use crate::ports::{Effects, PausingTable, Receiver, SimulatedHttp, SimulatorClock};
 use crate::random::Random;
 
 mod clockwork;
@@ -49,6 +47,8 @@ pub struct Setting {
     pub trace: bool,
     /// What the records stand on.
     pub table: Arc<dyn Table>,
+    /// Which protocol the mailboxes are reached over.
+    pub wire: Wire,
 }
 
 impl Default for Setting {
@@ -59,6 +59,7 @@ impl Default for Setting {
             planner: Arc::new(Engine),
             trace: false,
             table: Arc::new(MemoryTable::new()),
+            wire: Wire::default(),
         }
     }
 }
@@ -87,6 +88,7 @@ pub struct Stage {
     pub system: SystemId,
     /// Whether the simulation prints what happens.
     pub trace: bool,
+    wire: Wire,
 }
 
 /// The id of a person's mailbox on a stage.
@@ -145,6 +147,7 @@ impl Stage {
             organisation: OrganisationId::parse("demo").expect("a valid id"),
             system: SystemId::parse("erp").expect("a valid id"),
             trace: setting.trace,
+            wire: setting.wire,
         };
         stage.set_up(setting.rules);
         stage
@@ -163,6 +166,7 @@ impl Stage {
     fn set_up(&mut self, rules: Value) {
         let records = Arc::clone(&self.service.records);
         let (organisation, system) = (self.organisation.clone(), self.system.clone());
+        let protocol = self.wire.protocol();
         let now = tidemark_transport::Clock::now(&self.clock);
         self.run(async move {
             let row = OrganisationRow {
@@ -181,12 +185,7 @@ impl Stage {
             let row = ConnectionRow {
                 id: connection,
                 name: "Exchange".to_owned(),
-                protocol: Protocol::Ews(EwsAccess {
-                    url: "http://127.0.0.1:8481/EWS/Exchange.asmx".to_owned(),
-                    account: "svc@tidemark.example".to_owned(),
-                    secret_name: "connections/exchange".to_owned(),
-                    impersonate: true,
-                }),
+                protocol,
                 extra_ca_pem: None,
                 confirmed_fingerprint: None,
                 enabled: true,

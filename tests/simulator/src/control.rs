@@ -22,14 +22,26 @@ struct NewMailbox {
     time_zone: Option<String>,
     #[serde(default)]
     may_impersonate: bool,
+    /// Whether RBAC for Applications opens it to the application.
+    in_scope: Option<bool>,
+    /// Whether it lives on a server of its own, out of Graph's reach.
+    on_premises: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MailboxPlace {
+    in_scope: Option<bool>,
+    on_premises: Option<bool>,
 }
 
 /// Why a request cannot be served.
-type Refusal = (u16, &'static str);
+pub(crate) type Refusal = (u16, &'static str);
 
 /// Answers a request below `/_sim/`.
 pub(crate) fn handle(state: &mut State, request: &SimRequest, now: Timestamp) -> SimOutcome {
-    let parts: Vec<_> = request.path.trim_start_matches("/_sim/").split('/').collect();
+    let (path, _) = request.path_and_query();
+    let parts: Vec<_> = path.trim_start_matches("/_sim/").split('/').collect();
     let answer = route(state, request, &parts, now);
     let (status, body) = match answer {
         Ok(body) => (200, body),
@@ -52,6 +64,25 @@ fn route(
         }
         ("GET", ["mailboxes"]) => Ok(list_mailboxes(state)),
         ("POST", ["mailboxes"]) => create_mailbox(state, read(&request.body)?),
+        ("PATCH", ["mailboxes", address]) => {
+            let found = state.store.find(&decoded(address)).ok_or((404, "no such mailbox"))?;
+            let number = found.number;
+            let MailboxPlace { in_scope, on_premises } = read(&request.body)?;
+            place_mailbox(state, number, in_scope, on_premises);
+            Ok(json!({}))
+        }
+        (method, ["entra", rest @ ..]) => {
+            crate::entra::control(&mut state.entra, method, rest, &request.body)
+        }
+        (method, ["graph", rest @ ..]) => {
+            crate::graph::control(&mut state.graph, method, rest, &request.body, now)
+        }
+        ("POST", ["mailboxes", address, "forget-states"]) => {
+            let found = state.store.find(&decoded(address)).ok_or((404, "no such mailbox"))?;
+            let number = found.number;
+            state.graph.deltas.forget(number);
+            Ok(json!({}))
+        }
         ("GET", ["ledger"]) => Ok(ledger(state)),
         ("GET", ["requests"]) => Ok(json!(state.requests)),
         ("GET", ["faults"]) => Ok(json!({ "fired": state.faults.fired() })),
@@ -123,7 +154,22 @@ fn create_mailbox(state: &mut State, new: NewMailbox) -> Result<Value, Refusal> 
     if new.may_impersonate {
         state.impersonators.insert(number);
     }
+    place_mailbox(state, number, new.in_scope, new.on_premises);
     Ok(json!({}))
+}
+
+fn place_mailbox(
+    state: &mut State,
+    number: crate::store::MailboxNumber,
+    in_scope: Option<bool>,
+    on_premises: Option<bool>,
+) {
+    if let Some(inside) = in_scope {
+        state.graph.set_scope(number, inside);
+    }
+    if let Some(on_premises) = on_premises {
+        state.graph.set_on_premises(number, on_premises);
+    }
 }
 
 fn ledger(state: &State) -> Value {

@@ -29,7 +29,10 @@ mod zones;
 use roxmltree::{Document, Node};
 
 pub(crate) use error::EwsError;
-pub(crate) use id::subscription as subscription_id;
+pub(crate) use id::{
+    folder as folder_id, item as item_id, read_folder as read_folder_id, read_item as read_item_id,
+    subscription as subscription_id,
+};
 use node::Read;
 pub(crate) use notification::{notification_body, read_answer};
 use xml::Xml;

@@ -16,9 +16,9 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::callback::Callback;
+use crate::callback::{Callback, CallbackKind};
 use crate::server::recorder::{Recorder, Speaker};
-use crate::simulator::{SimOutcome, SimRequest, Simulator};
+use crate::simulator::{SimOutcome, SimRequest, SimStep, Simulator};
 
 /// How long a listener may take to answer a callback.
 const CALLBACK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ const EWS_PATH: &str = "/EWS/Exchange.asmx";
 
 struct Host {
     simulator: Arc<Simulator>,
+    /// Posts callbacks.
+    client: reqwest::Client,
     wake: Notify,
     recorder: Option<Recorder>,
 }
@@ -61,14 +63,15 @@ pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Resu
         .no_proxy()
         .build()
         .map_err(io::Error::other)?;
-    let host = Arc::new(Host { simulator, wake: Notify::new(), recorder: open_recorder()? });
+    let host =
+        Arc::new(Host { simulator, client, wake: Notify::new(), recorder: open_recorder()? });
     let router = Router::new()
         .fallback(answer)
         .layer(DefaultBodyLimit::max(crate::ews::REQUEST_BYTES_MAX))
         .with_state(Arc::clone(&host));
     tokio::select! {
         served = async { axum::serve(listener, router).await } => served,
-        () = run_callbacks(&host, &client) => Ok(()),
+        () = run_callbacks(&host) => Ok(()),
     }
 }
 
@@ -87,7 +90,10 @@ async fn answer(State(host): State<Arc<Host>>, request: Request) -> Response {
     };
     let request = SimRequest {
         method: parts.method.as_str().to_owned(),
-        path: parts.uri.path().to_owned(),
+        path: parts
+            .uri
+            .path_and_query()
+            .map_or_else(|| parts.uri.path().to_owned(), |whole| whole.as_str().to_owned()),
         headers: parts
             .headers
             .iter()
@@ -97,11 +103,18 @@ async fn answer(State(host): State<Arc<Host>>, request: Request) -> Response {
             .collect(),
         body: body.to_vec(),
     };
-    let is_ews = request.path.eq_ignore_ascii_case(EWS_PATH);
+    let is_ews = request.path_and_query().0.eq_ignore_ascii_case(EWS_PATH);
     if is_ews {
         host.record(Speaker::Client, &request.body);
     }
-    let outcome = host.simulator.handle(&request);
+    let outcome = match host.simulator.begin(&request) {
+        SimStep::Done(outcome) => outcome,
+        SimStep::Waiting(number, calls) => {
+            let asked = calls.into_iter().map(|call| post(Arc::clone(&host), call));
+            let _: Vec<()> = asked.collect::<tokio::task::JoinSet<()>>().join_all().await;
+            host.simulator.finish(number)
+        }
+    };
     host.wake.notify_one();
     match outcome {
         SimOutcome::Answer { status, headers, body } => {
@@ -136,24 +149,29 @@ fn cut() -> Response {
 
 /// Posts callbacks as they fall due. Those of one round go out together, so that a listener
 /// that does not answer keeps nobody else waiting longer than its own time-out.
-async fn run_callbacks(host: &Arc<Host>, client: &reqwest::Client) {
+async fn run_callbacks(host: &Arc<Host>) {
     let mut open = tokio::task::JoinSet::new();
     loop {
         for callback in host.simulator.due_callbacks(host.simulator.now()) {
-            open.spawn(post(Arc::clone(host), client.clone(), callback));
+            open.spawn(post(Arc::clone(host), callback));
         }
         while open.try_join_next().is_some() {}
         let _ = tokio::time::timeout(TICK, host.wake.notified()).await;
     }
 }
 
-async fn post(host: Arc<Host>, client: reqwest::Client, callback: Callback) {
-    host.record(Speaker::Simulator, callback.body.as_bytes());
-    let (status, body) = match try_post(&client, &callback).await {
+async fn post(host: Arc<Host>, callback: Callback) {
+    let is_ews = callback.kind == CallbackKind::EwsPush;
+    if is_ews {
+        host.record(Speaker::Simulator, callback.body.as_bytes());
+    }
+    let (status, body) = match try_post(&host.client, &callback).await {
         Ok(answer) => answer,
         Err(_) => (0, bytes::Bytes::new()),
     };
-    host.record(Speaker::Client, &body);
+    if is_ews {
+        host.record(Speaker::Client, &body);
+    }
     host.simulator.callback_answered(callback.id, status, &body);
     host.wake.notify_one();
 }
@@ -166,10 +184,19 @@ async fn try_post(
         return Ok((0, bytes::Bytes::new()));
     }
     let mut request = client.post(&callback.url);
-    for (name, value) in Callback::HEADERS {
-        request = request.header(name, value);
+    for (name, value) in callback.headers() {
+        request = request.header(*name, *value);
     }
     let answer = request.body(callback.body.clone()).send().await?;
+    let plain = answer
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/plain"));
+    if callback.kind == CallbackKind::Handshake && !plain {
+        // The token has to come back as plain text: anything else is no answer.
+        return Ok((0, bytes::Bytes::new()));
+    }
     Ok((answer.status().as_u16(), answer.bytes().await?))
 }
 

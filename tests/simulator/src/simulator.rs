@@ -8,11 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use roxmltree::Document;
 
-use crate::callback::Callback;
+use crate::callback::{Callback, CallbackKind};
 use crate::clock::SimClock;
 use crate::config::{Config, Role};
+use crate::entra::{self, Entra};
 use crate::ews::{self, Context, EwsError};
 use crate::fault::{FaultKind, FaultPlan, FaultRun};
+use crate::graph::{self, GraphState};
 use crate::store::{Actor, MailboxNumber, Store};
 use crate::subscription::{CallAnswer, Subscriptions};
 
@@ -24,7 +26,7 @@ const EWS_PATH: &str = "/ews/exchange.asmx";
 pub struct SimRequest {
     /// Such as `POST`.
     pub method: String,
-    /// Path without the query.
+    /// Path, with the query behind a question mark where there is one.
     pub path: String,
     /// Names and values; names are compared without regard to case.
     pub headers: Vec<(String, String)>,
@@ -45,6 +47,11 @@ impl SimRequest {
             ],
             body: body.into(),
         }
+    }
+
+    /// Path and query; the query is empty where there is none.
+    pub fn path_and_query(&self) -> (&str, &str) {
+        self.path.split_once('?').unwrap_or((&self.path, ""))
     }
 
     /// The value of a header.
@@ -89,6 +96,15 @@ impl SimOutcome {
     }
 }
 
+/// What becomes of a request at first.
+pub enum SimStep {
+    /// It is over.
+    Done(SimOutcome),
+    /// It waits for listeners: post the callbacks, give their answers to
+    /// [`Simulator::callback_answered`], then call [`Simulator::finish`] with the number.
+    Waiting(u64, Vec<Callback>),
+}
+
 /// A simulated Exchange. All methods may be called from any thread.
 pub struct Simulator {
     clock: Arc<dyn SimClock>,
@@ -100,6 +116,8 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) faults: FaultRun,
+    pub(crate) entra: Entra,
+    pub(crate) graph: GraphState,
     /// Accounts that may impersonate beside the service accounts.
     pub(crate) impersonators: BTreeSet<MailboxNumber>,
     /// How often each operation was asked for.
@@ -117,6 +135,8 @@ impl State {
         Self {
             subscriptions: Subscriptions::new(config.seed),
             faults: FaultRun::new(FaultPlan::default()),
+            entra: Entra::new(config.seed),
+            graph: GraphState::new(config.seed),
             impersonators: BTreeSet::new(),
             requests: BTreeMap::new(),
             delayed: Vec::new(),
@@ -129,6 +149,7 @@ impl State {
     pub(crate) fn spread_events(&mut self) {
         let events = self.store.take_events();
         self.subscriptions.tell(&events);
+        self.graph.subscriptions.tell(&self.store, &events);
     }
 
     /// Puts everything back to the start.
@@ -143,19 +164,44 @@ impl Simulator {
         Self { clock, state: Mutex::new(State::new(config)) }
     }
 
-    /// Answers one request.
+    /// Answers one request. Listeners that would have to prove themselves meanwhile are taken for
+    /// silent: [`Simulator::begin`] asks them.
     pub fn handle(&self, request: &SimRequest) -> SimOutcome {
+        match self.begin(request) {
+            SimStep::Done(outcome) => outcome,
+            SimStep::Waiting(number, _) => self.finish(number),
+        }
+    }
+
+    /// Answers one request, or says whom to ask first.
+    pub fn begin(&self, request: &SimRequest) -> SimStep {
         let now = self.clock.now();
         let mut state = self.state();
-        if request.path.starts_with("/_sim/") {
+        let (path, _) = request.path_and_query();
+        if path.starts_with("/_sim/") {
             let outcome = crate::control::handle(&mut state, request, now);
             state.spread_events();
-            return outcome;
+            return SimStep::Done(outcome);
         }
-        if request.path.eq_ignore_ascii_case(EWS_PATH) {
-            return handle_ews(&mut state, request, now);
+        if path.eq_ignore_ascii_case(EWS_PATH) {
+            return SimStep::Done(handle_ews(&mut state, request, now));
         }
-        SimOutcome::answer(404, "text/plain; charset=utf-8", "not found")
+        match graph::handle(&mut state, request, now) {
+            Some(graph::Step::Done(outcome)) => return SimStep::Done(outcome),
+            Some(graph::Step::Waiting(number, calls)) => return SimStep::Waiting(number, calls),
+            None => {}
+        }
+        SimStep::Done(
+            entra::handle(&mut state, request, now).unwrap_or_else(|| {
+                SimOutcome::answer(404, "text/plain; charset=utf-8", "not found")
+            }),
+        )
+    }
+
+    /// Ends a request that waited; listeners that gave no answer meanwhile failed.
+    pub fn finish(&self, number: u64) -> SimOutcome {
+        let now = self.clock.now();
+        graph::finish(&mut self.state(), number, now)
     }
 
     /// Sets what goes wrong from now on.
@@ -176,19 +222,11 @@ impl Simulator {
             let Some((id, url, body)) = call else {
                 continue;
             };
-            let callback = Callback { id, url, body };
-            if state.faults.fires(FaultKind::NotificationDropped) {
-                // The server takes it for delivered.
-                state.subscriptions.answered(id, CallAnswer::Ok, now);
-            } else if state.faults.fires(FaultKind::NotificationDelayed) {
-                state.subscriptions.answered(id, CallAnswer::Ok, now);
-                state.delayed.push(callback);
-            } else {
-                if state.faults.fires(FaultKind::NotificationDoubled) {
-                    calls.push(callback.clone());
-                }
-                calls.push(callback);
-            }
+            let callback = Callback { id, url, body, kind: CallbackKind::EwsPush };
+            send(state, &mut calls, callback, now);
+        }
+        for callback in state.graph.subscriptions.due(now) {
+            send(state, &mut calls, callback, now);
         }
         if !calls.is_empty() {
             calls.append(&mut state.delayed);
@@ -199,13 +237,18 @@ impl Simulator {
     /// Takes the answer to a callback; status 0 stands for none.
     pub fn callback_answered(&self, id: u64, status: u16, body: &[u8]) {
         let now = self.clock.now();
+        if self.state().graph.subscriptions.answered(id, status, body, now) {
+            return;
+        }
         let answer = ews::read_answer(status, body);
         self.state().subscriptions.answered(id, answer, now);
     }
 
     /// When [`Simulator::due_callbacks`] has something next; none while nobody listens.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.state().subscriptions.next_due(self.clock.now())
+        let state = self.state();
+        let ews = state.subscriptions.next_due(self.clock.now());
+        ews.into_iter().chain(state.graph.subscriptions.next_due()).min()
     }
 
     /// Now, as the simulator reads it.
@@ -215,6 +258,31 @@ impl Simulator {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends a callback, unless a fault has something else in mind.
+fn send(state: &mut State, calls: &mut Vec<Callback>, callback: Callback, now: Timestamp) {
+    if state.faults.fires(FaultKind::NotificationDropped) {
+        deem_delivered(state, &callback, now);
+    } else if state.faults.fires(FaultKind::NotificationDelayed) {
+        deem_delivered(state, &callback, now);
+        state.delayed.push(callback);
+    } else {
+        if state.faults.fires(FaultKind::NotificationDoubled) {
+            calls.push(callback.clone());
+        }
+        calls.push(callback);
+    }
+}
+
+/// The server takes a callback for delivered.
+fn deem_delivered(state: &mut State, callback: &Callback, now: Timestamp) {
+    match callback.kind {
+        CallbackKind::EwsPush => state.subscriptions.answered(callback.id, CallAnswer::Ok, now),
+        CallbackKind::Handshake | CallbackKind::GraphNotification => {
+            state.graph.subscriptions.forget_call(callback.id);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub use apply::{Change, People};
 pub(crate) use folder::CALENDAR;
 pub use folder::{Folder, FolderTombstone, Tombstone};
 pub use meeting::{LedgerEntry, MailKind, Notify};
-pub use occurrence::{Occurrence, first_days};
+pub use occurrence::{Occurrence, first_days, overlaps};
 pub use record::{
     Appointment, ChangeNumber, Contact, Content, Exception, ExtendedName, ExtendedValues,
     FolderNumber, Importance, Invitee, Item, ItemNumber, MailboxNumber, MeetingNotice, Message,
@@ -211,6 +211,10 @@ pub struct Mailbox {
     pub items: BTreeMap<ItemNumber, Item>,
     /// Counts up whenever its sync states are lost.
     pub sync_epoch: u32,
+    /// Which number an item had at first, of those that have another now or had.
+    origins: BTreeMap<ItemNumber, ItemNumber>,
+    /// Which number an item has now, by its first one, of those that moved.
+    moved: BTreeMap<ItemNumber, ItemNumber>,
 }
 
 impl Mailbox {
@@ -231,6 +235,24 @@ impl Mailbox {
     /// When it is not there.
     pub fn item(&self, number: ItemNumber) -> Result<&Item, StoreError> {
         self.items.get(&number).ok_or(StoreError::ItemNotFound)
+    }
+
+    /// The number that an item had when it came into this mailbox: it outlives every move, and the
+    /// item itself.
+    pub fn origin(&self, number: ItemNumber) -> ItemNumber {
+        self.origins.get(&number).copied().unwrap_or(number)
+    }
+
+    /// The number that the item with this first number has now; none when it is gone.
+    pub fn current(&self, origin: ItemNumber) -> Option<ItemNumber> {
+        let number = self.moved.get(&origin).copied().unwrap_or(origin);
+        self.items.contains_key(&number).then_some(number)
+    }
+
+    fn note_move(&mut self, from: ItemNumber, to: ItemNumber) {
+        let origin = self.origin(from);
+        self.origins.insert(to, origin);
+        self.moved.insert(origin, to);
     }
 
     /// A folder of it.
@@ -306,6 +328,8 @@ impl Store {
             folder_tombstones: Vec::new(),
             items: BTreeMap::new(),
             sync_epoch: 0,
+            origins: BTreeMap::new(),
+            moved: BTreeMap::new(),
         });
         number
     }

@@ -12,8 +12,8 @@ use super::session::{Affinity, EwsEndpoint, Session};
 use super::{read, wire};
 use crate::error::MailboxError;
 use crate::port::{
-    Capabilities, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit, PushSubscription,
-    RemoteEvent, RemoteId, RemoteRef, Stamp,
+    Capabilities, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit, PushRequest,
+    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
 };
 
 /// The calendar of one mailbox behind EWS.
@@ -114,11 +114,8 @@ impl Mailbox for EwsMailbox {
         self.push_answer(target, answer, mail, permit).await
     }
 
-    async fn subscribe(
-        &self,
-        url: &str,
-        status_minutes: u16,
-    ) -> Result<PushSubscription, MailboxError> {
+    async fn subscribe(&self, request: &PushRequest<'_>) -> Result<PushSubscription, MailboxError> {
+        let PushRequest { url, status_minutes, .. } = *request;
         let envelope = wire::build_subscribe(&self.session.endpoint, url, status_minutes);
         self.session
             .call(envelope, Effect::Write, Affinity::Subscriptions, wire::read_subscribe)

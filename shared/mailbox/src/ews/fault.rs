@@ -321,7 +321,7 @@ fn challenge_text(headers: &HeaderMap) -> &'static str {
 }
 
 /// Seconds or a date (RFC 9110 10.2.3), at most [`BACK_OFF_MAX`].
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(seconds) = text.parse() {
         Duration::from_secs(seconds)

@@ -43,11 +43,11 @@ impl BackOff {
 
 /// Nothing may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     /// Whom the server told to wait.
-    pub(super) scope: Scope,
+    pub(crate) scope: Scope,
     /// How long that still lasts.
-    pub(super) remaining: Duration,
+    pub(crate) remaining: Duration,
 }
 
 /// Limits of one server and account, and of all mailboxes behind it.
@@ -108,7 +108,7 @@ impl RequestLimiter {
 
     /// Waits for a slot; refuses at once while the server wants to be left alone, since sending
     /// into a back-off prolongs it.
-    pub(super) async fn enter(&self, clock: &dyn Clock) -> Result<SemaphorePermit<'_>, Waiting> {
+    pub(crate) async fn enter(&self, clock: &dyn Clock) -> Result<SemaphorePermit<'_>, Waiting> {
         self.check(clock.now())?;
         let Ok(slot) = self.slots.acquire().await else {
             // Nobody closes the semaphore; were it closed, waiting is the harmless answer.
@@ -131,7 +131,7 @@ impl RequestLimiter {
     }
 
     /// Remembers that the server asked to be left alone.
-    pub(super) fn back_off(&self, scope: Scope, now: Timestamp, wait: Duration) {
+    pub(crate) fn back_off(&self, scope: Scope, now: Timestamp, wait: Duration) {
         match scope {
             Scope::Connection => self.connection.extend(now, wait),
             Scope::Mailbox | Scope::Item => self.back_off.extend(now, wait),

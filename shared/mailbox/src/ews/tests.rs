@@ -14,7 +14,7 @@ use tidemark_transport::{Delivery, TransportFault};
 
 use super::*;
 use crate::error::{Disposition, Scope};
-use crate::port::{Cursor, Mailbox, Permit, RemoteEvent, RemoteId, RemoteRef, Stamp};
+use crate::port::{Cursor, Mailbox, Permit, PushRequest, RemoteEvent, RemoteId, RemoteRef, Stamp};
 use script::{
     Script, answer, busy_fault, error_message, fault, get_item, mailbox, message, plain_item, soap,
 };
@@ -121,7 +121,10 @@ async fn a_second_subscription_goes_to_the_server_of_the_first() {
     ]);
     let mailbox = mailbox(&script, Access::Impersonation);
     for _ in 0..3 {
-        let made = mailbox.subscribe("https://hooks.example/key", 5).await.expect("subscribed");
+        let made = mailbox
+            .subscribe(&PushRequest::to("https://hooks.example/key", 5))
+            .await
+            .expect("subscribed");
         assert_eq!(made.id, "sub");
         assert_eq!(made.watermark.as_deref(), Some("mark"));
     }
@@ -138,7 +141,10 @@ async fn a_refused_subscription_says_why() {
     let refused = error_message("Subscribe", "ErrorInvalidPushSubscriptionUrl");
     let script = Script::new([answer(&soap("Subscribe", &[refused]))]);
     let mailbox = mailbox(&script, Access::Own);
-    let error = mailbox.subscribe("https://hooks.example/key", 5).await.expect_err("refused");
+    let error = mailbox
+        .subscribe(&PushRequest::to("https://hooks.example/key", 5))
+        .await
+        .expect_err("refused");
     assert_eq!(error.disposition, Disposition::Reject);
     assert_eq!(error.code, "ErrorInvalidPushSubscriptionUrl");
 }

@@ -376,7 +376,7 @@ pub(super) fn build_subscribe(endpoint: &EwsEndpoint, url: &str, status_minutes:
 
 pub(super) fn read_subscribe(bytes: &[u8]) -> Result<PushSubscription, EwsError> {
     let made = only(SubscribePush::read(bytes)?)?;
-    Ok(PushSubscription { id: made.id, watermark: made.watermark })
+    Ok(PushSubscription { id: made.id, watermark: made.watermark, expires_at: None })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use jiff::civil::date;
 use tidemark_mailbox::ews::Access;
-use tidemark_mailbox::{Change, Cursor, Disposition, Mailbox, RemoteId, Scope};
+use tidemark_mailbox::{Change, Cursor, Disposition, Mailbox, PushRequest, RemoteId, Scope};
 use tidemark_model::{
     Attendee, AttendeeRole, Body, BodyFormat, CopyRole, EventStatus, MailMode, Participation,
     Privacy, Schedule, ShowAs,
@@ -304,7 +304,7 @@ async fn people_come_and_go_without_the_others_being_written() {
 async fn a_subscription_is_made() {
     let bench = Bench::new();
     let mailbox = bench.mailbox(ALEX);
-    let made = mailbox.subscribe("https://hooks.tidemark.example/key", 5).await;
+    let made = mailbox.subscribe(&PushRequest::to("https://hooks.tidemark.example/key", 5)).await;
     assert!(!made.expect("subscribed").id.is_empty());
 }
 

@@ -55,6 +55,7 @@ async fn subscribed() -> (Stage, MailboxScope) {
         connection: ConnectionId::new(Uuid::from_u128(1)),
         subscription_id: None,
         watermark: Some("w0".to_owned()),
+        expires_at: None,
         status_minutes: 5,
         created_at: now,
         last_heard: None,

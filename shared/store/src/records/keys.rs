@@ -303,6 +303,16 @@ pub(crate) fn subscription_listing(scope: &MailboxScope, key_digest: &str) -> Ke
     in_mailbox(scope, format!("{SUBSCRIPTIONS}{key_digest}"))
 }
 
+/// An access token of a connection, by what it is for.
+pub(crate) fn token(
+    organisation: &OrganisationId,
+    connection: ConnectionId,
+    audience: &str,
+) -> Key {
+    let sort = format!("TOKEN#{}", digest(audience.as_bytes()));
+    key(format!("T#{organisation}#{connection}"), sort)
+}
+
 /// Partition of one shard of an organisation's feed.
 pub(crate) fn feed_partition(organisation: &OrganisationId, shard: u8) -> String {
     format!("F#{organisation}#{shard:02}")

@@ -1,4 +1,5 @@
-//! Push subscriptions of EWS, found by the secret key in the URL that Exchange calls.
+//! Push subscriptions, found by the secret that Exchange calls with: in EWS the key in the URL, in
+//! Graph the client state.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ const WATERMARK: &str = "watermark";
 /// A push subscription. The key itself is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionRow {
-    /// Hexadecimal SHA-256 of the key in the URL.
+    /// Hexadecimal SHA-256 of the secret that Exchange calls with.
     pub key_digest: String,
     /// The organisation.
     #[serde(with = "ids::organisation")]
@@ -32,8 +33,12 @@ pub struct SubscriptionRow {
     pub subscription_id: Option<String>,
     /// Exchange's mark of what it last told.
     pub watermark: Option<String>,
-    /// Minutes between heartbeats.
+    /// Minutes between heartbeats; 0 for a protocol that has none.
     pub status_minutes: u16,
+    /// When it ends unless it is renewed; none for a protocol whose subscriptions last as long as
+    /// they are answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// Since when.
     pub created_at: Timestamp,
     /// When Exchange last called.

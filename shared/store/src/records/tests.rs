@@ -7,3 +7,4 @@ mod pending;
 mod protocol;
 mod rows;
 mod stage;
+mod tokens;

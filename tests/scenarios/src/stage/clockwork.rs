@@ -2,11 +2,10 @@
 
 use jiff::SignedDuration;
 use tidemark_service::SyncTask;
-use tidemark_service::border::{PushAnswer, PushIntake as _};
 use tidemark_transport::Clock as _;
 
 use super::Stage;
-use crate::recording::record;
+use crate::callbacks;
 
 /// Messages that the workers take up in one minute before it counts as a livelock.
 const MESSAGES_MAX: usize = 500;
@@ -24,18 +23,10 @@ impl Stage {
     /// Lets Exchange post the notifications that are due, and the product answer them.
     pub fn notify(&mut self) {
         for callback in self.simulator.due_callbacks(self.clock.now()) {
-            record("simulator", callback.body.as_bytes());
-            let key = callback.url.rsplit('/').next().unwrap_or_default().to_owned();
-            let (service, body) = (self.service.clone(), callback.body.clone());
-            let answer = self.run(async move { service.ews_push(&key, body.as_bytes()).await });
-            let (status, body) = match answer {
-                PushAnswer::Taken(body) | PushAnswer::Unsubscribe(body) => (200, body),
-                PushAnswer::Unknown => (404, Vec::new()),
-                PushAnswer::Refused => (400, Vec::new()),
-                PushAnswer::Failed => (500, Vec::new()),
-            };
-            record("client", &body);
-            self.simulator.callback_answered(callback.id, status, &body);
+            let (service, id) = (self.service.clone(), callback.id);
+            let (status, body) =
+                self.run(async move { callbacks::take(&service, &callback).await });
+            self.simulator.callback_answered(id, status, &body);
         }
     }
 

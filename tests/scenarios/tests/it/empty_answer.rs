@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tidemark_scenarios::ports::{SimulatedExchange, SimulatedHttp};
+use tidemark_scenarios::exchange::SimulatedExchange;
+use tidemark_scenarios::ports::SimulatedHttp;
 use tidemark_scenarios::stage::{Setting, Stage};
 use tidemark_simulator::{FaultKind, FaultPlan, FaultRule, NewAppointment};
 use tidemark_transport::{HttpPort, HttpRequest, HttpResponse, TransportError};

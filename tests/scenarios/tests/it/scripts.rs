@@ -1,18 +1,32 @@
-//! One test for each script.
+//! One test for each script and protocol.
 
 use std::collections::BTreeSet;
+
+use tidemark_scenarios::exchange::Wire;
 
 macro_rules! scripts {
     ($($test:ident $file:literal,)*) => {
         const SCRIPTS: &[&str] = &[$($file),*];
 
-        $(
-            #[test]
-            fn $test() {
-                let text = include_str!(concat!("../../scripts/", $file, ".script"));
-                tidemark_scenarios::script::run($file, text);
-            }
-        )*
+        mod over_ews {
+            $(
+                #[test]
+                fn $test() {
+                    let text = include_str!(concat!("../../scripts/", $file, ".script"));
+                    tidemark_scenarios::script::run($file, text, super::Wire::Ews);
+                }
+            )*
+        }
+
+        mod over_graph {
+            $(
+                #[test]
+                fn $test() {
+                    let text = include_str!(concat!("../../scripts/", $file, ".script"));
+                    tidemark_scenarios::script::run($file, text, super::Wire::Graph);
+                }
+            )*
+        }
     };
 }
 

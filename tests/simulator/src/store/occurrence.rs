@@ -58,6 +58,29 @@ impl Appointment {
             .map(|(at, original)| self.seen(original, at.saturating_add(1)))
     }
 
+    /// Occurrences that are not deleted and overlap a span of time, by the order of the rule. One
+    /// of no length overlaps the instant at which it begins.
+    pub fn occurrences_between(&self, from: Timestamp, to: Timestamp) -> Vec<Occurrence> {
+        let mut found = Vec::new();
+        for (at, original) in self.originals().enumerate() {
+            let (start, end) = self.regular_times(original);
+            let index = at.saturating_add(1);
+            match self.occurrences.get(&original) {
+                Some(OccurrenceState::Modified(_)) => {
+                    let seen = self.seen(original, index);
+                    if overlaps(seen.appointment.start, seen.appointment.end, from, to) {
+                        found.push(seen);
+                    }
+                }
+                // An exception may lie before its own day, an unchanged occurrence cannot.
+                None if start >= to => break,
+                None if overlaps(start, end, from, to) => found.push(self.seen(original, index)),
+                Some(OccurrenceState::Deleted) | None => {}
+            }
+        }
+        found
+    }
+
     /// The occurrence with this original civil start.
     ///
     /// # Errors
@@ -224,6 +247,11 @@ impl Exception {
             extended,
         }
     }
+}
+
+/// Whether a time span touches another; the ends do not count.
+pub fn overlaps(start: Timestamp, end: Timestamp, from: Timestamp, to: Timestamp) -> bool {
+    start < to && (end > from || (start == end && start >= from))
 }
 
 fn put<T: Clone>(onto: &mut T, value: Option<&T>) {

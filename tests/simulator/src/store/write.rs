@@ -296,7 +296,9 @@ impl Store {
         item.folder = to;
         item.changed = change;
         item.entered = change;
-        self.mailbox_mut(mailbox)?.items.insert(moved, item);
+        let owner = self.mailbox_mut(mailbox)?;
+        owner.items.insert(moved, item);
+        owner.note_move(number, moved);
         self.note(mailbox, from, Happening::FolderModified, actor.at);
         let what = Happening::Moved { item: moved, old_item: number, old_folder: from };
         self.note(mailbox, to, what, actor.at);

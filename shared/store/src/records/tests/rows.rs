@@ -188,6 +188,7 @@ fn subscription(key: &str) -> SubscriptionRow {
         connection: ConnectionId::new(Uuid::from_u128(1)),
         subscription_id: None,
         watermark: None,
+        expires_at: None,
         status_minutes: 5,
         created_at: at(0),
         last_heard: None,

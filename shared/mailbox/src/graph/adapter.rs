@@ -1,0 +1,152 @@
+//! [`GraphMailbox`]: the port, method by method.
+//!
+//! It needs no runtime: it waits for nothing but its `HttpPort`, its tokens and for a free slot of
+//! its limiter.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tidemark_graph::settings::{
+    build_calendar, build_mailbox_settings, read_calendar, read_mailbox_settings,
+};
+use tidemark_model::{Event, LinkId, MailMode, Participation, Zone};
+
+use super::fault::{self, Effect};
+use super::session::{GraphEndpoint, Session};
+use super::{changes, read};
+use crate::error::MailboxError;
+use crate::port::{
+    Capabilities, ChangePage, Cursor, ItemRead, Mailbox, Permit, PushRequest, PushSubscription,
+    RemoteEvent, RemoteId, RemoteRef, Stamp,
+};
+
+/// The calendar of one mailbox behind Microsoft Graph.
+#[derive(Debug)]
+pub struct GraphMailbox {
+    pub(super) session: Session,
+}
+
+/// What a look at the mailbox tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GraphFacts {
+    /// Whether the calendar may be written; none if the server does not say.
+    pub can_edit: Option<bool>,
+}
+
+impl GraphMailbox {
+    /// A mailbox at an endpoint. Nothing is sent yet.
+    pub fn new(endpoint: GraphEndpoint) -> Self {
+        Self { session: Session { endpoint } }
+    }
+
+    /// Tries the way to the calendar: address, token, permission, mailbox.
+    ///
+    /// # Errors
+    /// [`MailboxError`] with the mend of whatever stands in the way.
+    pub async fn check(&self) -> Result<GraphFacts, MailboxError> {
+        let body = self.session.read(&build_calendar(&self.session.endpoint.user)).await?;
+        let calendar =
+            read_calendar(&body).map_err(|what| fault::of_unreadable(what, Effect::Read))?;
+        Ok(GraphFacts { can_edit: calendar.can_edit })
+    }
+
+    /// The zone that the owner has set. It takes the permission `MailboxSettings.Read`; none if what
+    /// is set is no zone that is known here.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    pub async fn zone(&self) -> Result<Option<Zone>, MailboxError> {
+        let body = self.session.read(&build_mailbox_settings(&self.session.endpoint.user)).await?;
+        let settings = read_mailbox_settings(&body)
+            .map_err(|what| fault::of_unreadable(what, Effect::Read))?;
+        let zone = settings
+            .time_zone
+            .and_then(|name| Zone::from_windows(&name, None).or_else(|_| Zone::parse(&name)).ok());
+        Ok(zone)
+    }
+}
+
+#[async_trait]
+impl Mailbox for GraphMailbox {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            silent_writes: false,
+            read_items_max: read::READ_ITEMS_MAX,
+            page_items_max: changes::PAGE_ITEMS_MAX,
+        }
+    }
+
+    async fn changes(
+        &self,
+        cursor: Option<&Cursor>,
+        items_max: usize,
+    ) -> Result<ChangePage, MailboxError> {
+        self.fetch_changes(cursor, items_max).await
+    }
+
+    async fn read(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError> {
+        self.fetch_items(ids).await
+    }
+
+    async fn find_by_stamp(&self, link: LinkId) -> Result<Vec<RemoteRef>, MailboxError> {
+        self.search_stamp(link).await
+    }
+
+    async fn find_by_uid(&self, uid: &str) -> Result<Vec<RemoteRef>, MailboxError> {
+        self.search_uid(uid).await
+    }
+
+    async fn create(
+        &self,
+        event: &Event,
+        stamp: &Stamp,
+        mail: MailMode,
+        permit: &dyn Permit,
+    ) -> Result<RemoteRef, MailboxError> {
+        self.push_create(event, stamp, mail, permit).await
+    }
+
+    async fn update(
+        &self,
+        current: &RemoteEvent,
+        target: &Event,
+        mail: MailMode,
+        permit: &dyn Permit,
+    ) -> Result<RemoteRef, MailboxError> {
+        self.push_update(current, target, mail, permit).await
+    }
+
+    async fn delete(
+        &self,
+        target: &RemoteRef,
+        mail: MailMode,
+        permit: &dyn Permit,
+    ) -> Result<(), MailboxError> {
+        self.push_delete(target, mail, permit).await
+    }
+
+    async fn respond(
+        &self,
+        target: &RemoteRef,
+        answer: Participation,
+        mail: MailMode,
+        permit: &dyn Permit,
+    ) -> Result<RemoteRef, MailboxError> {
+        self.push_answer(target, answer, mail, permit).await
+    }
+
+    async fn subscribe(&self, request: &PushRequest<'_>) -> Result<PushSubscription, MailboxError> {
+        self.push_subscribe(request).await
+    }
+
+    async fn renew(
+        &self,
+        id: &str,
+        expires_at: Timestamp,
+    ) -> Result<PushSubscription, MailboxError> {
+        self.push_renew(id, expires_at).await
+    }
+
+    async fn unsubscribe(&self, id: &str) -> Result<(), MailboxError> {
+        self.push_unsubscribe(id).await
+    }
+}

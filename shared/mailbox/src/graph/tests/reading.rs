@@ -1,0 +1,213 @@
+//! Items: batches, series with their exceptions, attachments, searches.
+
+use jiff::civil::datetime;
+use tidemark_model::{CopyRole, LinkId, Override, RecurrenceId};
+
+use super::script::{batch, empty, error, instance, list, series, with};
+use super::*;
+use crate::error::MailboxError;
+
+fn ids(texts: &[&str]) -> Vec<RemoteId> {
+    texts.iter().map(|text| RemoteId::new(*text)).collect()
+}
+
+fn day(day: i8) -> RecurrenceId {
+    RecurrenceId::new(datetime(2026, 3, day, 9, 0, 0, 0))
+}
+
+#[tokio::test]
+async fn items_are_read_in_one_batch_with_immutable_ids_in_every_part() {
+    let script =
+        Script::new([batch(&[(200, None, event("a", "1")), (200, None, event("b", "2"))])]);
+    let read = mailbox(&script).read(&ids(&["a", "b"])).await.expect("items");
+    let keys: Vec<_> = read
+        .iter()
+        .map(|item| item.as_ref().expect("an item").reference.change_key.as_str())
+        .collect();
+    assert_eq!(keys, ["1", "2"]);
+    assert_eq!(script.calls(), ["POST /$batch"]);
+    for part in script.body(0)["requests"].as_array().expect("parts") {
+        assert_eq!(part["headers"]["Prefer"], "IdType=\"ImmutableId\"");
+        assert!(part["url"].as_str().expect("a URL").starts_with("/users/8a7c/calendar/events/"));
+    }
+}
+
+#[tokio::test]
+async fn errors_of_items_stand_in_their_places() {
+    let broken = with(event("c", "3"), &json!({ "start": null }));
+    let script = Script::new([batch(&[
+        (200, None, event("a", "1")),
+        (404, None, error("ErrorItemNotFound")),
+        (200, None, broken),
+        (429, Some("40"), error("TooManyRequests")),
+        (200, None, event("e", "5")),
+    ])]);
+    let mailbox = mailbox(&script);
+    let read = mailbox.read(&ids(&["a", "b", "c", "d", "", "e"])).await.expect("items");
+    let of = |item: &Result<_, MailboxError>| item.as_ref().err().map(|error| error.disposition);
+    let wait = Disposition::RetryAfter(Duration::from_secs(40));
+    assert_eq!(
+        read.iter().map(of).collect::<Vec<_>>(),
+        [
+            None,
+            Some(Disposition::Gone),
+            Some(Disposition::Quarantine),
+            Some(wait),
+            Some(Disposition::Gone),
+            None
+        ]
+    );
+    // What one part was told holds for the mailbox.
+    let error = mailbox.read(&ids(&["d"])).await.expect_err("waiting");
+    assert_eq!((error.disposition, error.code.as_str()), (wait, "backing-off"));
+}
+
+#[tokio::test]
+async fn one_item_that_is_gone_is_no_error_of_the_request() {
+    let script = Script::new([failure(404, "ErrorItemNotFound")]);
+    let read = mailbox(&script).read(&ids(&["a"])).await.expect("an answer");
+    assert_eq!(read[0].as_ref().expect_err("gone").disposition, Disposition::Gone);
+    // Not every 404 is Exchange's word that an item is gone.
+    let script =
+        Script::new([failure(404, "UnknownError"), Step::from((404, "<html>".to_owned()))]);
+    let mailbox_ = mailbox(&script);
+    for _ in 0..2 {
+        let read = mailbox_.read(&ids(&["a"])).await.expect("an answer");
+        assert_eq!(read[0].as_ref().expect_err("no proof").disposition, Disposition::Reject);
+    }
+    let script = Script::new([failure(404, "MailboxNotEnabledForRESTAPI")]);
+    let error = mailbox(&script).read(&ids(&["a"])).await.expect_err("no mailbox");
+    assert_eq!((error.disposition, error.scope), (Disposition::Reject, Scope::Mailbox));
+}
+
+#[tokio::test]
+async fn a_series_comes_with_what_differs_from_its_rule() {
+    let moved = with(
+        instance("e", "7", "exception", 5),
+        &json!({ "start": { "dateTime": "2026-03-05T10:00:00.0000000", "timeZone": "UTC" },
+            "end": { "dateTime": "2026-03-05T11:00:00.0000000", "timeZone": "UTC" } }),
+    );
+    let whole = with(
+        series("m", "6"),
+        &json!({ "cancelledOccurrences": ["OID.m.2026-03-04"], "exceptionOccurrences": [moved],
+            "singleValueExtendedProperties": [{
+                "id": "String {8F71513C-B755-447A-8A2B-3D2ACE1B53B9} Name TidemarkLink",
+                "value": "00000000-0000-0000-0000-000000000007;\
+                          00000000-0000-0000-0000-000000000008;3" }] }),
+    );
+    // The first answer is that of a GET which did not ask for exceptions.
+    let bare = with(series("m", "5"), &json!({ "exceptionOccurrences": null }));
+    let script = Script::new([ok(&bare), ok(&whole)]);
+    let read = mailbox(&script).read(&ids(&["m"])).await.expect("items");
+    let remote = read[0].as_ref().expect("a series");
+    assert_eq!(remote.reference.change_key.as_str(), "6");
+    assert_eq!(remote.role, CopyRole::Appointment);
+    assert_eq!(remote.event.overrides.get(&day(4)), Some(&Override::Excluded));
+    let Some(Override::Changed(patch)) = remote.event.overrides.get(&day(5)) else {
+        panic!("a changed occurrence")
+    };
+    assert_eq!(
+        patch.schedule.as_ref().map(tidemark_model::Schedule::start),
+        Some(datetime(2026, 3, 5, 11, 0, 0, 0))
+    );
+    let exception = remote.exceptions.get(&day(5)).expect("its reference");
+    assert_eq!((exception.id.as_str(), exception.change_key.as_str()), ("e", "7"));
+    let stamp = remote.stamp.expect("a stamp");
+    assert_eq!((stamp.link, stamp.epoch), (LinkId::new(uuid::Uuid::from_u128(7)), 3));
+    assert!(script.query(1).contains("cancelledOccurrences,exceptionOccurrences&"));
+    assert!(script.query(1).ends_with(",exceptionOccurrences"));
+    assert!(!script.query(0).contains("exceptionOccurrences"));
+}
+
+#[tokio::test]
+async fn a_series_that_lacks_an_exception_is_left_aside() {
+    let off_rule = instance("e", "7", "exception", 28);
+    let whole = with(series("m", "6"), &json!({ "exceptionOccurrences": [off_rule] }));
+    let script = Script::new([ok(&series("m", "6")), ok(&whole)]);
+    let read = mailbox(&script).read(&ids(&["m"])).await.expect("items");
+    let error = read[0].as_ref().expect_err("left aside");
+    assert_eq!((error.disposition, error.scope), (Disposition::Quarantine, Scope::Item));
+}
+
+#[tokio::test]
+async fn an_occurrence_is_no_item() {
+    let script = Script::new([ok(&instance("o", "1", "occurrence", 3))]);
+    let read = mailbox(&script).read(&ids(&["o"])).await.expect("items");
+    assert_eq!(read[0].as_ref().expect_err("a part").disposition, Disposition::Quarantine);
+}
+
+#[tokio::test]
+async fn what_is_attached_is_asked_for() {
+    let holder = with(event("a", "1"), &json!({ "hasAttachments": true }));
+    let attached = json!({ "id": "f", "name": "plan.pdf", "contentType": "application/pdf",
+        "size": 1234, "isInline": false });
+    let script = Script::new([
+        batch(&[(200, None, holder), (200, None, event("b", "1"))]),
+        list(&[attached]),
+    ]);
+    let read = mailbox(&script).read(&ids(&["a", "b"])).await.expect("items");
+    let of = |place: usize| read[place].as_ref().expect("an item").event.attachments.clone();
+    assert_eq!(of(0)[0].size_bytes, Some(1234));
+    assert!(of(1).is_empty());
+    assert_eq!(script.calls(), ["POST /$batch", "GET /events/a/attachments"]);
+    assert!(!script.query(1).contains("contentBytes"));
+}
+
+#[tokio::test]
+async fn more_than_a_batch_holds_is_asked_for_in_several() {
+    let names: Vec<String> = (0..21).map(|number| format!("i{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let twenty: Vec<_> = names[..20].iter().map(|name| (200, None, event(name, "1"))).collect();
+    let script = Script::new([batch(&twenty), ok(&event("i20", "1"))]);
+    let read = mailbox(&script).read(&ids(&names)).await.expect("items");
+    assert_eq!(read.len(), 21);
+    let in_order = read
+        .iter()
+        .zip(&names)
+        .all(|(item, name)| item.as_ref().is_ok_and(|item| item.reference.id.as_str() == *name));
+    assert!(in_order);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_asked_for_in_halves() {
+    let too_large = || (TransportFault::AnswerTooLarge, Delivery::Unclear).into();
+    let script = Script::new([too_large(), too_large(), ok(&event("b", "1"))]);
+    let read = mailbox(&script).read(&ids(&["a", "b"])).await.expect("items");
+    assert_eq!(read[0].as_ref().expect_err("too large").disposition, Disposition::Quarantine);
+    assert!(read[1].is_ok());
+    assert_eq!(
+        script.calls(),
+        ["POST /$batch", "GET /calendar/events/a", "GET /calendar/events/b"]
+    );
+}
+
+#[tokio::test]
+async fn a_search_follows_its_pages_and_keeps_ids_that_differ_in_case() {
+    let script = Script::new([
+        ok(&json!({ "value": [event("aA", "1"), instance("o", "2", "occurrence", 3)],
+            "@odata.nextLink": format!("{}calendar/events?$skip=1", script::BASE) })),
+        list(&[event("AA", "3")]),
+    ]);
+    let link = LinkId::new(uuid::Uuid::from_u128(7));
+    let found = mailbox(&script).find_by_stamp(link).await.expect("items");
+    let ids: Vec<_> = found.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids, ["aA", "AA"]);
+    let query = script.query(0);
+    let expected = "$filter=singleValueExtendedProperties/Any(ep: ep/id eq 'String \
+                    {8f71513c-b755-447a-8a2b-3d2ace1b53b9} Name TidemarkLink' and \
+                    startswith(ep/value, '00000000-0000-0000-0000-000000000007;'))&";
+    assert!(query.starts_with(expected), "{query}");
+}
+
+#[tokio::test]
+async fn a_uid_is_searched_as_one_text() {
+    let script = Script::new([list(&[event("a", "1")])]);
+    let found = mailbox(&script).find_by_uid("it's").await.expect("items");
+    assert_eq!(found.len(), 1);
+    assert!(script.query(0).starts_with("$filter=iCalUId eq 'it''s'&"), "{}", script.query(0));
+    let script = Script::new([list(&[json!({ "changeKey": "1" })])]);
+    let error = mailbox(&script).find_by_uid("x").await.expect_err("cannot be told");
+    assert!(matches!(error.disposition, Disposition::RetryAfter(_)));
+    let script = Script::new([empty(204)]);
+    assert!(mailbox(&script).find_by_uid("x").await.is_err());
+}
