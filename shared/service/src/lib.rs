@@ -10,6 +10,8 @@ pub mod deliver;
 mod intake;
 pub mod ports;
 pub mod profile;
+#[cfg(feature = "testing")]
+pub mod rehearsal;
 pub mod renew;
 pub mod service;
 mod side_by_side;
