@@ -168,6 +168,33 @@ impl Entra {
     }
 }
 
+/// `SubjectPublicKeyInfo` of a certificate in DER.
+pub(crate) fn certificate_key(der: &[u8]) -> Option<Vec<u8>> {
+    der::certificate(der).map(|parts| parts.key_info)
+}
+
+/// Application id of Graph's change tracking: who sends notifications with resource data.
+const CHANGE_TRACKING: &str = "0bf30f3b-4a52-48df-9a82-234910c4a086";
+
+/// The token that proves to an application that Graph sent a notification (page:
+/// change-notifications-with-resource-data).
+pub(crate) fn validation_token(application: &str, number: u64, now: Timestamp) -> Option<String> {
+    let at = now.as_second();
+    let claims = json!({
+        "aud": application,
+        "iss": format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
+        "iat": at,
+        "nbf": at,
+        "exp": at.saturating_add(EXPIRES_IN),
+        "azp": CHANGE_TRACKING,
+        "azpacr": "2",
+        "tid": TENANT,
+        "uti": format!("n{number}"),
+        "ver": "2.0",
+    });
+    SigningKey::own()?.sign(&claims)
+}
+
 /// Answers a request below `/{tenant}/`; none if the path is not Entra's.
 pub(crate) fn handle(
     state: &mut State,

@@ -117,3 +117,37 @@ fn the_preview_names_series_and_occurrences() {
     assert_eq!(one["occurrenceId"], format!("OID.{master}.2026-03-02"));
     assert_eq!(one["uid"], bench.event(&master)["iCalUId"]);
 }
+
+#[test]
+fn a_mailbox_that_moves_into_the_cloud_has_new_ids_and_the_old_content() {
+    let bench = Bench::new();
+    let mut new = visit();
+    new["singleValueExtendedProperties"] = json!([{ "id": super::STAMP, "value": "crm:1" }]);
+    let old = bench.create(&new);
+    let before = bench.event(&old);
+    let url = format!("users/{ELLIS}/events/delta");
+    let link = text(&bench.get(&url).ok(), "@odata.deltaLink");
+    bench.control("POST", &format!("mailboxes/{ELLIS}/migrate"), &json!({}));
+    assert_eq!(bench.get(&format!("users/{ELLIS}/events/{old}")).status, 404);
+    let lost = bench.graph("GET", &link, &[super::IMMUTABLE], None);
+    assert_eq!(lost.code().1, "SyncStateNotFound");
+    let filter = format!(
+        "$filter=singleValueExtendedProperties/any(e:e/id%20eq%20'{}'%20and%20e/value%20eq%20'crm:1')",
+        super::STAMP.replace(' ', "%20")
+    );
+    let found = bench.get(&format!("users/{ELLIS}/events?{filter}")).ok();
+    assert_eq!(found["value"][0]["iCalUId"], before["iCalUId"]);
+    assert_eq!(found["value"][0]["subject"], "Visit");
+    assert_ne!(text(&found["value"][0], "id"), old);
+    let body = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
+        <m:GetServerTimeZones xmlns:m=\
+        \"http://schemas.microsoft.com/exchange/services/2006/messages\"/></s:Body></s:Envelope>";
+    let request = crate::simulator::SimRequest::ews(ELLIS, "Passw0rd!", body);
+    let crate::simulator::SimOutcome::Answer { status, body, .. } =
+        bench.simulator.handle(&request)
+    else {
+        panic!("no answer");
+    };
+    assert_eq!(status, 500);
+    assert!(String::from_utf8(body).unwrap().contains("ErrorNonExistentMailbox"));
+}
