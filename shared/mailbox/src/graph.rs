@@ -7,6 +7,7 @@ mod adapter;
 mod changes;
 mod cursor;
 mod fault;
+mod place;
 mod read;
 mod session;
 mod subscription;

@@ -209,6 +209,32 @@ async fn an_update_goes_over_no_edit() {
 }
 
 #[tokio::test]
+async fn what_lies_in_the_deleted_items_is_gone_though_its_id_is_good() {
+    let bench = Bench::new();
+    let settings = bench.simulator.handle(&SimRequest {
+        method: "PUT".to_owned(),
+        path: "/_sim/graph".to_owned(),
+        headers: Vec::new(),
+        body: br#"{"deletedReadable":true}"#.to_vec(),
+    });
+    assert!(matches!(settings, SimOutcome::Answer { status: 200, .. }));
+    let mailbox = mailbox(&bench);
+    let visit = create(&mailbox, &event("Visit", hour(at(3, 2, 9), "Europe/Berlin")), 1).await;
+    let days = create(&mailbox, &series(), 2).await;
+    let (_, cursor) = follow(&mailbox, None).await;
+    for item in [&visit, &days] {
+        mailbox.delete(item, MailMode::Silent, &Always).await.expect("deleted");
+    }
+    let (news, _) = follow(&mailbox, Some(cursor)).await;
+    for item in [&visit, &days] {
+        assert!(removes(&news, item), "{news:?}");
+        let ids = [item.id.clone()];
+        let read = mailbox.read(&ids).await.expect("an answer").pop().expect("an item");
+        assert_eq!(read.expect_err("gone").code, "item-elsewhere");
+    }
+}
+
+#[tokio::test]
 async fn changes_are_told_through_either_feed() {
     for feed in [ChangeFeed::Window, ChangeFeed::AllIfOffered] {
         let bench = Bench::new();
