@@ -5,20 +5,25 @@ usage: judges.py [JUDGE...]        all of them when none is named
 
   demo       exchangelib edits a mailbox of the demo, the business side sees it, and back;
              webhook deliveries are verified with the Standard Webhooks library
-  traffic    every EWS body of `demo` is validated against Microsoft's schema
+  traffic    every EWS body of the judges before it is validated against Microsoft's schema
   captures   our readers read what another EWS server said to other clients
   simulator  exchangelib uses the simulator alone
+  davmail    a CalDAV client uses the simulator through DavMail, exchangelib looks at the other side
+  javascript ews-javascript-api uses the simulator
   kill       the connector is killed at random moments under load; nothing may be lost or doubled
 
-What they need is installed below .tools. `traffic` and `captures` need the material beside the
-project (TIDEMARK_SHARED); without, they are skipped, and that is said. TIDEMARK_KILLS (20) and
-TIDEMARK_KILL_SEED (1) set the rounds of `kill`.
+What they need is installed below .tools. DavMail alone is a package of the system (Debian's
+davmail-server, with a Java runtime): it is installed by apt, which takes root. `traffic` and
+`captures` need the material beside the project (TIDEMARK_SHARED), `javascript` needs Node. Without
+these a judge is skipped, and that is said; where CI=true, one that cannot be installed is wrong.
+TIDEMARK_KILLS (20) and TIDEMARK_KILL_SEED (1) set the rounds of `kill`.
 """
 
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,10 +36,31 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 JUDGES = ROOT / "tests" / "judges"
 VENV = ROOT / ".tools" / "python"
 PYTHON = VENV / "bin" / "python"
-PACKAGES = ["exchangelib==5.6.0", "lxml==6.1.3", "standardwebhooks==1.1.0"]
+PACKAGES = ["caldav==3.6.0", "exchangelib==5.6.0", "icalendar==7.3.0", "lxml==6.1.3", "standardwebhooks==1.1.0"]
+NODE = ROOT / ".tools" / "node"
+NODE_PACKAGE = "ews-javascript-api@0.15.3"
+DAVMAIL = pathlib.Path("/usr/share/davmail/davmail.jar")
+DAVMAIL_PACKAGE = "davmail-server"
 KEY = "judges-demo-key"
 START_SECONDS = 120
 STOP_SECONDS = 20
+INSTALL_SECONDS = 600
+BRIDGE_SECONDS = 150
+
+
+# Only CalDAV is offered, on loopback; errors are told, traffic is not. Small pages make it turn them.
+DAVMAIL_SETTINGS = """davmail.server=true
+davmail.mode=EWS
+davmail.url={url}/EWS/Exchange.asmx
+davmail.bindAddress=127.0.0.1
+davmail.allowRemote=false
+davmail.caldavPort={port}
+davmail.disableUpdateCheck=true
+davmail.folderFetchPageSize=2
+davmail.logFilePath={log}
+log4j.rootLogger=WARN
+log4j.logger.davmail=WARN
+"""
 
 
 class Skipped(Exception):
@@ -53,6 +79,58 @@ def prepare() -> None:
     venv.create(VENV, with_pip=True, clear=True)
     subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES], check=True)
     stamp.write_text(wanted)
+
+
+def cannot_install(why: str) -> Exception:
+    """A judge that is not at hand is an excuse on a desk, and none in CI."""
+    return Wrong(why) if os.environ.get("CI") == "true" else Skipped(why)
+
+
+def install(command: list, what: str, **environment) -> None:
+    """Runs an installer; its words are shown only when it fails."""
+    try:
+        done = subprocess.run(command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", timeout=INSTALL_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise cannot_install(f"{what} cannot be installed: {error}") from None
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-15:])
+        raise cannot_install(f"{what} cannot be installed, {command[0]} ended with {done.returncode}:\n{tail}")
+
+
+def prepare_davmail() -> None:
+    """Installs DavMail and a Java runtime without a desktop, once."""
+    if DAVMAIL.is_file() and shutil.which("java"):
+        return
+    if not shutil.which("apt-get"):
+        raise cannot_install("DavMail is not installed, and this system has no apt to install it")
+    if os.geteuid() != 0:
+        raise cannot_install(f"DavMail is not installed, and apt needs root: apt-get install --no-install-recommends {DAVMAIL_PACKAGE}")
+    print(f"   installing {DAVMAIL_PACKAGE} and what it needs by apt", flush=True)
+    # Run level 1 keeps the package from starting its own service.
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    install(["apt-get", "update", "--quiet"], "DavMail", **quiet)
+    install(["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", DAVMAIL_PACKAGE], "DavMail", **quiet)
+
+
+def prepare_node() -> None:
+    """Installs the pinned package for Node, once."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        raise Skipped("Node is not installed")
+    stamp = NODE / "tidemark-package"
+    if stamp.is_file() and stamp.read_text() == NODE_PACKAGE:
+        return
+    shutil.rmtree(NODE, ignore_errors=True)
+    NODE.mkdir(parents=True)
+    install(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(NODE), NODE_PACKAGE], NODE_PACKAGE)
+    stamp.write_text(NODE_PACKAGE)
+
+
+def free_port() -> int:
+    """A port that nobody listens on; DavMail cannot be told to pick one."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
 
 
 def build() -> pathlib.Path:
@@ -87,6 +165,15 @@ class Program:
                     return "/".join(parts[:3])
             return None
         return self.wait_for(look, f"the line \"{line_start}\"")
+
+    def wait_until_open(self, port: int) -> None:
+        def look():
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                return True
+            except OSError:
+                return False
+        self.wait_for(look, f"port {port}")
 
     def wait_until_ready(self, url: str) -> None:
         def look():
@@ -127,10 +214,10 @@ class Program:
             self.process.wait()
 
 
-def judge(script: pathlib.Path, *arguments, timeout=900) -> None:
+def judge(script: pathlib.Path, *arguments, timeout=900, runner=PYTHON, **environment) -> None:
     """Runs a judge's script; its findings are on the terminal."""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    done = subprocess.run([PYTHON, script, *map(str, arguments)], timeout=timeout, env=environment)
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | environment
+    done = subprocess.run([runner, script, *map(str, arguments)], timeout=timeout, env=environment)
     if done.returncode != 0:
         raise Wrong(f"{script.name} ended with {done.returncode}")
 
@@ -166,7 +253,7 @@ class Judges:
     def traffic(self) -> None:
         schema = shared() / "reference" / "xsd"
         if not self.recording.is_dir():
-            raise Skipped("nothing was recorded: ask `demo` as well")
+            raise Skipped("nothing was recorded: ask `demo`, `davmail` or `javascript` as well")
         judge(JUDGES / "xsd.py", schema, self.recording)
 
     def captures(self) -> None:
@@ -180,9 +267,37 @@ class Judges:
             raise Wrong("captures are not read")
 
     def simulator(self) -> None:
-        with Program(self.binary, ["simulator"], self.scratch / "simulator.log", TIDEMARK_SIM_PORT="0") as program:
+        with Program(self.binary, ["simulator"], self.scratch / "simulator.log", TIDEMARK_SIM_PORT="0",
+                     TIDEMARK_SIM_RECORD=str(self.recording)) as program:
             url = program.printed_url("simulator")
             judge(ROOT / "tests" / "simulator" / "judges" / "exchangelib_basic.py", url)
+            program.interrupt()
+
+    def davmail(self) -> None:
+        prepare_davmail()
+        port, settings, log = free_port(), self.scratch / "davmail.properties", self.scratch / "davmail-java.log"
+        with Program(self.binary, ["simulator"], self.scratch / "davmail-simulator.log", TIDEMARK_SIM_PORT="0",
+                     TIDEMARK_SIM_RECORD=str(self.recording)) as program:
+            url = program.printed_url("simulator")
+            settings.write_text(DAVMAIL_SETTINGS.format(url=url, port=port, log=self.scratch / "davmail.log"))
+            java = [shutil.which("java"), "-Xmx256m", "-Djava.awt.headless=true", f"-Duser.home={self.scratch}",
+                    "-jar", str(DAVMAIL), "-server", str(settings)]
+            with Program(java[0], java[1:], log) as bridge:
+                bridge.wait_until_open(port)
+                try:
+                    judge(JUDGES / "davmail.py", f"http://127.0.0.1:{port}", url, timeout=BRIDGE_SECONDS)
+                except (Wrong, subprocess.TimeoutExpired):
+                    print(bridge.tail())
+                    raise
+            program.interrupt()
+
+    def javascript(self) -> None:
+        prepare_node()
+        with Program(self.binary, ["simulator"], self.scratch / "javascript-simulator.log", TIDEMARK_SIM_PORT="0",
+                     TIDEMARK_SIM_RECORD=str(self.recording)) as program:
+            url = program.printed_url("simulator")
+            judge(JUDGES / "javascript.cjs", url, timeout=BRIDGE_SECONDS, runner="node",
+                  NODE_PATH=str(NODE / "node_modules"))
             program.interrupt()
 
     def kill(self) -> None:
@@ -191,7 +306,7 @@ class Judges:
         judge(JUDGES / "kill.py", self.binary, self.scratch / "kill", rounds, seed, timeout=600 + 60 * int(rounds))
 
 
-ORDER = ["demo", "traffic", "captures", "simulator", "kill"]
+ORDER = ["demo", "simulator", "davmail", "javascript", "traffic", "captures", "kill"]
 
 
 def main() -> int:

@@ -1,13 +1,19 @@
 //! What answers look like. The views of the border become these; only these are JSON.
 
+mod connections;
+
+pub(crate) use connections::{Connection, Connections, ServerCertificate};
+
 use serde::Serialize;
 use serde_json::Value;
 use tidemark_service::border::{
-    Accepted, FeedView, HistoryView, HoldView, ItemView, Listing, MailboxErrorView, MailboxView,
-    WebhookView,
+    Accepted, BrakePreview, FeedView, FirstCopyView, HistoryView, HoldDetails, HoldView, ItemView,
+    LagView, Listing, MailboxErrorView, MailboxView, WebhookView,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::etag;
 
 /// An item: a JSCalendar Event (RFC 8984), with what the standard lacks under `tidemark:`.
 #[derive(Serialize, ToSchema)]
@@ -89,6 +95,9 @@ pub(crate) struct Mailbox {
     address: String,
     /// Further addresses.
     aliases: Vec<String>,
+    /// The business system that its items belong to.
+    #[schema(example = "crm")]
+    system: String,
     /// Name of its connection.
     connection: String,
     /// Whether it is switched on.
@@ -98,6 +107,10 @@ pub(crate) struct Mailbox {
     state: &'static str,
     /// Items dealt with so far in the first copy.
     first_copy_items: u64,
+    /// How far the first copy has come.
+    first_copy: FirstCopy,
+    /// How far the mailbox lags behind.
+    lag: Lag,
     /// When a run last ended with everything done, RFC 3339.
     #[schema(required)]
     last_synced: Option<String>,
@@ -113,13 +126,77 @@ impl From<MailboxView> for Mailbox {
             id: view.id,
             address: view.address,
             aliases: view.aliases,
+            system: view.system,
             connection: view.connection,
             enabled: view.enabled,
             state: view.state,
             first_copy_items: view.first_copy_items,
+            first_copy: view.first_copy.into(),
+            lag: view.lag.into(),
             last_synced: view.last_synced,
             dirty: view.dirty,
             errors: view.errors.into_iter().map(MailboxError::from).collect(),
+        }
+    }
+}
+
+/// How far the first copy of a mailbox has come.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FirstCopy {
+    /// `waiting`, `coming-days` (today and the next 14 days), `everything` or `done`.
+    #[schema(value_type = String, example = "done")]
+    phase: &'static str,
+    /// Items copied so far.
+    items: u64,
+    /// About how many there are in all; `null` where the server does not say it.
+    #[schema(required)]
+    total: Option<u64>,
+    /// The same in words.
+    text: String,
+}
+
+impl From<FirstCopyView> for FirstCopy {
+    fn from(view: FirstCopyView) -> Self {
+        Self { phase: view.phase, items: view.items, total: view.total, text: view.text }
+    }
+}
+
+/// How far a mailbox lags behind.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Lag {
+    /// Age of the oldest thing that waits, in seconds; 0 while nothing waits.
+    seconds: u64,
+    /// Changes of the business system that wait; at most 500 are counted.
+    changes: u64,
+    /// Whether there are more than were counted.
+    more_changes: bool,
+    /// Notices of changes, from either side, that were not dealt with yet.
+    notices: u64,
+    /// Since when the oldest thing waits, RFC 3339.
+    #[schema(required)]
+    since: Option<String>,
+    /// When the mailbox is looked at again at the latest, RFC 3339.
+    #[schema(required)]
+    next_attempt: Option<String>,
+    /// When Exchange last sent a notification or a heartbeat, RFC 3339.
+    #[schema(required)]
+    last_heard: Option<String>,
+    /// The same in words.
+    text: String,
+}
+
+impl From<LagView> for Lag {
+    fn from(view: LagView) -> Self {
+        Self {
+            seconds: view.seconds,
+            changes: view.changes,
+            more_changes: view.more_changes,
+            notices: view.notices,
+            since: view.since,
+            next_attempt: view.next_attempt,
+            last_heard: view.last_heard,
+            text: view.text,
         }
     }
 }
@@ -155,6 +232,11 @@ pub(crate) struct Items {
 pub(crate) struct ItemEntry {
     /// The id that the business system knows it by.
     id: String,
+    /// Its ETag, as GET of the item answers it.
+    #[schema(example = "\"7\"")]
+    etag: String,
+    /// How many changes of it wait to be applied.
+    pending: usize,
     /// The item.
     item: Item,
 }
@@ -165,7 +247,12 @@ impl From<Listing<ItemView>> for Items {
             items: listing
                 .entries
                 .into_iter()
-                .map(|view| ItemEntry { id: view.id, item: Item(view.item) })
+                .map(|view| ItemEntry {
+                    id: view.id,
+                    etag: etag::write(view.version),
+                    pending: view.pending,
+                    item: Item(view.item),
+                })
                 .collect(),
             next: listing.next,
         }
@@ -333,6 +420,67 @@ impl From<HoldView> for Hold {
             since: view.since,
         }
     }
+}
+
+/// A hold with what a person has to know to decide about it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DetailedHold {
+    /// The hold.
+    #[serde(flatten)]
+    hold: Hold,
+    /// What waits behind the brake of a mailbox; `null` for a hold of one item.
+    #[schema(required)]
+    preview: Option<Preview>,
+}
+
+impl From<HoldDetails> for DetailedHold {
+    fn from(details: HoldDetails) -> Self {
+        Self { hold: details.hold.into(), preview: details.preview.map(Preview::from) }
+    }
+}
+
+/// What the waiting changes of the business system would do in Exchange, as both sides were known
+/// last. What Exchange has to tell is not read while the mailbox is paused, and so is not in it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Preview {
+    /// Changes that were looked at, at most 200.
+    changes: usize,
+    /// Whether more of them wait.
+    more: bool,
+    /// Items that would be deleted.
+    deletes: u64,
+    /// People who would be mailed, each as often as that happens.
+    mails: u64,
+    /// The first items for which something would happen, at most 50, in the order of their changes.
+    items: Vec<PreviewEntry>,
+}
+
+impl From<BrakePreview> for Preview {
+    fn from(preview: BrakePreview) -> Self {
+        Self {
+            changes: preview.changes,
+            more: preview.more,
+            deletes: preview.deletes,
+            mails: preview.mails,
+            items: preview
+                .items
+                .into_iter()
+                .map(|item| PreviewEntry { id: item.id, action: item.action, people: item.people })
+                .collect(),
+        }
+    }
+}
+
+/// What would happen to one item.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PreviewEntry {
+    /// The id that its business system knows it by.
+    id: String,
+    /// `create`, `update`, `delete`, `respond`, or `hold` where it would wait for a person.
+    #[schema(value_type = String, example = "delete")]
+    action: &'static str,
+    /// How many people would be mailed.
+    people: u32,
 }
 
 /// What became of one change of a batch: as if it had been sent alone.

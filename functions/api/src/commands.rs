@@ -1,5 +1,9 @@
 //! The bodies of commands.
 
+mod connections;
+
+pub(crate) use connections::{ChangeConnection, ConfirmCertificate, CreateConnection};
+
 use serde::Deserialize;
 use serde_json::Value;
 use tidemark_service::border::HoldChoice;
@@ -31,6 +35,18 @@ pub(crate) struct ReplayWebhook {
 
 impl CommandForm for ReplayWebhook {
     const FORM: &'static str = r#"{"after": "CURSOR"} or {}"#;
+}
+
+/// Whether a mailbox is to be synced.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SwitchMailbox {
+    /// Whether it is switched on.
+    pub(crate) enabled: bool,
+}
+
+impl CommandForm for SwitchMailbox {
+    const FORM: &'static str = r#"{"enabled": true} or {"enabled": false}"#;
 }
 
 /// A decision about something that waits.

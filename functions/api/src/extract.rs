@@ -6,7 +6,7 @@ mod guards;
 mod query;
 
 pub(crate) use body::{Command, CommandForm, ItemBody};
-pub(crate) use guards::{ReadGuards, read_etag};
+pub(crate) use guards::{Cached, ReadGuards};
 pub(crate) use query::{FeedQuery, Page};
 
 use axum::extract::{FromRequestParts, Path};
@@ -90,6 +90,17 @@ impl<S: Send + Sync> FromRequestParts<S> for WebhookPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         our_id(parts, state, "webhook").await.map(Self)
+    }
+}
+
+/// `/v1/connections/{id}`.
+pub(crate) struct ConnectionPath(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for ConnectionPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        our_id(parts, state, "connection").await.map(Self)
     }
 }
 

@@ -17,6 +17,7 @@
 mod answers;
 mod commands;
 mod edge;
+mod etag;
 mod extract;
 mod lambda;
 mod limits;

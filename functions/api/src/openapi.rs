@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document, generated from the handlers.
 
+pub(crate) mod params;
+
 use std::collections::BTreeMap;
 
 use utoipa::openapi::content::ContentBuilder;
@@ -32,6 +34,7 @@ use crate::routes;
         (name = "changes", description = "What changed, in a feed to be read."),
         (name = "webhooks", description = "What changed, sent to an endpoint."),
         (name = "holds", description = "What waits for a person."),
+        (name = "connections", description = "The ways to an Exchange, for administrators."),
         (name = "status", description = "Whether it works.")
     )
 )]
@@ -106,6 +109,15 @@ impl IntoResponses for Refusals {
             ProblemKind::Internal,
             ProblemKind::Unavailable,
         ])
+    }
+}
+
+/// What an operation about items may refuse beside.
+pub(crate) struct ItemRefusals;
+
+impl IntoResponses for ItemRefusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[ProblemKind::OtherSystem, ProblemKind::Deleted, ProblemKind::UnknownKind])
     }
 }
 

@@ -24,7 +24,9 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) enum ProblemKind {
     Unauthenticated,
     Forbidden,
+    OtherSystem,
     NotFound,
+    Deleted,
     UnknownKind,
     UnknownRoute,
     MethodNotAllowed,
@@ -44,10 +46,12 @@ pub(crate) enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind, for the OpenAPI document and the tests.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Unauthenticated,
         Self::Forbidden,
+        Self::OtherSystem,
         Self::NotFound,
+        Self::Deleted,
         Self::UnknownKind,
         Self::UnknownRoute,
         Self::MethodNotAllowed,
@@ -70,7 +74,9 @@ impl ProblemKind {
         match self {
             Self::Unauthenticated => "urn:tidemark:problem:unauthenticated",
             Self::Forbidden => "urn:tidemark:problem:forbidden",
+            Self::OtherSystem => "urn:tidemark:problem:other-system",
             Self::NotFound => "urn:tidemark:problem:not-found",
+            Self::Deleted => "urn:tidemark:problem:deleted",
             Self::UnknownKind => "urn:tidemark:problem:unknown-kind",
             Self::UnknownRoute => "urn:tidemark:problem:unknown-route",
             Self::MethodNotAllowed => "urn:tidemark:problem:method-not-allowed",
@@ -94,7 +100,9 @@ impl ProblemKind {
         match self {
             Self::Unauthenticated => "Not authenticated",
             Self::Forbidden => "Not allowed",
+            Self::OtherSystem => "Another system's items",
             Self::NotFound => "Not found",
+            Self::Deleted => "Deleted",
             Self::UnknownKind => "Kind of items not synced",
             Self::UnknownRoute => "No such route",
             Self::MethodNotAllowed => "Method not allowed",
@@ -117,8 +125,10 @@ impl ProblemKind {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::UnknownKind | Self::UnknownRoute => StatusCode::NOT_FOUND,
+            Self::Forbidden | Self::OtherSystem => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::Deleted | Self::UnknownKind | Self::UnknownRoute => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::MalformedRequest | Self::MalformedJson => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -298,7 +308,16 @@ impl From<Refusal> for Problem {
                     .map(|problem| ProblemError::at(problem.pointer, problem.rule, problem.mend))
                     .collect(),
             ),
-            Refusal::PreconditionFailed => Self::new(ProblemKind::PreconditionFailed, detail),
+            Refusal::OtherSystem => Self::new(ProblemKind::OtherSystem, detail),
+            Refusal::Deleted { .. } => Self::new(ProblemKind::Deleted, detail),
+            Refusal::InvalidCursor { parameter } => Self::malformed(ProblemError::parameter(
+                parameter,
+                "is no cursor that this listing gave",
+                "the cursor of the answer before, or none to begin",
+            )),
+            Refusal::PreconditionFailed | Refusal::ChangesWait => {
+                Self::new(ProblemKind::PreconditionFailed, detail)
+            }
             Refusal::IdempotencyMismatch => Self::new(ProblemKind::IdempotencyMismatch, detail),
             Refusal::CursorExpired => Self::new(ProblemKind::CursorExpired, detail),
             Refusal::Conflict(_) => Self::new(ProblemKind::Conflict, detail),

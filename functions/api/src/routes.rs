@@ -2,6 +2,7 @@
 
 mod batch;
 mod changes;
+mod connections;
 mod holds;
 mod items;
 mod mailboxes;
@@ -52,7 +53,7 @@ pub(crate) fn public() -> OpenApiRouter<ApiState> {
 pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(mailboxes::list_mailboxes))
-        .routes(routes!(mailboxes::get_mailbox))
+        .routes(routes!(mailboxes::get_mailbox, mailboxes::switch_mailbox))
         .routes(routes!(mailboxes::sync_mailbox))
         .merge(items::routes())
         .routes(routes!(batch::run_batch))
@@ -62,6 +63,13 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(webhooks::pause_webhook))
         .routes(routes!(webhooks::resume_webhook))
         .routes(routes!(webhooks::replay_webhook))
+        .routes(routes!(connections::list_connections, connections::create_connection))
+        .routes(routes!(connections::get_connection, connections::change_connection))
+        .routes(routes!(
+            connections::get_certificate,
+            connections::confirm_certificate,
+            connections::forget_certificate
+        ))
         .routes(routes!(holds::list_holds))
-        .routes(routes!(holds::decide_hold))
+        .routes(routes!(holds::get_hold, holds::decide_hold))
 }

@@ -1,6 +1,7 @@
 //! The API over a border in memory: requests in, answers out.
 
 mod batch;
+mod connections;
 mod contract;
 mod edges;
 mod fake;

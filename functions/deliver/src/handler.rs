@@ -1,5 +1,7 @@
 //! Deliveries: to one endpoint, to those of an organisation, or to all that are behind.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tidemark_model::OrganisationId;
@@ -98,17 +100,18 @@ async fn deliver_everywhere(
     service: &Service,
     deadline: Timestamp,
 ) -> Result<Summary, DeliverError> {
-    let mut summary = Summary { organisations: 0, delivered: 0, failed: 0 };
-    for organisation in service.records.organisations().await? {
-        summary.organisations += 1;
-        match service.wake_delivery(&organisation, deadline).await {
-            Ok(delivered) => summary.delivered = summary.delivered.saturating_add(delivered),
-            Err(error) => {
-                tracing::warn!(organisation = %organisation, error = %error, "not delivered");
-                summary.failed += 1;
-            }
-        }
+    let organisations = service.records.organisations().await?;
+    let woken = service.wake_deliveries(&organisations, deadline).await;
+    for (organisation, error) in &woken.failures {
+        tracing::warn!(organisation = %organisation, error = %error, "not delivered");
     }
+    let failed: BTreeSet<_> = woken.failures.iter().map(|(organisation, _)| organisation).collect();
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let summary = Summary {
+        organisations: count(organisations.len()),
+        delivered: woken.delivered,
+        failed: count(failed.len()),
+    };
     Ok(summary)
 }
 

@@ -12,7 +12,9 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use tidemark_model::OrganisationId;
 use tidemark_service::Service;
-use tidemark_store::records::{FeedCursor, FeedError, FeedRecord, MailboxRow, MailboxState};
+use tidemark_store::records::{
+    FeedCursor, FeedError, FeedRecord, MailboxRow, MailboxScope, MailboxState,
+};
 
 use crate::readiness::Readiness;
 use crate::setup::all_mailboxes;
@@ -100,7 +102,11 @@ async fn status(State(page): State<Arc<StatusPage>>) -> Response {
     };
     let rows = match all_mailboxes(&page.readiness.service, &page.organisation).await {
         Ok(mailboxes) => {
-            mailboxes.iter().map(|found| row_of(&found.value)).collect::<Vec<_>>().concat()
+            let mut rows = String::new();
+            for found in &mailboxes {
+                rows.push_str(&row_of(&page, &found.value).await);
+            }
+            rows
         }
         Err(_) => String::new(),
     };
@@ -109,7 +115,8 @@ async fn status(State(page): State<Arc<StatusPage>>) -> Response {
          <style>body{{font:16px/1.5 system-ui,sans-serif;margin:2rem;max-width:60rem}}\
          td,th{{padding:.2rem 1rem .2rem 0;text-align:left}}</style>\
          <h1>Tidemark</h1><p>This connector is {}.</p>\
-         <table><tr><th>Mailbox</th><th>State</th><th>Troubles</th></tr>{rows}</table>\
+         <table><tr><th>Mailbox</th><th>State</th><th>First copy</th><th>Lag</th>\
+         <th>Troubles</th></tr>{rows}</table>\
          <p>The API is described in <a href=\"/openapi.json\">openapi.json</a>. Calls carry \
          <code>Authorization: Bearer KEY</code> with the key that the terminal shows.</p></html>",
         escaped(&ready),
@@ -122,10 +129,18 @@ async fn status(State(page): State<Arc<StatusPage>>) -> Response {
     (headers, Html(html)).into_response()
 }
 
-fn row_of(row: &MailboxRow) -> String {
+async fn row_of(page: &StatusPage, row: &MailboxRow) -> String {
+    let scope = MailboxScope { organisation: page.organisation.clone(), mailbox: row.id };
+    let (copied, lag) = match page.readiness.service.progress_of(&scope, row).await {
+        Ok((copied, lag)) => (escaped(&copied.text), escaped(&lag.text)),
+        Err(_) => ("unknown".to_owned(), "unknown".to_owned()),
+    };
     let troubles: Vec<_> = row.troubles.iter().map(|trouble| escaped(&trouble.code)).collect();
     let (state, troubles) = (word_of(row.state), troubles.join(", "));
-    format!("<tr><td>{}</td><td>{state}</td><td>{troubles}</td></tr>", row.id)
+    format!(
+        "<tr><td>{}</td><td>{state}</td><td>{copied}</td><td>{lag}</td><td>{troubles}</td></tr>",
+        row.id
+    )
 }
 
 const fn word_of(state: MailboxState) -> &'static str {

@@ -33,12 +33,13 @@ pub(crate) async fn run(environment: &Environment, file: &Path) -> anyhow::Resul
     let mut is_well = true;
     for connection in &setup.connections {
         say(&format!("connection {}", connection.name));
-        let http: Arc<dyn HttpPort> = Arc::new(ReqwestHttp::new(HttpOptions {
+        let options = HttpOptions {
             extra_roots_pem: connection.extra_ca_pem.clone().into_iter().collect(),
             plain_http: PlainHttp::LoopbackLiterals,
             targets: TargetPolicy::Any,
             ..HttpOptions::default()
-        })?);
+        };
+        let http: Arc<dyn HttpPort> = Arc::new(ReqwestHttp::new(options.clone())?);
         let limiter = ConnectionLimiter::new();
         for (index, mailbox) in connection.mailboxes.iter().enumerate() {
             // The terminal is the operator's own, but its lines end up in tickets.
@@ -49,6 +50,9 @@ pub(crate) async fn run(environment: &Environment, file: &Path) -> anyhow::Resul
                 Err(error) => {
                     is_well = false;
                     tell_error(connection, &error);
+                    if error.code == "certificate-untrusted" {
+                        tell_certificate(options.clone(), &connection.url).await;
+                    }
                 }
             }
         }
@@ -116,6 +120,19 @@ fn tell_error(connection: &ConnectionSetup, error: &MailboxError) {
     say(&format!("    WRONG {failed}: {} ({})", error.text, error.code));
 }
 
+/// Shows the certificate that was refused, for a person to compare with the server's own (E8).
+async fn tell_certificate(options: HttpOptions, url: &str) {
+    let Ok(shown) = ReqwestHttp::look_at_certificate(options, url).await else {
+        return;
+    };
+    let facts = shown.facts;
+    say(&format!("          the server shows {}, issued by {}", facts.subject, facts.issuer));
+    say(&format!("          valid from {} to {}", facts.not_before, facts.not_after));
+    say(&format!("          SHA-256 {}", facts.fingerprint));
+    say("          if that is the server's own, an administrator confirms it:");
+    say("          PUT /v1/connections/{id}/certificate {\"sha256\": \"...\"}");
+}
+
 /// The steps that there are on the way of a connection.
 fn steps_of(connection: &ConnectionSetup) -> impl Iterator<Item = &'static str> {
     let is_plain = connection.url.trim_start().starts_with("http:");
@@ -134,7 +151,7 @@ fn step_of(code: &str) -> &'static str {
         "unreachable" | "timed-out" | "connection-cut" | "target-forbidden" | "url-refused" => {
             "connection"
         }
-        "tls-failed" | "certificate-untrusted" => "TLS",
+        "tls-failed" | "certificate-untrusted" | "certificate-changed" => "TLS",
         "http-401" => "login",
         "ErrorImpersonateUserDenied"
         | "ErrorImpersonationDenied"

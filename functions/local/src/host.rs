@@ -35,6 +35,8 @@ use crate::workers::Workers;
 /// How long a run works before it continues in a new one. With the slowest request and its margin
 /// this makes leases of one minute, which is how long a killed process keeps a mailbox closed.
 const RUN_BUDGET: SignedDuration = SignedDuration::from_secs(20);
+/// How often a long poll looks for news: it costs one read of this machine's own store.
+const POLL_EVERY: SignedDuration = SignedDuration::from_millis(40);
 /// When a message that was taken and not finished comes again.
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(120);
 /// The name under which the data directory keeps the master key.
@@ -84,6 +86,7 @@ impl Host {
         let service_options = Options {
             callback_url: options.callback_url,
             run_budget: RUN_BUDGET,
+            poll_every: POLL_EVERY,
             ..Options::default()
         };
         let records = Records::new(Arc::new(store.table()), Arc::new(keyring))

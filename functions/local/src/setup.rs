@@ -173,7 +173,7 @@ async fn save_connection(
             impersonate: connection.impersonate,
         }),
         extra_ca_pem: connection.extra_ca_pem.clone(),
-        confirmed_fingerprint: None,
+        confirmed_fingerprint: before.as_ref().and_then(|row| still_confirmed(connection, row)),
         enabled: true,
         appointments: true,
         notifications: connection.notifications,
@@ -187,6 +187,16 @@ async fn save_connection(
         service.records.save_connection(&setup.organisation, &row, revision).await?;
     }
     Ok(id)
+}
+
+/// The certificate that an administrator confirmed through the API, as long as the server is the same:
+/// the file does not name one, and a restart must not take it away.
+fn still_confirmed(
+    connection: &ConnectionSetup,
+    before: &Document<ConnectionRow>,
+) -> Option<String> {
+    let same = before.value.ews().is_some_and(|access| access.url == connection.url);
+    before.value.confirmed_fingerprint.clone().filter(|_| same)
 }
 
 async fn save_mailbox(

@@ -26,6 +26,9 @@ pub(crate) struct Intake {
     pub(crate) accepted_at: Option<Timestamp>,
     /// Whether the wish to delete is a cancellation.
     pub(crate) cancelled: bool,
+    /// What waiting changes said and later ones said otherwise. A run that was cut off may have
+    /// written it: one request that mails nobody is not written down before.
+    superseded: Vec<PropertyValue>,
     authors: BTreeMap<Property, (u64, Timestamp)>,
     live: Vec<u64>,
     refused: BTreeMap<u64, RefusalCode>,
@@ -38,6 +41,7 @@ impl Intake {
             patch: EventPatch::new(),
             accepted_at: None,
             cancelled: false,
+            superseded: Vec::new(),
             authors: BTreeMap::new(),
             live: Vec::new(),
             refused: BTreeMap::new(),
@@ -58,7 +62,8 @@ impl Intake {
                 }
                 BusinessOperation::Delete => {
                     intake.wish = Wish::Delete;
-                    intake.patch = EventPatch::new();
+                    let said = core::mem::take(&mut intake.patch);
+                    intake.superseded.extend(said.values().cloned());
                     intake.authors.clear();
                 }
             }
@@ -82,6 +87,19 @@ impl Intake {
             self.cancelled = false;
             self.wish = Wish::Upsert;
         }
+    }
+
+    /// The same for a delete: nothing is wanted of any property any more, and what was said before
+    /// may stand in Exchange.
+    pub(crate) fn without_opinions(&self) -> Self {
+        let mut intake = Self::read(&[]);
+        intake.superseded = self.superseded.iter().chain(self.patch.values()).cloned().collect();
+        intake
+    }
+
+    /// The values that a waiting change gave a property before another one said otherwise.
+    pub(crate) fn superseded(&self, property: Property) -> impl Iterator<Item = &PropertyValue> {
+        self.superseded.iter().filter(move |value| value.property() == property)
     }
 
     /// Whether any change is still to be decided.
@@ -154,6 +172,7 @@ impl Intake {
             self.patch.uid.clone_from(&patch.uid);
         }
         for value in patch.values() {
+            self.superseded.extend(self.patch.get(value.property()).cloned());
             self.authors.insert(value.property(), (change.number, change.accepted_at));
             self.patch.set(value.clone());
         }

@@ -32,7 +32,7 @@ pub use input::{
 pub use plan::plan;
 pub use profile::{Budgets, ConflictPolicy, MailRule, Owner, Profile, PropertyClass, StartOfSync};
 pub use reason::{Reason, RefusalCode};
-pub use settle::settle;
+pub use settle::{Settled, settle};
 
 #[cfg(test)]
 mod tests;

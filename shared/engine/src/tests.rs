@@ -15,6 +15,7 @@ use super::*;
 mod interleaving;
 mod laws;
 mod made;
+mod parts;
 mod table;
 
 fn at(second: i64) -> Timestamp {
@@ -94,6 +95,11 @@ fn run(
         unfinished,
         now: at(100),
     })
+}
+
+/// What is remembered of the link, in a mailbox in UTC.
+fn settled(decision: &Decision, read_back: Option<&Event>) -> LinkAfter {
+    settle(decision, read_back, &Zone::utc()).link
 }
 
 fn plain(link: LinkView<'_>, remote: &Event, business: &[BusinessChange]) -> Decision {
@@ -197,7 +203,7 @@ fn a_finer_priority_survives() {
     let decision = plain(LinkView::Linked(&base), &event("a"), &edit);
     let mut read_back = event("a");
     read_back.priority = 1;
-    let LinkAfter::Linked(after) = settle(&decision, Some(&read_back)) else {
+    let LinkAfter::Linked(after) = settled(&decision, Some(&read_back)) else {
         panic!("not linked");
     };
     assert_eq!((after.exchange.priority, after.business.priority), (1, 3));
@@ -281,7 +287,7 @@ proptest! {
             prop_assert!(text == "a" || target.title.as_ref() == Some(text) || reported);
         }
         prop_assert_eq!(target.location.as_ref(), Some(&room));
-        let LinkAfter::Linked(after) = settle(&decision, Some(&target)) else { panic!("not linked") };
+        let LinkAfter::Linked(after) = settled(&decision, Some(&target)) else { panic!("not linked") };
         prop_assert_eq!(&after.business, &after.exchange);
         prop_assert!(plain(LinkView::Linked(&after), &target, &[]).is_quiet());
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::error::EwsError;
 use crate::folder::{Page, write_page};
 use crate::id::FolderAddress;
-use crate::property::{ExtendedField, Shape};
+use crate::property::{ExtendedField, PropertyPath, Shape};
 use crate::request::{Operation, sealed::Sealed};
 use crate::response::{Response, read_messages};
 use crate::stamp::{self, STAMP};
@@ -83,6 +83,21 @@ impl FindItem {
     pub fn by_uid(uid: &str) -> Self {
         let value = GlobalObjectId::of_uid(uid).to_base64();
         Self::matching(Restriction::Equals(GLOBAL_OBJECT_ID, value))
+    }
+
+    /// What the calendar shows in a window: singles and occurrences, at most `items_max` of them.
+    /// Of each it says which item it is, what it is to its series, and the UID, which all
+    /// occurrences of a series share (RFC 5545, 3.8.4.7).
+    pub fn in_window(start: Timestamp, end: Timestamp, items_max: u32) -> Self {
+        let properties = vec![
+            PropertyPath::Field("calendar:UID"),
+            PropertyPath::Field("calendar:CalendarItemType"),
+        ];
+        Self {
+            folders: vec![FolderAddress::CALENDAR],
+            shape: Shape { properties, body: false },
+            view: View::Calendar { start, end, items_max: Some(items_max) },
+        }
     }
 
     fn matching(restriction: Restriction) -> Self {

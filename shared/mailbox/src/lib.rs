@@ -10,6 +10,6 @@ pub mod port;
 
 pub use error::{Disposition, MailboxError, Scope};
 pub use port::{
-    Capabilities, Change, ChangeKey, ChangePage, Cursor, ItemRead, Mailbox, Permit, PermitDenied,
-    PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
+    Capabilities, Change, ChangeKey, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit,
+    PermitDenied, PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
 };

@@ -104,6 +104,16 @@ pub struct ChangePage {
     pub more: bool,
 }
 
+/// What a first copy takes before everything else, and how much there is in all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FirstLook {
+    /// Items that take place in the window, each once, the earliest first. An occurrence stands for
+    /// its series. They may be fewer than there are: whatever is missing comes with the changes.
+    pub soon: Vec<RemoteRef>,
+    /// About how many items there are, where the server says it.
+    pub total: Option<u64>,
+}
+
 /// One item of a read: its neighbours do not suffer from its error.
 pub type ItemRead = Result<RemoteEvent, MailboxError>;
 
@@ -189,6 +199,21 @@ pub trait Mailbox: Send + Sync {
         cursor: Option<&Cursor>,
         items_max: usize,
     ) -> Result<ChangePage, MailboxError>;
+
+    /// What takes place from `start` up to `end`, at most some 1,000 entries of the calendar, and
+    /// how many items there are in all. A first copy begins with it, so that the coming days do not
+    /// wait for the history. A server that cannot tell keeps this default: its first copy comes in
+    /// the order of its changes.
+    ///
+    /// # Errors
+    /// [`MailboxError`].
+    async fn first_look(
+        &self,
+        _start: Timestamp,
+        _end: Timestamp,
+    ) -> Result<FirstLook, MailboxError> {
+        Ok(FirstLook::default())
+    }
 
     /// Reads items whole, in the order of `ids`; more ids than one request takes are split.
     ///

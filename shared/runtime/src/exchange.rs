@@ -16,7 +16,10 @@ use tidemark_model::{MailboxId, Zone};
 use tidemark_service::{Exchange, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{ConnectionId, ConnectionRow, MailboxRow, Protocol};
-use tidemark_transport::{HttpOptions, HttpPort, PlainHttp, ReqwestHttp, TargetPolicy};
+use tidemark_transport::{
+    Fingerprint, HttpOptions, HttpPort, HttpSetupError, LookError, PlainHttp, ReqwestHttp,
+    ShownCertificate, TargetPolicy, TransportFault,
+};
 
 /// How long a password is used before its secret is read again, so that a rotated one is taken up
 /// without a restart.
@@ -27,6 +30,8 @@ const CONNECTIONS_MAX: usize = 64;
 const MAILBOXES_MAX: usize = 4096;
 /// How long to wait when the store of secrets does not answer.
 const SECRETS_WAIT: Duration = Duration::from_secs(30);
+/// How long to wait when a server cannot be looked at.
+const CERTIFICATE_WAIT: Duration = Duration::from_secs(30);
 
 /// The way to mailboxes over EWS. Adapters are kept for as long as their settings stay the same:
 /// they remember which server holds their subscriptions and what the server asked of us.
@@ -60,7 +65,42 @@ struct Settings {
     account: String,
     secret_name: String,
     impersonate: bool,
+    trust: Trust,
+}
+
+/// Which certificates of its server a connection trusts besides the public ones, or instead of them.
+#[derive(Clone, PartialEq, Eq)]
+struct Trust {
     extra_ca_pem: Option<String>,
+    confirmed_fingerprint: Option<String>,
+}
+
+impl Trust {
+    fn of(row: &ConnectionRow) -> Self {
+        Self {
+            extra_ca_pem: row.extra_ca_pem.clone(),
+            confirmed_fingerprint: row.confirmed_fingerprint.clone(),
+        }
+    }
+
+    /// The URL is an administrator's, so it may lead anywhere; without TLS only to this machine.
+    fn http_options(&self) -> Result<HttpOptions, MailboxError> {
+        let confirmed = self.confirmed_fingerprint.as_deref().map(str::parse::<Fingerprint>);
+        // What cannot be read must not come to mean that nothing was confirmed.
+        let confirmed = confirmed.transpose().map_err(|error| {
+            let text = format!(
+                "The confirmed certificate cannot be read: it is {error}. Confirm it again."
+            );
+            refused(Disposition::Reject, "certificates-unusable", text)
+        })?;
+        Ok(HttpOptions {
+            extra_roots_pem: self.extra_ca_pem.iter().cloned().collect(),
+            confirmed,
+            plain_http: PlainHttp::LoopbackLiterals,
+            targets: TargetPolicy::Any,
+            ..HttpOptions::default()
+        })
+    }
 }
 
 impl Settings {
@@ -71,7 +111,7 @@ impl Settings {
                 account: access.account.clone(),
                 secret_name: access.secret_name.clone(),
                 impersonate: access.impersonate,
-                extra_ca_pem: row.extra_ca_pem.clone(),
+                trust: Trust::of(row),
             }),
             Protocol::Graph(_) => Err(refused(
                 Disposition::Reject,
@@ -157,8 +197,8 @@ impl EwsExchange {
             })
             .map_or_else(ConnectionLimiter::new, |open| Arc::clone(&open.limiter));
         let http = match before {
-            Some(open) if open.settings.extra_ca_pem == settings.extra_ca_pem => open.http,
-            Some(_) | None => build_http(settings.extra_ca_pem.as_deref())?,
+            Some(open) if open.settings.trust == settings.trust => open.http,
+            Some(_) | None => build_http(&settings.trust)?,
         };
         let user = BasicUser::parse(&settings.account).map_err(unusable)?;
         if connections.len() >= CONNECTIONS_MAX {
@@ -248,6 +288,26 @@ impl Exchange for EwsExchange {
         let mailbox: Arc<dyn Mailbox> = self.open_ews(connection, mailbox).await?;
         Ok(mailbox)
     }
+
+    async fn server_certificate(
+        &self,
+        connection: &ConnectionRow,
+    ) -> Result<Option<ShownCertificate>, MailboxError> {
+        let Some(access) = connection.ews() else {
+            return Ok(None);
+        };
+        let url = EwsUrl::parse(&access.url).map_err(unusable)?;
+        let is_plain = url.as_str().get(..5).is_some_and(|it| it.eq_ignore_ascii_case("http:"));
+        if is_plain {
+            return Ok(None);
+        }
+        let options = Trust::of(connection).http_options()?;
+        match ReqwestHttp::look_at_certificate(options, url.as_str()).await {
+            Ok(shown) => Ok(Some(shown)),
+            Err(LookError::Setup(error)) => Err(no_tls(&error)),
+            Err(LookError::Transport(error)) => Err(not_reached(&error.fault)),
+        }
+    }
 }
 
 /// The mailbox's own zone; UTC where it is not known. It only decides how whole days and times
@@ -262,22 +322,37 @@ fn zone_of(row: &MailboxRow) -> Zone {
     })
 }
 
-/// The URL is an administrator's, so it may lead anywhere; without TLS only to this machine.
-fn build_http(extra_ca_pem: Option<&str>) -> Result<Arc<dyn HttpPort>, MailboxError> {
-    let options = HttpOptions {
-        extra_roots_pem: extra_ca_pem.map(str::to_owned).into_iter().collect(),
-        plain_http: PlainHttp::LoopbackLiterals,
-        targets: TargetPolicy::Any,
-        ..HttpOptions::default()
-    };
-    match ReqwestHttp::new(options) {
+fn build_http(trust: &Trust) -> Result<Arc<dyn HttpPort>, MailboxError> {
+    match ReqwestHttp::new(trust.http_options()?) {
         Ok(http) => Ok(Arc::new(http)),
-        Err(error) => Err(refused(
-            Disposition::Reject,
-            "certificates-unusable",
-            format!("TLS cannot be set up: {error}. Check the connection's extra certificates."),
-        )),
+        Err(error) => Err(no_tls(&error)),
     }
+}
+
+fn no_tls(error: &HttpSetupError) -> MailboxError {
+    refused(
+        Disposition::Reject,
+        "certificates-unusable",
+        format!("TLS cannot be set up: {error}. Check the connection's extra certificates."),
+    )
+}
+
+/// Why a server showed no certificate.
+fn not_reached(fault: &TransportFault) -> MailboxError {
+    let why = match fault {
+        TransportFault::NameNotFound => "its name has no address: check the spelling and the DNS",
+        TransportFault::Unreachable => "nobody answers: check port, firewall and the server",
+        TransportFault::TimedOut | TransportFault::Cut => "it did not answer in time: try again",
+        TransportFault::BadUrl | TransportFault::ForbiddenTarget => {
+            "the URL leads nowhere: check it"
+        }
+        TransportFault::Tls
+        | TransportFault::UntrustedCertificate
+        | TransportFault::ChangedCertificate
+        | TransportFault::AnswerTooLarge => "the port does not speak TLS 1.2 or newer: check it",
+    };
+    let text = format!("The server shows no certificate; {why}.");
+    refused(Disposition::RetryAfter(CERTIFICATE_WAIT), "certificate-not-seen", text)
 }
 
 fn unusable(error: EndpointError) -> MailboxError {

@@ -1,9 +1,11 @@
 //! What the HTTP API asks for: [`Border`] for [`Service`].
 
 mod access;
+mod connections;
 mod feed;
 mod holds;
 mod items;
+mod progress;
 mod webhooks;
 
 #[cfg(test)]
@@ -14,11 +16,13 @@ use core::time::Duration;
 use async_trait::async_trait;
 use tidemark_model::Kind;
 use tidemark_store::StoreError;
+use tidemark_store::records::SaveError;
 use uuid::Uuid;
 
 use crate::border::{
-    Accepted, Border, Caller, FeedView, Guards, HistoryView, HoldChoice, HoldView,
-    ItemChangeRequest, ItemView, Listing, MailboxView, Refusal, WebhookView,
+    Accepted, Border, Caller, ConnectionChange, ConnectionView, FeedView, Guards, HistoryView,
+    HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView,
+    NewConnection, Refusal, ServerCertificateView, WebhookView,
 };
 use crate::service::Service;
 
@@ -42,6 +46,16 @@ fn refusal_of(error: &StoreError) -> Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         refusal_of(&error)
+    }
+}
+
+/// Why a row was not saved, as a caller sees it.
+fn save_refusal(error: SaveError) -> Refusal {
+    match error {
+        SaveError::RevisionMoved => {
+            Refusal::Conflict("somebody changed it in the same moment: try again".to_owned())
+        }
+        SaveError::Store(error) => error.into(),
     }
 }
 
@@ -119,10 +133,17 @@ impl Border for Service {
         self.list_history(caller, mailbox, kind, id, after, limit).await
     }
 
+    async fn switch_mailbox(
+        &self,
+        caller: &Caller,
+        name: &str,
+        enabled: bool,
+    ) -> Result<MailboxView, Refusal> {
+        self.set_enabled(caller, name, enabled).await
+    }
+
     async fn sync_now(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal> {
-        let found = self.find_mailbox(caller, mailbox).await?;
-        let collection = crate::service::collection_of(Kind::Appointment);
-        Ok(self.raise(&found.scope, &collection).await?)
+        self.wake_mailbox(caller, mailbox).await
     }
 
     async fn changes(
@@ -173,6 +194,10 @@ impl Border for Service {
         self.list_holds(caller).await
     }
 
+    async fn hold(&self, caller: &Caller, id: Uuid) -> Result<HoldDetails, Refusal> {
+        self.view_details(caller, id).await
+    }
+
     async fn decide_hold(
         &self,
         caller: &Caller,
@@ -180,5 +205,55 @@ impl Border for Service {
         choice: HoldChoice,
     ) -> Result<(), Refusal> {
         self.settle_hold(caller, id, choice).await
+    }
+
+    async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, Refusal> {
+        self.list_connections(caller).await
+    }
+
+    async fn connection(&self, caller: &Caller, id: Uuid) -> Result<ConnectionView, Refusal> {
+        self.view_connection(caller, id).await
+    }
+
+    async fn create_connection(
+        &self,
+        caller: &Caller,
+        new: NewConnection,
+    ) -> Result<ConnectionView, Refusal> {
+        self.make_connection(caller, new).await
+    }
+
+    async fn change_connection(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        change: ConnectionChange,
+    ) -> Result<ConnectionView, Refusal> {
+        self.change_connection_row(caller, id, change).await
+    }
+
+    async fn server_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<ServerCertificateView, Refusal> {
+        self.look_at_certificate(caller, id).await
+    }
+
+    async fn confirm_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        sha256: &str,
+    ) -> Result<ConnectionView, Refusal> {
+        self.confirm_shown(caller, id, sha256).await
+    }
+
+    async fn forget_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<ConnectionView, Refusal> {
+        self.forget_confirmed(caller, id).await
     }
 }

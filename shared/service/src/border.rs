@@ -3,6 +3,9 @@
 //! [`Border`] is implemented by [`crate::Service`]. The API function parses, calls one of these and
 //! answers; every decision is taken behind this trait.
 
+mod connections;
+
+use core::fmt;
 use core::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +13,12 @@ use serde_json::Value;
 use tidemark_jscalendar::Problem;
 use tidemark_model::{Kind, OrganisationId, SystemId};
 use uuid::Uuid;
+
+pub use connections::{
+    CertificateView, ConnectionChange, ConnectionView, NewConnection, NotificationMode,
+    ServerCertificateView,
+};
+pub use tidemark_store::records::IDEMPOTENCY_HOURS;
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,9 +62,35 @@ pub enum Refusal {
     /// The request cannot be understood or carried out as it is.
     #[error("the request is not valid")]
     Invalid(Vec<Problem>),
+    /// The mailbox's items belong to another business system than the key's (W19).
+    #[error(
+        "the items of this mailbox belong to another business system: use a key of that system \
+         (GET /v1/mailboxes/{{mailbox}} names it)"
+    )]
+    OtherSystem,
+    /// The item was there and is no more.
+    #[error("the {what} was deleted {}: PUT it to make it anew", deleted_where(*in_exchange))]
+    Deleted {
+        /// What was named: `appointment`.
+        what: &'static str,
+        /// Whether a person deleted it in Exchange, not the business system.
+        in_exchange: bool,
+    },
+    /// A parameter of the query is no cursor of this listing.
+    #[error("the request does not have the form that this route asks for")]
+    InvalidCursor {
+        /// Which parameter.
+        parameter: &'static str,
+    },
     /// `If-Match` names a version that is not the current one.
-    #[error("the item has another version than If-Match demands")]
+    #[error("the item has another version than If-Match demands: GET it and try again")]
     PreconditionFailed,
+    /// `If-Match` came while changes of the item wait.
+    #[error(
+        "changes of this item wait, so that nobody can say in which version it will stand: wait for \
+         their outcomes, then GET it and try again"
+    )]
+    ChangesWait,
     /// The same `Idempotency-Key` came before with another request.
     #[error("this Idempotency-Key was used for another request")]
     IdempotencyMismatch,
@@ -78,6 +113,10 @@ pub enum Refusal {
     Internal,
 }
 
+fn deleted_where(in_exchange: bool) -> &'static str {
+    if in_exchange { "in Exchange" } else { "by the business system" }
+}
+
 /// A page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing<T> {
@@ -96,6 +135,8 @@ pub struct MailboxView {
     pub address: String,
     /// Further addresses.
     pub aliases: Vec<String>,
+    /// The business system that its items belong to.
+    pub system: String,
     /// Name of its connection.
     pub connection: String,
     /// Whether it is switched on.
@@ -104,12 +145,50 @@ pub struct MailboxView {
     pub state: &'static str,
     /// Items dealt with so far in the first copy.
     pub first_copy_items: u64,
+    /// How far the first copy has come (A6).
+    pub first_copy: FirstCopyView,
+    /// How far the mailbox lags behind (A12).
+    pub lag: LagView,
     /// When a run last ended with everything done, RFC 3339.
     pub last_synced: Option<String>,
     /// Whether changes are known that are not dealt with yet.
     pub dirty: bool,
     /// Current errors: cause and mend.
     pub errors: Vec<MailboxErrorView>,
+}
+
+/// How far the first copy of a mailbox has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstCopyView {
+    /// `waiting`, `coming-days`, `everything` or `done`.
+    pub phase: &'static str,
+    /// Items copied so far.
+    pub items: u64,
+    /// About how many there are in all, where the server says it.
+    pub total: Option<u64>,
+    /// The same in words.
+    pub text: String,
+}
+
+/// How far a mailbox lags behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LagView {
+    /// Age of the oldest thing that waits, in seconds; 0 while nothing waits.
+    pub seconds: u64,
+    /// Changes of the business system that wait, as far as they were counted.
+    pub changes: u64,
+    /// Whether there are more than were counted.
+    pub more_changes: bool,
+    /// Notices of changes, from either side, that were not dealt with yet.
+    pub notices: u64,
+    /// Since when the oldest thing waits, RFC 3339.
+    pub since: Option<String>,
+    /// When the mailbox is looked at again at the latest, RFC 3339.
+    pub next_attempt: Option<String>,
+    /// When Exchange last sent a notification or a heartbeat, RFC 3339.
+    pub last_heard: Option<String>,
+    /// The same in words.
+    pub text: String,
 }
 
 /// A current error of a mailbox.
@@ -138,7 +217,7 @@ pub enum ItemChangeRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Guards {
     /// `If-Match`: the version that the caller saw, as its `ETag` gave it.
-    pub if_match: Option<u64>,
+    pub if_match: Option<ItemVersion>,
     /// `Idempotency-Key`, 1 to 255 visible ASCII characters.
     pub idempotency_key: Option<String>,
 }
@@ -162,9 +241,42 @@ pub struct ItemView {
     /// The item: JSCalendar.
     pub item: Value,
     /// Its version, for `ETag`.
-    pub revision: u64,
+    pub version: ItemVersion,
     /// How many changes of it wait to be applied.
     pub pending: usize,
+}
+
+/// The version of an item as it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemVersion {
+    /// Nothing waits: the item stands in this revision.
+    Settled(u64),
+    /// Changes wait, so that the version will not last. `If-Match` never holds against it.
+    Waiting {
+        /// The revision that the item stands in.
+        revision: u64,
+        /// The number of the last change that waits.
+        last: u64,
+    },
+}
+
+impl ItemVersion {
+    /// The revision that the item stands in.
+    pub const fn revision(self) -> u64 {
+        match self {
+            Self::Settled(revision) | Self::Waiting { revision, .. } => revision,
+        }
+    }
+}
+
+/// `7`, or `7-31` while changes wait.
+impl fmt::Display for ItemVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settled(revision) => write!(f, "{revision}"),
+            Self::Waiting { revision, last } => write!(f, "{revision}-{last}"),
+        }
+    }
 }
 
 /// A decision about an item, explained.
@@ -227,6 +339,42 @@ pub struct HoldView {
     pub people: u32,
     /// Since when, RFC 3339.
     pub since: String,
+}
+
+/// A hold with what a person has to know to decide about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldDetails {
+    /// The hold.
+    pub hold: HoldView,
+    /// What waits behind the brake of a mailbox; none for a hold of one item.
+    pub preview: Option<BrakePreview>,
+}
+
+/// What the waiting changes of a mailbox would do in Exchange, as both sides were known last. What
+/// Exchange has to tell is not read while the mailbox is paused, and so is not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BrakePreview {
+    /// Changes of the business system that were looked at.
+    pub changes: usize,
+    /// Whether more of them wait.
+    pub more: bool,
+    /// Items that would be deleted.
+    pub deletes: u64,
+    /// People who would be mailed, each as often as that happens.
+    pub mails: u64,
+    /// The first items for which something would happen.
+    pub items: Vec<PreviewItem>,
+}
+
+/// What would happen to one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewItem {
+    /// The id that the business system knows it by.
+    pub id: String,
+    /// `create`, `update`, `delete`, `respond`, or `hold` where it would wait for a person.
+    pub action: &'static str,
+    /// How many people would be mailed.
+    pub people: u32,
 }
 
 /// What a person decides about a hold.
@@ -301,6 +449,14 @@ pub trait Border: Send + Sync {
         limit: usize,
     ) -> Result<Listing<HistoryView>, Refusal>;
 
+    /// Switches a mailbox on or off.
+    async fn switch_mailbox(
+        &self,
+        caller: &Caller,
+        name: &str,
+        enabled: bool,
+    ) -> Result<MailboxView, Refusal>;
+
     /// Raises the mark of a mailbox and wakes its sync (N20).
     async fn sync_now(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal>;
 
@@ -346,6 +502,9 @@ pub trait Border: Send + Sync {
     /// What waits for a person.
     async fn holds(&self, caller: &Caller) -> Result<Vec<HoldView>, Refusal>;
 
+    /// One of them; of a brake, with what waits behind it.
+    async fn hold(&self, caller: &Caller, id: Uuid) -> Result<HoldDetails, Refusal>;
+
     /// Decides about a hold.
     async fn decide_hold(
         &self,
@@ -353,6 +512,50 @@ pub trait Border: Send + Sync {
         id: Uuid,
         choice: HoldChoice,
     ) -> Result<(), Refusal>;
+
+    /// The connections of the organisation.
+    async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, Refusal>;
+
+    /// One connection.
+    async fn connection(&self, caller: &Caller, id: Uuid) -> Result<ConnectionView, Refusal>;
+
+    /// Makes a connection.
+    async fn create_connection(
+        &self,
+        caller: &Caller,
+        new: NewConnection,
+    ) -> Result<ConnectionView, Refusal>;
+
+    /// Changes a connection.
+    async fn change_connection(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        change: ConnectionChange,
+    ) -> Result<ConnectionView, Refusal>;
+
+    /// Looks at the certificate that a connection's server shows now (E8).
+    async fn server_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<ServerCertificateView, Refusal>;
+
+    /// Confirms exactly the certificate with this SHA-256, which the server has to show now: from then
+    /// on it is the only one that the connection trusts.
+    async fn confirm_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        sha256: &str,
+    ) -> Result<ConnectionView, Refusal>;
+
+    /// Forgets the confirmed certificate: what authorities issued counts again.
+    async fn forget_certificate(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<ConnectionView, Refusal>;
 }
 
 /// Largest notification that is read. Exchange's own are a few KB.

@@ -20,10 +20,14 @@ use tidemark_store::records::{
 use self::attempt::{Attempt, TIMEOUT};
 use self::outstanding::Outstanding;
 use crate::Service;
+use crate::side_by_side::side_by_side;
 
 /// Deliveries after which it is written down how far an endpoint got. A worker that is cut off
 /// repeats at most so many.
 const BATCH: usize = 20;
+/// Endpoints that are delivered to at the same time. Each has one request under way at most, of at
+/// most ten seconds.
+const ENDPOINTS_AT_ONCE: usize = 8;
 /// Failures in a row after which an endpoint rests as a whole until the last of them is tried again;
 /// one that is down would cost the time-out for each entry.
 const FAILURES_IN_A_ROW_MAX: u32 = 3;
@@ -69,6 +73,15 @@ pub struct DeliveryReport {
     pub skipped_to_present: bool,
 }
 
+/// What came of waking the endpoints of organisations.
+#[derive(Debug, Clone, Default)]
+pub struct Woken {
+    /// Entries that endpoints have taken.
+    pub delivered: u64,
+    /// What could not be looked at, and why; the next minute does.
+    pub failures: Vec<(OrganisationId, StoreError)>,
+}
+
 /// Why work on an endpoint stops.
 enum Stop {
     End(DeliveryEnd),
@@ -108,51 +121,83 @@ impl Service {
         organisation: &OrganisationId,
         deadline: Timestamp,
     ) -> Result<u64, StoreError> {
-        let endpoints = self.records.endpoints(organisation).await?;
-        if endpoints.is_empty() {
-            return Ok(0);
-        }
-        let heads = self.records.feed_heads(organisation).await?;
-        let mut delivered: u64 = 0;
-        let mut failure = None;
-        for found in endpoints.iter().filter(|found| found.value.paused.is_none()) {
-            if self.world.now() >= deadline {
-                break;
-            }
-            match self.wake_endpoint(organisation, found.value.id, &heads, deadline).await {
-                Ok(count) => delivered = delivered.saturating_add(count),
-                // The other endpoints do not wait for one whose state cannot be read.
-                Err(error) => {
-                    tracing::warn!(endpoint = %found.value.id, %error, "an endpoint was left out");
-                    failure = Some(error);
-                }
-            }
-        }
-        failure.map_or(Ok(delivered), Err)
+        let organisations = core::slice::from_ref(organisation);
+        let mut woken = self.wake_deliveries(organisations, deadline).await;
+        woken.failures.pop().map_or(Ok(woken.delivered), |(_, error)| Err(error))
     }
 
-    async fn wake_endpoint(
+    /// The same for several organisations: [`ENDPOINTS_AT_ONCE`] endpoints at a time, whosesoever
+    /// they are, so that one that is slow keeps no other one waiting.
+    pub async fn wake_deliveries(
+        &self,
+        organisations: &[OrganisationId],
+        deadline: Timestamp,
+    ) -> Woken {
+        let mut woken = Woken::default();
+        let mut behind = Vec::new();
+        for organisation in organisations {
+            if let Err(error) = self.list_behind(organisation, &mut behind).await {
+                woken.failures.push((organisation.clone(), error));
+            }
+        }
+        let deliveries = behind.into_iter().map(|(organisation, endpoint)| async move {
+            if self.world.now() >= deadline {
+                return Ok(0);
+            }
+            match self.deliver_due(organisation, endpoint, deadline).await {
+                Ok(report) => Ok(report.delivered),
+                // The other endpoints do not wait for one whose state cannot be read.
+                Err(error) => {
+                    tracing::warn!(%endpoint, %error, "an endpoint was left out");
+                    Err((organisation.clone(), error))
+                }
+            }
+        });
+        for ended in side_by_side(deliveries, ENDPOINTS_AT_ONCE).await {
+            match ended {
+                Ok(count) => woken.delivered = woken.delivered.saturating_add(count),
+                Err(failure) => woken.failures.push(failure),
+            }
+        }
+        woken
+    }
+
+    /// Adds the endpoints of an organisation that have something to get now.
+    async fn list_behind<'a>(
+        &self,
+        organisation: &'a OrganisationId,
+        behind: &mut Vec<(&'a OrganisationId, EndpointId)>,
+    ) -> Result<(), StoreError> {
+        let endpoints = self.records.endpoints(organisation).await?;
+        if endpoints.is_empty() {
+            return Ok(());
+        }
+        let heads = self.records.feed_heads(organisation).await?;
+        let mut failure = None;
+        for found in endpoints.iter().filter(|found| found.value.paused.is_none()) {
+            match self.is_behind(organisation, found.value.id, &heads).await {
+                Ok(true) => behind.push((organisation, found.value.id)),
+                Ok(false) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn is_behind(
         &self,
         organisation: &OrganisationId,
         endpoint: EndpointId,
         heads: &FeedCursor,
-        deadline: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<bool, StoreError> {
         let now = self.world.now();
-        let is_behind = match self.records.delivery(organisation, endpoint).await? {
-            None => true,
-            Some(state) => {
-                let state = state.value;
-                // Failures without a time are those of an endpoint that was paused since.
-                let is_due = state.due_at.map_or(state.failures > 0, |due| due <= now);
-                is_due || (state.cursor != *heads && !rests(&state, now))
-            }
+        let Some(state) = self.records.delivery(organisation, endpoint).await? else {
+            return Ok(true);
         };
-        if !is_behind {
-            return Ok(0);
-        }
-        let report = self.deliver_due(organisation, endpoint, deadline).await?;
-        Ok(report.delivered)
+        let state = state.value;
+        // Failures without a time are those of an endpoint that was paused since.
+        let is_due = state.due_at.map_or(state.failures > 0, |due| due <= now);
+        Ok(is_due || (state.cursor != *heads && !rests(&state, now)))
     }
 
     /// Delivers what an endpoint has still to get and what is due again, until everything is

@@ -24,8 +24,9 @@ pub(crate) const KEY_CHARACTERS: usize = 43;
 /// How old the stored moment of the last call may be before it is written again: an overwhelmed
 /// mailbox calls often, and renewal counts in minutes.
 const HEARD_SAVED_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// How often the row is written again when another call was faster.
-const ATTEMPTS_MAX: usize = 8;
+/// How often the row is written again when somebody else was faster. Only the news that a
+/// subscription is gone needs it, which Exchange tells once.
+const ATTEMPTS_MAX: usize = 24;
 
 /// Why a notification is not taken.
 enum Declined {
@@ -90,9 +91,7 @@ impl Service {
         if news.hints || news.is_error || missed {
             self.raise(&bound.value.scope(), &Collection::calendar()).await?;
         }
-        // The moment of the call, once for all attempts to store it.
-        let now = self.world.now();
-        self.change_subscription(bound, |row| noted(row, &news, now)).await
+        self.note_call(bound, &news).await
     }
 
     /// The subscription that a key was given out for. The digest of what was found is compared in
@@ -112,49 +111,68 @@ impl Service {
         }
     }
 
-    /// Stores what a call tells of its subscription: the watermark, that somebody called.
+    /// Stores the watermark and that Exchange called.
+    async fn note_call(
+        &self,
+        current: Document<SubscriptionRow>,
+        news: &Notification,
+    ) -> Result<(), Declined> {
+        let now = self.world.now();
+        let row = &current.value;
+        self.note_heard(row, news.last_watermark.as_deref(), now).await?;
+        if !news.is_error {
+            return Ok(());
+        }
+        // It is gone: renewal makes a successor when it next looks.
+        self.change_subscription(&row.key_digest, |row| row.renew_at = row.renew_at.min(now)).await
+    }
+
+    /// Stores that somebody called, unless that stands there from a moment ago, and how far was told.
+    async fn note_heard(
+        &self,
+        row: &SubscriptionRow,
+        watermark: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), Declined> {
+        let lately =
+            row.last_heard.is_some_and(|heard| now.duration_since(heard) < HEARD_SAVED_EVERY);
+        let heard = (!lately).then_some(now);
+        let moved = watermark.filter(|watermark| row.watermark.as_deref() != Some(*watermark));
+        if heard.is_none() && moved.is_none() {
+            return Ok(());
+        }
+        match self.records.note_heard(&row.key_digest, heard, moved).await? {
+            None => Err(Declined::Unknown),
+            Some(found) if found.value.retired => Err(Declined::Retired),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Stores what became of a subscription, over whatever somebody else stored meanwhile.
     async fn change_subscription(
         &self,
-        mut current: Document<SubscriptionRow>,
-        change: impl Fn(&SubscriptionRow) -> SubscriptionRow,
+        digest: &str,
+        change: impl Fn(&mut SubscriptionRow),
     ) -> Result<(), Declined> {
         for _ in 0..ATTEMPTS_MAX {
-            let noted = change(&current.value);
-            if noted == current.value {
+            let found = self.records.subscription_of_digest(digest).await?;
+            let found = found.ok_or(Declined::Unknown)?;
+            if found.value.retired {
+                return Err(Declined::Retired);
+            }
+            let mut changed = found.value.clone();
+            change(&mut changed);
+            if changed == found.value {
                 return Ok(());
             }
-            match self.records.save_subscription(&noted, current.revision).await {
+            match self.records.save_subscription(&changed, found.revision).await {
                 Ok(_) => return Ok(()),
                 Err(SaveError::RevisionMoved | SaveError::Store(StoreError::Conflict)) => {}
                 Err(SaveError::Store(error)) => return Err(error.into()),
             }
-            let digest = &current.value.key_digest;
-            current = match self.records.subscription_of_digest(digest).await? {
-                None => return Err(Declined::Unknown),
-                Some(found) if found.value.retired => return Err(Declined::Retired),
-                Some(found) => found,
-            };
         }
         Err(StoreError::Conflict.into())
     }
-}
-
-/// The row after a call.
-fn noted(row: &SubscriptionRow, news: &Notification, now: Timestamp) -> SubscriptionRow {
-    let heard_lately =
-        row.last_heard.is_some_and(|heard| now.duration_since(heard) < HEARD_SAVED_EVERY);
-    let mut noted = row.clone();
-    if !heard_lately {
-        noted.last_heard = Some(now);
-    }
-    if let Some(watermark) = &news.last_watermark {
-        noted.watermark = Some(watermark.clone());
-    }
-    if news.is_error {
-        // It is gone: renewal makes a successor when it next looks.
-        noted.renew_at = row.renew_at.min(now);
-    }
-    noted
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod profile;
 pub mod refresh;
 pub mod renew;
 pub mod service;
+mod side_by_side;
 pub mod sweep;
 pub mod sync;
 #[cfg(test)]
@@ -20,7 +21,7 @@ mod testing;
 pub mod world;
 
 pub use border::Border;
-pub use deliver::{DeliveryEnd, DeliveryReport};
+pub use deliver::{DeliveryEnd, DeliveryReport, Woken};
 pub use ports::{Engine, Exchange, Planner};
 pub use profile::Rules;
 pub use refresh::{RefreshReport, Refresher, Tokens};

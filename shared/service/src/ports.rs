@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tidemark_engine::{Decision, PlanInput};
 use tidemark_mailbox::{Mailbox, MailboxError};
 use tidemark_store::records::{ConnectionRow, MailboxRow};
+use tidemark_transport::ShownCertificate;
 
 /// Opens mailboxes by their connection: the adapter, its credential, its limits.
 #[async_trait]
@@ -19,6 +20,18 @@ pub trait Exchange: Send + Sync {
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError>;
+
+    /// The certificate that a connection's server shows now (E8); none where there is none to be
+    /// confirmed, since the connection has no TLS or a server of a public cloud.
+    ///
+    /// # Errors
+    /// [`MailboxError`] when the server shows none.
+    async fn server_certificate(
+        &self,
+        _connection: &ConnectionRow,
+    ) -> Result<Option<ShownCertificate>, MailboxError> {
+        Ok(None)
+    }
 }
 
 /// Decides about one item. The product has one implementation, [`Engine`]; the test of the tests

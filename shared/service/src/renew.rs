@@ -215,18 +215,18 @@ impl Service {
     /// with the end that it gave.
     async fn bind(&self, digest: &str, subscribed: &PushSubscription) -> Result<(), BindError> {
         let bound = self.records.bind_subscription(digest, &subscribed.id).await?;
-        let mut row = bound.value.clone();
-        row.watermark = row.watermark.or_else(|| subscribed.watermark.clone());
-        if row.expires_at.is_some() {
-            row.expires_at = subscribed.expires_at.or(row.expires_at);
+        if let Some(watermark) = &subscribed.watermark
+            && bound.value.watermark.is_none()
+        {
+            self.records.note_first_watermark(digest, watermark).await?;
         }
-        if row == bound.value {
-            return Ok(());
-        }
-        match self.records.save_subscription(&row, bound.revision).await {
-            // A call came in between and has brought a later watermark.
-            Ok(_) | Err(SaveError::RevisionMoved) => Ok(()),
-            Err(SaveError::Store(error)) => Err(error.into()),
+        let expires_at = subscribed.expires_at.filter(|_| bound.value.expires_at.is_some());
+        match expires_at {
+            Some(at) if bound.value.expires_at != Some(at) => {
+                self.note_expiry(bound, at).await?;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 

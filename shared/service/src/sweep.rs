@@ -236,10 +236,10 @@ impl Sweep<'_> {
         let now = self.service.world.now();
         let half = self.deadline.duration_since(now) / 2;
         let deadline = now.saturating_add(half).unwrap_or(self.deadline);
-        for organisation in organisations {
-            let delivered = self.service.wake_delivery(organisation, deadline).await;
-            let delivered = self.checked(delivered).unwrap_or(0);
-            self.report.delivered = self.report.delivered.saturating_add(delivered);
+        let woken = self.service.wake_deliveries(organisations, deadline).await;
+        self.report.delivered = self.report.delivered.saturating_add(woken.delivered);
+        for (_, error) in woken.failures {
+            self.checked::<()>(Err(error));
         }
     }
 

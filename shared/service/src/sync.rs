@@ -7,6 +7,7 @@
 mod aside;
 mod effect;
 mod ending;
+mod first_copy;
 mod item;
 mod lease;
 mod news;
@@ -14,7 +15,7 @@ mod pages;
 mod run;
 mod stamps;
 mod stop;
-mod wish;
+pub(crate) mod wish;
 
 pub use lease::REQUEST_TIMEOUT;
 pub use run::{RunEnd, RunReport};

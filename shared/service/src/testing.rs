@@ -22,7 +22,8 @@ use tidemark_store::records::{
 };
 use tidemark_store::{Secrets as _, StoreError, Table};
 use tidemark_transport::{
-    Clock, Delivery, Entropy, HttpPort, HttpRequest, HttpResponse, TransportError, TransportFault,
+    Clock, Delivery, Entropy, HttpPort, HttpRequest, HttpResponse, ShownCertificate,
+    TransportError, TransportFault,
 };
 use uuid::Uuid;
 
@@ -142,6 +143,8 @@ pub(crate) struct FakeExchange {
     ended: Arc<Mutex<Vec<String>>>,
     lost: Arc<Mutex<BTreeSet<String>>>,
     refusal: Arc<Mutex<Option<MailboxError>>>,
+    /// The certificate that the server shows.
+    certificate: Arc<Mutex<Option<ShownCertificate>>>,
     /// Calls that come before the answer: filled with the URL.
     early: Arc<Mutex<Option<Early>>>,
 }
@@ -185,6 +188,10 @@ impl FakeExchange {
         *self.refusal.lock().unwrap() = error;
     }
 
+    pub(crate) fn show(&self, certificate: Option<ShownCertificate>) {
+        *self.certificate.lock().unwrap() = certificate;
+    }
+
     pub(crate) fn early(&self, early: Early) {
         *self.early.lock().unwrap() = Some(early);
     }
@@ -198,6 +205,18 @@ impl Exchange for FakeExchange {
         _: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {
         Ok(Arc::new(self.clone()))
+    }
+
+    async fn server_certificate(
+        &self,
+        connection: &ConnectionRow,
+    ) -> Result<Option<ShownCertificate>, MailboxError> {
+        let shown = self.certificate.lock().unwrap().clone();
+        Ok(shown.map(|shown| ShownCertificate {
+            is_trusted: connection.confirmed_fingerprint
+                == Some(shown.facts.fingerprint.to_string()),
+            ..shown
+        }))
     }
 }
 
@@ -384,22 +403,7 @@ impl Stage {
     }
 
     pub(crate) async fn add_mailbox(&self, number: u128) -> MailboxScope {
-        let row = MailboxRow {
-            id: scope(number).mailbox,
-            address: format!("m{number}@tidemark.example"),
-            aliases: BTreeSet::new(),
-            connection: connection_id(),
-            profile: None,
-            system: system(),
-            enabled: true,
-            state: MailboxState::New,
-            troubles: Vec::new(),
-            time_zone: None,
-            paused: None,
-            first_sync: FirstSync::default(),
-            last_synced: None,
-            created_at: self.clock.now(),
-        };
+        let row = mailbox_row(number, self.clock.now());
         self.service.records.save_mailbox(&organisation(), &row, None).await.unwrap();
         scope(number)
     }
@@ -431,6 +435,26 @@ impl Stage {
 
     pub(crate) fn mend(&self) {
         self.table.set_faults(None);
+    }
+}
+
+/// A mailbox of the connection, switched on and new.
+pub(crate) fn mailbox_row(number: u128, now: Timestamp) -> MailboxRow {
+    MailboxRow {
+        id: scope(number).mailbox,
+        address: format!("m{number}@tidemark.example"),
+        aliases: BTreeSet::new(),
+        connection: connection_id(),
+        profile: None,
+        system: system(),
+        enabled: true,
+        state: MailboxState::New,
+        troubles: Vec::new(),
+        time_zone: None,
+        paused: None,
+        first_sync: FirstSync::default(),
+        last_synced: None,
+        created_at: now,
     }
 }
 

@@ -43,6 +43,7 @@
 //! | `D#org#endpoint` | `RETRY#shard#number` | an entry that is tried again | deliver; listed |
 
 mod api_keys;
+mod backlog;
 mod commit;
 mod content;
 mod crypto;
@@ -72,12 +73,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::SignedDuration;
 
 pub use api_keys::{ApiKeyRow, Role};
+pub use backlog::Backlog;
 pub use commit::{Commit, CommitError, IntentRef, ItemCommit, LinkWrite};
 pub use crypto::{CONTENT_BYTES_MAX, FillRandom, Keyring};
 pub use cursors::CursorRow;
 pub use endpoints::{DeliveryState, DueEndpoint, EndpointRow, RETRIES_MAX, RetryRow};
 pub use feed::{FeedCursor, FeedEntry, FeedError, FeedPage, FeedRecord};
-pub use history::{HistoryEntry, HistoryPage};
+pub use history::{HistoryCursor, HistoryEntry, HistoryPage};
 pub use holds::{HoldPage, HoldRow};
 pub use ids::{
     ApiKeyId, ChangeId, Collection, ConnectionId, EndpointId, HoldId, IntentId, MailboxScope,
@@ -88,10 +90,14 @@ pub use lease::{Lease, LeaseHeld, LeaseLost};
 pub use ledger::{Brake, Counter, MailEntry, Statistics};
 pub use links::{LinkPage, LinkRow, LinkState};
 pub use mailboxes::{
-    ADDRESSES_MAX, AddressTaken, FirstSync, MailboxPage, MailboxRow, MailboxState, Trouble,
+    ADDRESSES_MAX, AddressTaken, FirstSync, FirstSyncPhase, MailboxPage, MailboxRow, MailboxState,
+    Trouble,
 };
 pub use marks::{DueMailbox, Marks, StartedAt, message_id};
-pub use pending::{AcceptError, Accepted, PendingChange, PendingOperation, PendingRef, PendingRow};
+pub use pending::{
+    AcceptError, Accepted, IDEMPOTENCY_HOURS, IdempotencyKey, PendingChange, PendingOperation,
+    PendingRef, PendingRow, Waiting,
+};
 pub use protocol::{
     CREDENTIALS_MAX, Cloud, CredentialKind, EwsAccess, GraphAccess, GraphCredential, Protocol,
 };

@@ -1,6 +1,7 @@
 //! What people are shown of a certificate before they decide to trust it.
 
 use core::fmt::{self, Write as _};
+use core::str::FromStr;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -45,6 +46,47 @@ impl Fingerprint {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// That of a certificate in its DER form.
+    pub(crate) fn of(der: &[u8]) -> Self {
+        let hash = digest::digest(&digest::SHA256, der);
+        let mut bytes = [0; 32];
+        for (byte, hashed) in bytes.iter_mut().zip(hash.as_ref()) {
+            *byte = *hashed;
+        }
+        Self(bytes)
+    }
+}
+
+/// A text is no SHA-256 fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the 32 bytes of a SHA-256 in hexadecimal digits")]
+pub struct FingerprintError;
+
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    /// Reads 64 hexadecimal digits in any case, all with colons between the pairs or none.
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        let width = if text.contains(':') { 3 } else { 2 };
+        let mut bytes = [0; 32];
+        let mut pairs = text.as_bytes().chunks(width);
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            let pair = pairs.next().ok_or(FingerprintError)?;
+            let digits = match (pair, width, index) {
+                ([high, low], 2, _) | ([high, low], 3, 31) => [*high, *low],
+                ([high, low, b':'], 3, 0..31) => [*high, *low],
+                _ => return Err(FingerprintError),
+            };
+            // The parser of numbers takes a sign, too.
+            let digits = core::str::from_utf8(&digits).map_err(|_| FingerprintError)?;
+            if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return Err(FingerprintError);
+            }
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| FingerprintError)?;
+        }
+        pairs.next().is_none().then_some(Self(bytes)).ok_or(FingerprintError)
+    }
 }
 
 impl fmt::Display for Fingerprint {
@@ -85,6 +127,11 @@ pub enum CertificateError {
 /// # Errors
 /// [`CertificateError`].
 pub fn describe_certificates(pem: &str) -> Result<Vec<CertificateFacts>, CertificateError> {
+    read_der(pem)?.iter().map(|der| describe(der).ok_or(CertificateError::Malformed)).collect()
+}
+
+/// The DER forms of the certificates in a PEM text, at least one.
+pub(crate) fn read_der(pem: &str) -> Result<Vec<Vec<u8>>, CertificateError> {
     if pem.len() > PEM_BYTES_MAX {
         return Err(CertificateError::TooLarge);
     }
@@ -97,7 +144,7 @@ pub fn describe_certificates(pem: &str) -> Result<Vec<CertificateFacts>, Certifi
         let (block, after) = after.split_once(END).ok_or(CertificateError::NoCertificate)?;
         let compact: String = block.split_ascii_whitespace().collect();
         let der = STANDARD.decode(compact).map_err(|_| CertificateError::Malformed)?;
-        found.push(describe(&der).ok_or(CertificateError::Malformed)?);
+        found.push(der);
         rest = after;
     }
     if found.is_empty() {
@@ -108,7 +155,7 @@ pub fn describe_certificates(pem: &str) -> Result<Vec<CertificateFacts>, Certifi
 
 /// `Certificate ::= SEQUENCE { tbsCertificate SEQUENCE { [0] version, serial, signature, issuer,
 /// validity, subject, ... }, ... }` (RFC 5280 4.1).
-fn describe(der: &[u8]) -> Option<CertificateFacts> {
+pub(crate) fn describe(der: &[u8]) -> Option<CertificateFacts> {
     let mut outer = Reader::new(der);
     let mut certificate = outer.sequence()?;
     if !outer.is_empty() {
@@ -123,11 +170,10 @@ fn describe(der: &[u8]) -> Option<CertificateFacts> {
     let not_before = read_time(validity.next()?)?;
     let not_after = read_time(validity.next()?)?;
     let subject = tbs.expect(der::SEQUENCE)?;
-    let hash = digest::digest(&digest::SHA256, der);
     Some(CertificateFacts {
         subject: read_name(subject)?,
         issuer: read_name(issuer)?,
-        fingerprint: Fingerprint(hash.as_ref().try_into().ok()?),
+        fingerprint: Fingerprint::of(der),
         not_before,
         not_after,
         self_issued: issuer == subject,

@@ -70,6 +70,8 @@ pub enum TransportFault {
     Tls,
     /// The certificate is not trusted: self-signed, of a private authority, expired, or for another name.
     UntrustedCertificate,
+    /// The certificate is another one than the only one that is trusted, which a person confirmed.
+    ChangedCertificate,
     /// No answer in time.
     TimedOut,
     /// The connection ended before the answer was whole.

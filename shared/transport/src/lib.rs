@@ -10,11 +10,15 @@ pub mod reqwest_http;
 pub mod system;
 pub mod world;
 
-pub use certificate::{CertificateError, CertificateFacts, describe_certificates};
+pub use certificate::{
+    CertificateError, CertificateFacts, Fingerprint, FingerprintError, describe_certificates,
+};
 pub use http_port::{
     Delivery, HttpPort, HttpRequest, HttpResponse, TransportError, TransportFault,
 };
 pub use network::{NetworkRange, NetworkRangeError, TargetPolicy, is_public};
-pub use reqwest_http::{HttpOptions, HttpSetupError, PlainHttp, ReqwestHttp};
+pub use reqwest_http::{
+    HttpOptions, HttpSetupError, LookError, PlainHttp, ReqwestHttp, ShownCertificate,
+};
 pub use system::{SystemClock, SystemEntropy};
 pub use world::{Clock, Entropy, uuid_v7};

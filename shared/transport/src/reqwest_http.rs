@@ -2,6 +2,7 @@
 
 mod fault;
 mod resolver;
+mod trust;
 
 use core::fmt;
 use core::net::IpAddr;
@@ -10,15 +11,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use reqwest::{Certificate, Client, Response, Url};
+use http::{HeaderMap, Method};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Url};
 
-use crate::certificate::{CertificateError, describe_certificates};
+use crate::certificate::{CertificateError, Fingerprint, describe_certificates};
 use crate::http_port::{
     Delivery, HttpPort, HttpRequest, HttpResponse, TransportError, TransportFault,
 };
 use crate::network::TargetPolicy;
 use fault::classify;
 use resolver::GuardedResolver;
+use trust::{ConfirmedCertificate, Onlooker, tls_with};
+
+pub use trust::ShownCertificate;
 
 /// How long an idle connection is kept. IIS closes its own after 120 s; ours go first, so that a
 /// request seldom meets a connection that is being closed.
@@ -39,6 +44,9 @@ pub enum PlainHttp {
 pub struct HttpOptions {
     /// Certificates trusted besides the system's: PEM texts, each of one or more.
     pub extra_roots_pem: Vec<String>,
+    /// The only certificate that is trusted, if a person confirmed one (E8): no other one then counts,
+    /// whoever issued it.
+    pub confirmed: Option<Fingerprint>,
     /// Whether requests may go without TLS.
     pub plain_http: PlainHttp,
     /// Which addresses may be connected to.
@@ -54,6 +62,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             extra_roots_pem: Vec::new(),
+            confirmed: None,
             plain_http: PlainHttp::Refused,
             targets: TargetPolicy::default(),
             connect_timeout: Duration::from_secs(10),
@@ -71,6 +80,20 @@ pub enum HttpSetupError {
     /// TLS cannot be set up, for example because the system has no root certificates.
     #[error("the HTTP client cannot be set up")]
     Client(#[from] reqwest::Error),
+    /// The parts of TLS do not fit together.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Why a server's certificate could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The client cannot be set up.
+    #[error(transparent)]
+    Setup(#[from] HttpSetupError),
+    /// The handshake did not come so far.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
 }
 
 /// The real [`HttpPort`]. Cloning shares its connections. Needs a running tokio.
@@ -98,25 +121,47 @@ impl ReqwestHttp {
     /// # Errors
     /// [`HttpSetupError`].
     pub fn new(options: HttpOptions) -> Result<Self, HttpSetupError> {
-        let mut roots = Vec::new();
-        for pem in &options.extra_roots_pem {
-            // Read first with our own reader: the client's builder does not say which of its
-            // inputs it dislikes.
-            describe_certificates(pem)?;
-            roots.extend(Certificate::from_pem_bundle(pem.as_bytes())?);
+        let targets = Arc::new(options.targets.clone());
+        let builder = builder(&options, &targets);
+        let builder = match options.confirmed {
+            Some(confirmed) => builder.tls_backend_preconfigured(tls_with(Arc::new(
+                ConfirmedCertificate::new(confirmed),
+            ))?),
+            None => builder.tls_certs_merge(read_roots(&options)?),
+        };
+        Ok(Self { client: builder.build()?, plain_http: options.plain_http, targets })
+    }
+
+    /// The certificate that the server of a URL shows now, and whether a client with these options
+    /// would trust it. Nothing is sent but the handshake, and no client is kept.
+    ///
+    /// # Errors
+    /// [`LookError`].
+    pub async fn look_at_certificate(
+        options: HttpOptions,
+        url: &str,
+    ) -> Result<ShownCertificate, LookError> {
+        let onlooker = Arc::new(Onlooker::new(options.confirmed, &options.extra_roots_pem)?);
+        let targets = Arc::new(options.targets.clone());
+        let tls = tls_with(Arc::<Onlooker>::clone(&onlooker))?;
+        let client = builder(&options, &targets).tls_backend_preconfigured(tls).build();
+        let client = client.map_err(HttpSetupError::from)?;
+        let http = Self { client, plain_http: PlainHttp::Refused, targets };
+        let request = HttpRequest {
+            method: Method::GET,
+            url: url.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout: options.connect_timeout,
+            answer_bytes_max: 0,
+        };
+        let outcome = http.send(request).await;
+        match (onlooker.seen(), outcome) {
+            (Some(seen), _) => Ok(seen),
+            (None, Err(error)) => Err(error.into()),
+            // There is no answer without a handshake that the onlooker let pass, which it never does.
+            (None, Ok(_)) => Err(not_sent(TransportFault::Tls).into()),
         }
-        let targets = Arc::new(options.targets);
-        let client = Client::builder()
-            .tls_certs_merge(roots)
-            .user_agent(options.user_agent)
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .dns_resolver(GuardedResolver::new(Arc::clone(&targets)))
-            .build()?;
-        Ok(Self { client, plain_http: options.plain_http, targets })
     }
 
     /// The URL, if a request may go there as far as its text tells.
@@ -158,6 +203,29 @@ impl HttpPort for ReqwestHttp {
         let body = read_body(response, request.answer_bytes_max).await?;
         Ok(HttpResponse { status, headers, body })
     }
+}
+
+/// What all clients have in common, but for what they trust.
+fn builder(options: &HttpOptions, targets: &Arc<TargetPolicy>) -> ClientBuilder {
+    Client::builder()
+        .user_agent(options.user_agent.clone())
+        .connect_timeout(options.connect_timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .dns_resolver(GuardedResolver::new(Arc::clone(targets)))
+}
+
+fn read_roots(options: &HttpOptions) -> Result<Vec<Certificate>, HttpSetupError> {
+    let mut roots = Vec::new();
+    for pem in &options.extra_roots_pem {
+        // Read first with our own reader: the client's builder does not say which of its
+        // inputs it dislikes.
+        describe_certificates(pem)?;
+        roots.extend(Certificate::from_pem_bundle(pem.as_bytes())?);
+    }
+    Ok(roots)
 }
 
 fn not_sent(fault: TransportFault) -> TransportError {

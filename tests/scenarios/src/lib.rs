@@ -12,5 +12,6 @@ pub mod random;
 mod recording;
 pub mod sabotage;
 pub mod script;
+pub mod second;
 pub mod simulation;
 pub mod stage;

@@ -15,6 +15,7 @@
 //! faults KIND TIMES [OPERATION]                what goes wrong next in Exchange
 //! exchange PERSON create TITLE START LENGTH [at PLACE] [body TEXT] [with PERSON,…]
 //!                        [zone IANA] [rule JSON] [all-day] [private]
+//! exchange PERSON fill N START                 N appointments of an hour, one a day, 'Filler 1' and so on
 //! exchange PERSON change TITLE [on START] PROPERTY…
 //! exchange PERSON cancel TITLE on START        takes one occurrence out
 //! exchange PERSON delete TITLE
@@ -25,11 +26,13 @@
 //! decide send|without-attendees|discard        about everything that waits
 //! expect feed VERB ID [in PERSON] [PROPERTY VALUE]…        the next event of this kind; it is read then
 //! expect feed nothing                          no event about an item is unread
+//! expect order TITLE…                          the unread events of these items came in this order
 //! expect state NAME [reason TEXT]              an event about a state; it is read then
 //! expect exchange PERSON TITLE [PROPERTY VALUE]…
 //! expect exchange PERSON none TITLE | expect exchange PERSON count N
 //! expect business PERSON ID [PROPERTY VALUE]…  what the border answers for it
 //! expect history PERSON ID TEXT                some decision about it says so
+//! expect mailbox PERSON [PROPERTY VALUE]…      what the border shows of the mailbox
 //! expect trouble PERSON CODE
 //! expect holds N
 //! expect mail PERSON [KIND]                    a mail to somebody; it is read then

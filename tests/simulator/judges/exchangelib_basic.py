@@ -278,6 +278,28 @@ def meetings(base, alex):
     )
 
 
+def free_busy(alex):
+    people = [(alex, "Organizer", False), ("blake@tidemark.example", "Required", False)]
+    own, other = alex.protocol.get_free_busy_info(
+        accounts=people,
+        start=at(12, 8),
+        end=at(12, 12),
+        merged_free_busy_interval=60,
+        requested_view="DetailedMerged",
+    )
+    check(own.view_type == "DetailedMerged", "one's own time is told in full")
+    check(
+        [(e.start, e.end, e.details.subject) for e in own.calendar_events]
+        == [(at(12, 9), at(12, 10), "Planning")],
+        "with its items",
+    )
+    check(other.view_type == "FreeBusyMerged", "somebody else's only as free and busy")
+    check(own.merged == other.merged == "0200", "in the merged view too")
+    check(other.calendar_events[0].details is None, "without what it is")
+    weekdays = other.working_hours[0].weekdays
+    check(len(weekdays) == 5, "with working hours")
+
+
 def rights(base):
     as_blake = account(base, "blake@tidemark.example", login="svc@tidemark.example")
     check(as_blake.calendar.total_count is not None, "the service account may impersonate")
@@ -455,6 +477,7 @@ def main():
     series(alex)
     sync(alex)
     meetings(base, alex)
+    free_busy(alex)
     rights(base)
     push(alex)
     pull(alex)

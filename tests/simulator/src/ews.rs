@@ -1,5 +1,6 @@
 //! The SOAP face of the mailbox store: one request in, one envelope out.
 
+mod availability;
 mod directory;
 mod error;
 mod find;
@@ -7,6 +8,7 @@ mod folders;
 mod html;
 mod id;
 mod items;
+mod mapi;
 mod mime;
 mod node;
 mod notification;
@@ -19,6 +21,7 @@ mod show;
 mod show_message;
 mod sync;
 mod time;
+mod user_configuration;
 mod write_items;
 mod xml;
 mod zones;
@@ -176,7 +179,7 @@ pub(crate) fn read_header(document: &Document<'_>) -> Result<Header, EwsError> {
     let zone = header
         .and_then(|header| header.child("TimeZoneContext"))
         .and_then(|context| context.child("TimeZoneDefinition"))
-        .map(read::read_zone)
+        .map(zones::read_zone)
         .transpose()?;
     Ok(Header { impersonate, zone, operation })
 }
@@ -195,6 +198,10 @@ pub(crate) fn perform(
         .child("Body")
         .and_then(|body| body.elements().next())
         .ok_or_else(|| EwsError::new("ErrorInvalidRequest", "The request is invalid."))?;
+    if operation == "GetUserAvailabilityRequest" {
+        // The one operation whose answer is no list of response messages.
+        return Ok(envelope(&availability::answer(context, request)?));
+    }
     let replies = match operation {
         "GetFolder" => folders::get(context, request),
         "FindFolder" => folders::find(context, request),
@@ -212,7 +219,7 @@ pub(crate) fn perform(
         "FindItem" => find::items(context, request),
         "ResolveNames" => directory::resolve_names(context, request),
         "ConvertId" => directory::convert_ids(context, request),
-        "GetUserConfiguration" => Ok(vec![Err(crate::store::StoreError::ItemNotFound.into())]),
+        "GetUserConfiguration" => user_configuration::get(context, request),
         "GetServerTimeZones" => Ok(zones::server_time_zones(request)),
         "Subscribe" => notification::subscribe(context, request),
         "Unsubscribe" => Ok(notification::unsubscribe(context, request)),
@@ -333,3 +340,6 @@ pub(crate) fn server_busy(back_off_ms: u64) -> EwsError {
 pub(crate) fn sneaks(context: &mut Context<'_>) -> bool {
     context.faults.fires(FaultKind::StaleChangeKey)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemark_model::{
     Attendee, AttendeeRole, Body, BodyFormat, Event, EventStatus, OccurrencePatch, Override,
-    Participation, Person, Privacy, Recurrence, RecurrenceId, Schedule, Zone,
+    Participation, Person, Privacy, Recurrence, RecurrenceId, Schedule,
 };
 
 use crate::control::read;
@@ -333,9 +333,7 @@ fn schedule_of(of: &Appointment) -> Schedule {
     let end = windows_zone::to_civil(&of.start_zone, of.end);
     let all_day = of.all_day.then(|| Schedule::all_day(start.date(), end.date()).ok()).flatten();
     let timed = || {
-        let zone = |id: &str| {
-            windows_zone::iana(id).and_then(|name| Zone::parse(name).ok()).unwrap_or_else(Zone::utc)
-        };
+        let zone = windows_zone::to_model;
         Schedule::timed(start, zone(&of.start_zone), of.duration(), Some(zone(&of.end_zone))).ok()
     };
     let nothing = || Schedule::floating(start, SignedDuration::ZERO);

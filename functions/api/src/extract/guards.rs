@@ -4,8 +4,9 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
-use tidemark_service::border::Guards;
+use tidemark_service::border::{Guards, ItemVersion};
 
+use crate::etag;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::problem::{Problem, ProblemError};
 
@@ -32,19 +33,32 @@ impl<S: Sync> FromRequestParts<S> for ReadGuards {
     }
 }
 
-/// The version that an entity tag of ours names: a strong tag of a number (RFC 9110, 8.8.3).
-pub(crate) fn read_etag(tag: &str) -> Option<u64> {
-    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
-    let revision: u64 = digits.parse().ok()?;
-    // Tags are compared character by character: "7" and "07" are two tags, and only one is ours.
-    (revision.to_string() == digits).then_some(revision)
+/// `If-None-Match` of a read: what the caller has already.
+pub(crate) struct Cached(Vec<String>);
+
+impl<S: Sync> FromRequestParts<S> for Cached {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // What cannot be read matches nothing: the caller then gets the whole item.
+        let values = parts.headers.get_all(IF_NONE_MATCH).iter();
+        let tags = values.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
+        Ok(Self(tags.map(|tag| tag.trim().to_owned()).collect()))
+    }
 }
 
-fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+impl Cached {
+    /// Whether the caller has the version of this tag.
+    pub(crate) fn has(&self, current: &str) -> bool {
+        self.0.iter().any(|tag| tag == "*" || etag::is_weakly_same(tag, current))
+    }
+}
+
+fn if_match(headers: &HeaderMap) -> Result<Option<ItemVersion>, Problem> {
     let Some(value) = only(headers, IF_MATCH.as_str(), "If-Match")? else {
         return Ok(None);
     };
-    read_etag(value).map(Some).ok_or_else(|| {
+    etag::read(value).map(Some).ok_or_else(|| {
         malformed(
             "If-Match",
             "is not an ETag that this API gave",

@@ -18,7 +18,8 @@ use tower::ServiceExt as _;
 use crate::answers::BatchAnswer;
 use crate::commands::{BatchMethod, BatchOperation};
 use crate::edge::RequestId;
-use crate::extract::{Authenticated, Command, read_etag};
+use crate::etag;
+use crate::extract::{Authenticated, Command};
 use crate::limits::BATCH_OPERATIONS_MAX;
 use crate::openapi::{BodyRefusals, Refusals};
 use crate::problem::{Problem, ProblemError, ProblemKind};
@@ -110,7 +111,7 @@ fn build_request(
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(tag) = operation.if_match {
-        let value = read_etag(&tag).and_then(|_| HeaderValue::from_str(&tag).ok());
+        let value = etag::read(&tag).and_then(|_| HeaderValue::from_str(&tag).ok());
         let value = value.ok_or_else(|| {
             ProblemError::at(
                 format!("/{index}/ifMatch"),

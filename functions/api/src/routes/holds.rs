@@ -4,14 +4,17 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::answers::{Hold, Holds, Queued};
+use crate::answers::{DetailedHold, Hold, Holds, Queued};
 use crate::commands::DecideHold;
 use crate::extract::{Authenticated, Command, HoldPath};
+use crate::openapi::params::IdParam;
 use crate::openapi::{BodyRefusals, Refusals};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// What waits for a person
+///
+/// Of the whole organisation; for an integrator, of the mailboxes of its own business system.
 #[utoipa::path(
     get,
     path = "/v1/holds",
@@ -26,12 +29,33 @@ pub(crate) async fn list_holds(
     Ok(Json(Holds { holds: views.into_iter().map(Hold::from).collect(), next: None }))
 }
 
+/// One hold
+///
+/// Of the brake of a mailbox, with what waits behind it.
+#[utoipa::path(
+    get,
+    path = "/v1/holds/{id}",
+    tag = "holds",
+    params(IdParam),
+    responses((status = 200, description = "The hold", body = DetailedHold), Refusals)
+)]
+pub(crate) async fn get_hold(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    HoldPath(id): HoldPath,
+) -> Result<Json<DetailedHold>, Problem> {
+    let details = state.border.hold(&caller, id).await?;
+    Ok(Json(details.into()))
+}
+
 /// Decide about something that waits
+///
+/// For administrators. The next run carries the decision out.
 #[utoipa::path(
     post,
     path = "/v1/holds/{id}",
     tag = "holds",
-    params(("id" = uuid::Uuid, Path, description = "Its id")),
+    params(IdParam),
     request_body = DecideHold,
     responses((status = 202, description = "It will be carried out", body = Queued), Refusals, BodyRefusals)
 )]

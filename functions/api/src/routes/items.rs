@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::header::ETAG;
 use http::{HeaderName, StatusCode};
 use tidemark_service::border::{Caller, Guards, ItemChangeRequest};
@@ -10,8 +10,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answers::{ChangeAccepted, History, Item, Items};
-use crate::extract::{Authenticated, CollectionPath, ItemBody, ItemPath, Page, ReadGuards};
-use crate::openapi::{BodyRefusals, CursorRefusals, GuardRefusals, Refusals};
+use crate::etag;
+use crate::extract::{Authenticated, Cached, CollectionPath, ItemBody, ItemPath, Page, ReadGuards};
+use crate::openapi::params::{
+    CachedParam, GuardParams, ItemParam, KindParam, MailboxParam, PageParams,
+};
+use crate::openapi::{BodyRefusals, GuardRefusals, ItemRefusals, Refusals, StateRefusals};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -38,15 +42,9 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     put,
     path = "/v1/mailboxes/{mailbox}/{kind}/{id}",
     tag = "items",
-    params(
-        ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
-        ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^"[0-9]+"$"#, description = "The ETag that the caller saw"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating safe")
-    ),
+    params(MailboxParam, KindParam, ItemParam, GuardParams),
     request_body(content((Item = "application/json"), (Item = "application/jscalendar+json")), description = "The item itself"),
-    responses((status = 202, description = "Written down", body = ChangeAccepted), Refusals, BodyRefusals, GuardRefusals)
+    responses((status = 202, description = "Written down", body = ChangeAccepted), Refusals, ItemRefusals, BodyRefusals, GuardRefusals)
 )]
 pub(crate) async fn put_item(
     State(state): State<ApiState>,
@@ -60,20 +58,14 @@ pub(crate) async fn put_item(
 
 /// Change some properties of an item
 ///
-/// An RFC 7386 merge patch.
+/// An RFC 7386 merge patch. An item that was deleted is not patched: PUT makes it anew.
 #[utoipa::path(
     patch,
     path = "/v1/mailboxes/{mailbox}/{kind}/{id}",
     tag = "items",
-    params(
-        ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
-        ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^"[0-9]+"$"#, description = "The ETag that the caller saw"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating safe")
-    ),
+    params(MailboxParam, KindParam, ItemParam, GuardParams),
     request_body(content((Item = "application/merge-patch+json"), (Item = "application/json")), description = "The merge patch"),
-    responses((status = 202, description = "Written down", body = ChangeAccepted), Refusals, BodyRefusals, GuardRefusals)
+    responses((status = 202, description = "Written down", body = ChangeAccepted), Refusals, ItemRefusals, BodyRefusals, GuardRefusals)
 )]
 pub(crate) async fn patch_item(
     State(state): State<ApiState>,
@@ -90,14 +82,8 @@ pub(crate) async fn patch_item(
     delete,
     path = "/v1/mailboxes/{mailbox}/{kind}/{id}",
     tag = "items",
-    params(
-        ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
-        ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced"),
-        ("If-Match" = Option<String>, Header, pattern = r#"^"[0-9]+"$"#, description = "The ETag that the caller saw"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating safe")
-    ),
-    responses((status = 202, description = "Written down", body = ChangeAccepted), Refusals, GuardRefusals)
+    params(MailboxParam, KindParam, ItemParam, GuardParams),
+    responses((status = 202, description = "Written down", body = ChangeAccepted), Refusals, ItemRefusals, GuardRefusals)
 )]
 pub(crate) async fn delete_item(
     State(state): State<ApiState>,
@@ -115,69 +101,77 @@ async fn write(
     change: ItemChangeRequest,
     guards: Guards,
 ) -> Written {
-    let accepted = state
-        .border
-        .change_item(caller, &path.mailbox, path.kind, &path.id, change, guards)
-        .await?;
+    let ItemPath { mailbox, kind, id } = path;
+    let accepted = state.border.change_item(caller, &mailbox, kind, &id, change, guards).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted.into())))
 }
 
 /// One item
+///
+/// As the business system knows it. What was never told to it is not there. A put that waits is shown
+/// with `tidemark:pending` until it is carried out.
 #[utoipa::path(
     get,
     path = "/v1/mailboxes/{mailbox}/{kind}/{id}",
     tag = "items",
-    params(
-        ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
-        ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced")
-    ),
+    params(MailboxParam, KindParam, ItemParam, CachedParam),
     responses(
         (
             status = 200,
             description = "The item itself",
             body = Item,
             headers(
-                ("ETag" = String, description = "Its version, for If-Match"),
+                ("ETag" = String, description = "Its version, for If-Match and If-None-Match; weak while changes of it wait"),
                 ("Tidemark-Pending" = u64, description = "How many changes of it wait to be applied")
             )
         ),
-        Refusals
+        (
+            status = 304,
+            description = "The caller has this version already",
+            headers(
+                ("ETag" = String, description = "Its version"),
+                ("Tidemark-Pending" = u64, description = "How many changes of it wait to be applied")
+            )
+        ),
+        Refusals,
+        ItemRefusals,
+        StateRefusals
     )
 )]
 pub(crate) async fn get_item(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
-    path: ItemPath,
-) -> Result<impl IntoResponse, Problem> {
-    let view = state.border.item(&caller, &path.mailbox, path.kind, &path.id).await?;
-    let headers = [(ETAG, format!("\"{}\"", view.revision)), (PENDING, view.pending.to_string())];
-    Ok((headers, Json(Item(view.item))))
+    ItemPath { mailbox, kind, id }: ItemPath,
+    cached: Cached,
+) -> Result<Response, Problem> {
+    let view = state.border.item(&caller, &mailbox, kind, &id).await?;
+    let tag = etag::write(view.version);
+    let is_known = cached.has(&tag);
+    let headers = [(ETAG, tag), (PENDING, view.pending.to_string())];
+    Ok(if is_known {
+        (StatusCode::NOT_MODIFIED, headers).into_response()
+    } else {
+        (headers, Json(Item(view.item))).into_response()
+    })
 }
 
 /// The items of a mailbox
+///
+/// Those that the business system was told of. One whose creation still waits is not among them yet.
 #[utoipa::path(
     get,
     path = "/v1/mailboxes/{mailbox}/{kind}",
     tag = "items",
-    params(
-        ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u64>, Query, minimum = 1, description = "Most entries: 100 unless said, at most 500")
-    ),
-    responses((status = 200, description = "A page", body = Items), Refusals, CursorRefusals)
+    params(MailboxParam, KindParam, PageParams),
+    responses((status = 200, description = "A page", body = Items), Refusals, ItemRefusals)
 )]
 pub(crate) async fn list_items(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
-    path: CollectionPath,
-    page: Page,
+    CollectionPath { mailbox, kind }: CollectionPath,
+    Page { after, limit }: Page,
 ) -> Result<Json<Items>, Problem> {
-    let listing = state
-        .border
-        .items(&caller, &path.mailbox, path.kind, page.after.as_deref(), page.limit)
-        .await?;
+    let listing = state.border.items(&caller, &mailbox, kind, after.as_deref(), limit).await?;
     Ok(Json(listing.into()))
 }
 
@@ -188,31 +182,17 @@ pub(crate) async fn list_items(
     get,
     path = "/v1/mailboxes/{mailbox}/{kind}/{id}/history",
     tag = "items",
-    params(
-        ("mailbox" = String, Path, description = "Primary address or alias in any case, or id"),
-        ("kind" = String, Path, pattern = "^(appointments)$", description = "Kind of items", example = "appointments"),
-        ("id" = String, Path, min_length = 1, max_length = 255, description = "The business system's id, or the one that the first change event announced"),
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u64>, Query, minimum = 1, description = "Most entries: 100 unless said, at most 500")
-    ),
-    responses((status = 200, description = "A page", body = History), Refusals, CursorRefusals)
+    params(MailboxParam, KindParam, ItemParam, PageParams),
+    responses((status = 200, description = "A page", body = History), Refusals, ItemRefusals)
 )]
 pub(crate) async fn item_history(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
-    path: ItemPath,
-    page: Page,
+    ItemPath { mailbox, kind, id }: ItemPath,
+    Page { after, limit }: Page,
 ) -> Result<Json<History>, Problem> {
-    let listing = state
-        .border
-        .item_history(
-            &caller,
-            &path.mailbox,
-            path.kind,
-            &path.id,
-            page.after.as_deref(),
-            page.limit,
-        )
-        .await?;
+    let border = &state.border;
+    let listing =
+        border.item_history(&caller, &mailbox, kind, &id, after.as_deref(), limit).await?;
     Ok(Json(listing.into()))
 }

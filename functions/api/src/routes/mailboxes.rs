@@ -5,20 +5,21 @@ use axum::extract::State;
 use http::StatusCode;
 
 use crate::answers::{Mailbox, Mailboxes, Queued};
-use crate::extract::{Authenticated, MailboxPath, Page};
-use crate::openapi::{Refusals, StateRefusals};
+use crate::commands::SwitchMailbox;
+use crate::extract::{Authenticated, Command, MailboxPath, Page};
+use crate::openapi::params::{MailboxParam, PageParams};
+use crate::openapi::{BodyRefusals, Refusals, StateRefusals};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// The mailboxes of the organisation
+///
+/// For an integrator, those of its own business system.
 #[utoipa::path(
     get,
     path = "/v1/mailboxes",
     tag = "mailboxes",
-    params(
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u64>, Query, minimum = 1, description = "Most entries: 100 unless said, at most 500")
-    ),
+    params(PageParams),
     responses((status = 200, description = "A page", body = Mailboxes), Refusals)
 )]
 pub(crate) async fn list_mailboxes(
@@ -35,7 +36,7 @@ pub(crate) async fn list_mailboxes(
     get,
     path = "/v1/mailboxes/{mailbox}",
     tag = "mailboxes",
-    params(("mailbox" = String, Path, description = "Primary address or alias in any case, or id")),
+    params(MailboxParam),
     responses((status = 200, description = "The mailbox", body = Mailbox), Refusals)
 )]
 pub(crate) async fn get_mailbox(
@@ -47,14 +48,37 @@ pub(crate) async fn get_mailbox(
     Ok(Json(view.into()))
 }
 
+/// Switch a mailbox on or off
+///
+/// For administrators. While it is off, nothing of it is synced and it takes no changes; what happens in
+/// it meanwhile is found when it is switched on again.
+#[utoipa::path(
+    patch,
+    path = "/v1/mailboxes/{mailbox}",
+    tag = "mailboxes",
+    params(MailboxParam),
+    request_body = SwitchMailbox,
+    responses((status = 200, description = "The mailbox", body = Mailbox), Refusals, BodyRefusals)
+)]
+pub(crate) async fn switch_mailbox(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    MailboxPath(mailbox): MailboxPath,
+    Command(command): Command<SwitchMailbox>,
+) -> Result<Json<Mailbox>, Problem> {
+    let view = state.border.switch_mailbox(&caller, &mailbox, command.enabled).await?;
+    Ok(Json(view.into()))
+}
+
 /// Sync a mailbox now
 ///
-/// Needs no body. What a sync finds comes as change events.
+/// Needs no body. What a sync finds comes as change events. A mailbox that is switched off or paused is
+/// not synced: the problem says how to go on.
 #[utoipa::path(
     post,
     path = "/v1/mailboxes/{mailbox}/sync",
     tag = "mailboxes",
-    params(("mailbox" = String, Path, description = "Primary address or alias in any case, or id")),
+    params(MailboxParam),
     responses((status = 202, description = "It will be synced", body = Queued), Refusals, StateRefusals)
 )]
 pub(crate) async fn sync_mailbox(

@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::answers::{NewWebhook, Webhook, Webhooks};
 use crate::commands::{CreateWebhook, ReplayWebhook};
 use crate::extract::{Authenticated, Command, WebhookPath};
+use crate::openapi::params::IdParam;
 use crate::openapi::{BodyRefusals, CursorRefusals, Refusals, StateRefusals};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -51,7 +52,7 @@ pub(crate) async fn list_webhooks(
     delete,
     path = "/v1/webhooks/{id}",
     tag = "webhooks",
-    params(("id" = uuid::Uuid, Path, description = "Its id")),
+    params(IdParam),
     responses((status = 204, description = "Removed"), Refusals)
 )]
 pub(crate) async fn delete_webhook(
@@ -70,7 +71,7 @@ pub(crate) async fn delete_webhook(
     post,
     path = "/v1/webhooks/{id}/pause",
     tag = "webhooks",
-    params(("id" = uuid::Uuid, Path, description = "Its id")),
+    params(IdParam),
     responses((status = 200, description = "Paused", body = Webhook), Refusals, StateRefusals)
 )]
 pub(crate) async fn pause_webhook(
@@ -89,7 +90,7 @@ pub(crate) async fn pause_webhook(
     post,
     path = "/v1/webhooks/{id}/resume",
     tag = "webhooks",
-    params(("id" = uuid::Uuid, Path, description = "Its id")),
+    params(IdParam),
     responses((status = 200, description = "Resumed", body = Webhook), Refusals, StateRefusals)
 )]
 pub(crate) async fn resume_webhook(
@@ -106,7 +107,7 @@ pub(crate) async fn resume_webhook(
     post,
     path = "/v1/webhooks/{id}/replay",
     tag = "webhooks",
-    params(("id" = uuid::Uuid, Path, description = "Its id")),
+    params(IdParam),
     request_body = ReplayWebhook,
     responses((status = 202, description = "It will be delivered again", body = Webhook), Refusals, BodyRefusals, CursorRefusals)
 )]

@@ -55,7 +55,7 @@ fn every_operation_has_its_problems_and_needs_a_key() {
     let scheme = &document["components"]["securitySchemes"]["bearer"];
     assert_eq!(scheme["scheme"], "bearer");
     let operations = operations(&document);
-    assert_eq!(operations.len(), 21);
+    assert_eq!(operations.len(), 30);
     for (path, method, operation) in operations {
         let responses = operation["responses"].as_object().unwrap();
         let public = ["/", "/health"].contains(&path.as_str());
@@ -87,6 +87,22 @@ fn the_kinds_in_paths_are_those_that_are_synced() {
         }
     }
     assert_eq!(seen, 6);
+}
+
+#[test]
+fn the_document_says_how_long_keys_are_remembered() {
+    let hours = format!("for {} hours", tidemark_service::border::IDEMPOTENCY_HOURS);
+    let document = document();
+    let keys: Vec<Value> = operations(&document)
+        .iter()
+        .flat_map(|(_, _, operation)| operation["parameters"].as_array().cloned())
+        .flatten()
+        .filter(|parameter| parameter["name"] == "Idempotency-Key")
+        .collect();
+    assert_eq!(keys.len(), 3);
+    for key in keys {
+        assert!(key["description"].as_str().unwrap().contains(&hours), "{key}");
+    }
 }
 
 #[test]

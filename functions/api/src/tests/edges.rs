@@ -7,9 +7,11 @@ use super::*;
 fn guarded_routes() -> Vec<Request<Body>> {
     let webhook = "/v1/webhooks/00000000-0000-0000-0000-000000000064";
     let hold = "/v1/holds/00000000-0000-0000-0000-000000000007";
+    let connection = "/v1/connections/00000000-0000-0000-0000-000000000008";
     vec![
         request("GET", "/v1/mailboxes", None),
         request("GET", "/v1/mailboxes/m-1", None),
+        request("PATCH", "/v1/mailboxes/m-1", Some(json!({"enabled": true}))),
         request("POST", "/v1/mailboxes/m-1/sync", None),
         request("GET", "/v1/mailboxes/m-1/appointments", None),
         request("PUT", ITEM, Some(json!({}))),
@@ -24,7 +26,19 @@ fn guarded_routes() -> Vec<Request<Body>> {
         request("POST", &format!("{webhook}/pause"), None),
         request("POST", &format!("{webhook}/resume"), None),
         request("POST", &format!("{webhook}/replay"), Some(json!({}))),
+        request("GET", "/v1/connections", None),
+        request(
+            "POST",
+            "/v1/connections",
+            Some(json!({"name": "n", "url": "https://x", "account": "a", "password": "p"})),
+        ),
+        request("GET", connection, None),
+        request("PATCH", connection, Some(json!({}))),
+        request("GET", &format!("{connection}/certificate"), None),
+        request("PUT", &format!("{connection}/certificate"), Some(json!({"sha256": "0"}))),
+        request("DELETE", &format!("{connection}/certificate"), None),
         request("GET", "/v1/holds", None),
+        request("GET", hold, None),
         request("POST", hold, Some(json!({"choice": "send"}))),
     ]
 }
@@ -76,7 +90,11 @@ async fn every_refusal_is_a_problem_on_every_route() {
         (Refusal::Unauthenticated, 401, "unauthenticated", None),
         (Refusal::Forbidden(Role::Integrator), 403, "forbidden", None),
         (Refusal::NotFound { what: "webhook" }, 404, "not-found", None),
+        (Refusal::OtherSystem, 403, "other-system", None),
+        (Refusal::Deleted { what: "appointment", in_exchange: true }, 404, "deleted", None),
+        (Refusal::InvalidCursor { parameter: "after" }, 400, "malformed-request", None),
         (Refusal::PreconditionFailed, 412, "precondition-failed", None),
+        (Refusal::ChangesWait, 412, "precondition-failed", None),
         (Refusal::IdempotencyMismatch, 422, "idempotency-mismatch", None),
         (Refusal::CursorExpired, 410, "cursor-expired", None),
         (Refusal::Conflict("it is paused: resume it".to_owned()), 409, "conflict", None),

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
-    Accepted, Border, Caller, FeedView, Guards, HistoryView, HoldChoice, HoldView,
-    ItemChangeRequest, ItemView, Listing, MailboxErrorView, MailboxView, Refusal, Role,
+    Accepted, Border, BrakePreview, Caller, CertificateView, ConnectionChange, ConnectionView,
+    FeedView, FirstCopyView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
+    ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxView,
+    NewConnection, NotificationMode, PreviewItem, Refusal, Role, ServerCertificateView,
     WebhookView,
 };
 use tokio::sync::Notify;
@@ -19,13 +22,21 @@ use super::*;
 pub(super) const KEY: &str = "key-of-alpha";
 pub(super) const OTHER_KEY: &str = "key-of-beta";
 pub(super) const HOLD: Uuid = Uuid::from_u128(7);
+pub(super) const CONNECTION: Uuid = Uuid::from_u128(8);
 
 #[derive(Default)]
 pub(super) struct FakeBorder {
     items: Mutex<BTreeMap<(String, String), (Value, u64)>>,
     accepted: Mutex<u64>,
+    /// Number of the last change that waits; 0 when none does.
+    pub(super) waiting: Mutex<u64>,
+    pub(super) switched: Mutex<Vec<(String, bool)>>,
     keys_used: Mutex<BTreeMap<String, String>>,
     webhooks: Mutex<Vec<WebhookView>>,
+    connections: Mutex<Vec<ConnectionView>>,
+    /// The passwords that came, and the changes of the authorities.
+    pub(super) passwords: Mutex<Vec<String>>,
+    pub(super) authorities: Mutex<Vec<Option<Option<String>>>>,
     pub(super) decided: Mutex<Vec<HoldChoice>>,
     pub(super) synced: Mutex<Vec<String>>,
     pub(super) pages: Mutex<Vec<(Option<String>, usize)>>,
@@ -53,10 +64,27 @@ fn mailbox_view(address: &str) -> MailboxView {
         id: if first { "m-1" } else { "m-2" }.to_owned(),
         address: address.to_owned(),
         aliases: if first { vec!["a.lex@tidemark.example".to_owned()] } else { vec![] },
+        system: "crm".to_owned(),
         connection: "onprem".to_owned(),
         enabled: true,
         state: if first { "synced" } else { "failing" },
         first_copy_items: 12,
+        first_copy: FirstCopyView {
+            phase: "done",
+            items: 12,
+            total: Some(12),
+            text: "Everything was copied: 12 items.".to_owned(),
+        },
+        lag: LagView {
+            seconds: if first { 0 } else { 60 },
+            changes: 0,
+            more_changes: false,
+            notices: u64::from(!first),
+            since: (!first).then(|| "2026-03-01T07:59:00Z".to_owned()),
+            next_attempt: None,
+            last_heard: first.then(|| "2026-03-01T07:58:00Z".to_owned()),
+            text: if first { "Nothing waits." } else { "Behind by 60 seconds." }.to_owned(),
+        },
         last_synced: first.then(|| "2026-03-01T08:00:00Z".to_owned()),
         dirty: !first,
         errors: if first {
@@ -68,6 +96,18 @@ fn mailbox_view(address: &str) -> MailboxView {
                 since: "2026-03-01T07:00:00Z".to_owned(),
             }]
         },
+    }
+}
+
+fn hold_view() -> HoldView {
+    HoldView {
+        id: HOLD,
+        mailbox: "alex@tidemark.example".to_owned(),
+        item: None,
+        why: "brake-deletes".to_owned(),
+        text: "more than 50 deletes in an hour".to_owned(),
+        people: 0,
+        since: "2026-03-01T08:00:00Z".to_owned(),
     }
 }
 
@@ -84,6 +124,17 @@ fn page<T>(entries: Vec<(String, T)>, after: Option<&str>, limit: usize) -> List
 impl FakeBorder {
     fn refused(&self) -> Result<(), Refusal> {
         self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn connection_at<T>(
+        &self,
+        id: Uuid,
+        act: impl FnOnce(&mut ConnectionView) -> T,
+    ) -> Result<T, Refusal> {
+        self.refused()?;
+        let mut connections = self.connections.lock().unwrap();
+        let found = connections.iter_mut().find(|connection| connection.id == id);
+        found.map(act).ok_or(Refusal::NotFound { what: "connection" })
     }
 
     fn webhook<T>(&self, id: Uuid, act: impl FnOnce(&mut WebhookView) -> T) -> Result<T, Refusal> {
@@ -157,7 +208,7 @@ impl Border for FakeBorder {
         let mut items = self.items.lock().unwrap();
         let slot = (mailbox, id.to_owned());
         let revision = items.get(&slot).map_or(0, |(_, revision)| *revision);
-        if guards.if_match.is_some_and(|wanted| wanted != revision) {
+        if guards.if_match.is_some_and(|wanted| wanted != ItemVersion::Settled(revision)) {
             return Err(Refusal::PreconditionFailed);
         }
         match change {
@@ -193,7 +244,13 @@ impl Border for FakeBorder {
         let (item, revision) = items
             .get(&(resolve(mailbox)?, id.to_owned()))
             .ok_or(Refusal::NotFound { what: "appointment" })?;
-        Ok(ItemView { id: id.to_owned(), item: item.clone(), revision: *revision, pending: 3 })
+        let waiting = *self.waiting.lock().unwrap();
+        let version = match waiting {
+            0 => ItemVersion::Settled(*revision),
+            last => ItemVersion::Waiting { revision: *revision, last },
+        };
+        let pending = usize::from(waiting > 0) * 3;
+        Ok(ItemView { id: id.to_owned(), item: item.clone(), version, pending })
     }
 
     async fn items(
@@ -225,7 +282,7 @@ impl Border for FakeBorder {
         limit: usize,
     ) -> Result<Listing<HistoryView>, Refusal> {
         let view = self.item(caller, mailbox, kind, id).await?;
-        let entries = (1..=view.revision)
+        let entries = (1..=view.version.revision())
             .map(|revision| {
                 let entry = HistoryView {
                     at: "2026-03-01T08:00:00Z".to_owned(),
@@ -238,6 +295,18 @@ impl Border for FakeBorder {
             })
             .collect();
         Ok(page(entries, after, limit))
+    }
+
+    async fn switch_mailbox(
+        &self,
+        _: &Caller,
+        name: &str,
+        enabled: bool,
+    ) -> Result<MailboxView, Refusal> {
+        self.refused()?;
+        let address = resolve(name)?;
+        self.switched.lock().unwrap().push((address.clone(), enabled));
+        Ok(MailboxView { enabled, ..mailbox_view(&address) })
     }
 
     async fn sync_now(&self, _: &Caller, mailbox: &str) -> Result<(), Refusal> {
@@ -320,15 +389,18 @@ impl Border for FakeBorder {
 
     async fn holds(&self, _: &Caller) -> Result<Vec<HoldView>, Refusal> {
         self.refused()?;
-        Ok(vec![HoldView {
-            id: HOLD,
-            mailbox: "alex@tidemark.example".to_owned(),
-            item: None,
-            why: "brake-deletes".to_owned(),
-            text: "more than 50 deletes in an hour".to_owned(),
-            people: 0,
-            since: "2026-03-01T08:00:00Z".to_owned(),
-        }])
+        Ok(vec![hold_view()])
+    }
+
+    async fn hold(&self, _: &Caller, id: Uuid) -> Result<HoldDetails, Refusal> {
+        self.refused()?;
+        if id != HOLD {
+            return Err(Refusal::NotFound { what: "hold" });
+        }
+        let item = PreviewItem { id: "crm-1".to_owned(), action: "delete", people: 2 };
+        let preview =
+            BrakePreview { changes: 60, more: false, deletes: 60, mails: 2, items: vec![item] };
+        Ok(HoldDetails { hold: hold_view(), preview: Some(preview) })
     }
 
     async fn decide_hold(&self, _: &Caller, id: Uuid, choice: HoldChoice) -> Result<(), Refusal> {
@@ -338,5 +410,100 @@ impl Border for FakeBorder {
         }
         self.decided.lock().unwrap().push(choice);
         Ok(())
+    }
+
+    async fn connections(&self, _: &Caller) -> Result<Vec<ConnectionView>, Refusal> {
+        self.refused()?;
+        Ok(self.connections.lock().unwrap().clone())
+    }
+
+    async fn connection(&self, _: &Caller, id: Uuid) -> Result<ConnectionView, Refusal> {
+        self.connection_at(id, |connection| connection.clone())
+    }
+
+    async fn create_connection(
+        &self,
+        _: &Caller,
+        new: NewConnection,
+    ) -> Result<ConnectionView, Refusal> {
+        self.refused()?;
+        self.passwords.lock().unwrap().push(new.password.expose_secret().to_owned());
+        let view = ConnectionView {
+            id: CONNECTION,
+            name: new.name,
+            protocol: "ews",
+            url: Some(new.url),
+            account: Some(new.account),
+            impersonate: new.impersonate,
+            extra_ca: Vec::new(),
+            confirmed_certificate: None,
+            enabled: true,
+            appointments: true,
+            notifications: match new.notifications {
+                NotificationMode::Push => "push",
+                NotificationMode::Poll => "poll",
+            },
+            server_version: None,
+            wait_until: None,
+            errors: Vec::new(),
+            created: "2026-03-01T08:00:00Z".to_owned(),
+        };
+        self.connections.lock().unwrap().push(view.clone());
+        Ok(view)
+    }
+
+    async fn change_connection(
+        &self,
+        _: &Caller,
+        id: Uuid,
+        change: ConnectionChange,
+    ) -> Result<ConnectionView, Refusal> {
+        if let Some(password) = &change.password {
+            self.passwords.lock().unwrap().push(password.expose_secret().to_owned());
+        }
+        self.authorities.lock().unwrap().push(change.extra_ca);
+        self.connection_at(id, |connection| {
+            connection.enabled = change.enabled.unwrap_or(connection.enabled);
+            connection.clone()
+        })
+    }
+
+    async fn server_certificate(
+        &self,
+        _: &Caller,
+        id: Uuid,
+    ) -> Result<ServerCertificateView, Refusal> {
+        self.connection_at(id, |connection| ServerCertificateView {
+            certificate: CertificateView {
+                subject: "CN=mail.example".to_owned(),
+                issuer: "CN=mail.example".to_owned(),
+                sha256: "AB:CD".to_owned(),
+                not_before: "2026-01-01T00:00:00Z".to_owned(),
+                not_after: "2027-01-01T00:00:00Z".to_owned(),
+                self_signed: true,
+            },
+            trusted: connection.confirmed_certificate.is_some(),
+            confirmed: connection.confirmed_certificate.clone(),
+            text: "Compare it.".to_owned(),
+        })
+    }
+
+    async fn confirm_certificate(
+        &self,
+        _: &Caller,
+        id: Uuid,
+        sha256: &str,
+    ) -> Result<ConnectionView, Refusal> {
+        self.connection_at(id, |connection| {
+            connection.confirmed_certificate = Some(sha256.to_owned());
+            connection.clone()
+        })
+    }
+
+    async fn forget_certificate(&self, _: &Caller, id: Uuid) -> Result<ConnectionView, Refusal> {
+        self.connection_at(id, |connection| {
+            connection.confirmed_certificate = None;
+            connection.clone()
+        })
     }
 }

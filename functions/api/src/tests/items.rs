@@ -14,7 +14,7 @@ async fn an_item_is_put_read_patched_and_deleted() {
     assert_eq!(got.status, StatusCode::OK);
     assert_eq!(got.json(), json!({"title": "Standup"}));
     assert_eq!(got.header("etag"), Some("\"1\""));
-    assert_eq!(got.header("tidemark-pending"), Some("3"));
+    assert_eq!(got.header("tidemark-pending"), Some("0"));
 
     let patch = request("PATCH", ITEM, Some(json!({"title": null})));
     assert_eq!(api.send(patch).await.status, StatusCode::ACCEPTED);
@@ -149,6 +149,47 @@ async fn idempotency_keys_are_1_to_255_visible_characters() {
 }
 
 #[tokio::test]
+async fn while_changes_wait_the_etag_is_weak() {
+    let api = Api::new();
+    api.put(ITEM, json!({})).await;
+    *api.border.waiting.lock().unwrap() = 31;
+    let got = api.get(ITEM).await;
+    assert_eq!(got.header("etag"), Some("W/\"1-31\""));
+    assert_eq!(got.header("tidemark-pending"), Some("3"));
+    let list = api.get("/v1/mailboxes/m-1/appointments").await.json();
+    let entry = &list["items"][0];
+    assert_eq!((&entry["etag"], &entry["pending"]), (&json!("W/\"1-31\""), &json!(3)));
+    // It is ours, so that it is no malformed header, and it never matches.
+    let put = with(request("PUT", ITEM, Some(json!({}))), "if-match", "W/\"1-31\"");
+    api.send(put).await.problem(412, "precondition-failed");
+}
+
+#[tokio::test]
+async fn who_has_the_version_already_is_not_sent_it_again() {
+    let api = Api::new();
+    api.put(ITEM, json!({})).await;
+    let get = |tag: &str| with(request("GET", ITEM, None), "if-none-match", tag);
+    for tag in ["\"1\"", "W/\"1\"", "\"0\", \"1\"", "*"] {
+        let answer = api.send(get(tag)).await;
+        assert_eq!((answer.status.as_u16(), answer.bytes.len()), (304, 0), "{tag}");
+        assert_eq!(answer.header("etag"), Some("\"1\""));
+        assert_eq!(answer.header("tidemark-pending"), Some("0"));
+    }
+    for tag in ["\"2\"", "\"1-3\"", "1", ""] {
+        assert_eq!(api.send(get(tag)).await.status.as_u16(), 200, "{tag}");
+    }
+    let twice = with(get("\"0\""), "if-none-match", "\"1\"");
+    assert_eq!(api.send(twice).await.status.as_u16(), 304);
+    *api.border.waiting.lock().unwrap() = 31;
+    assert_eq!(api.send(get("\"1\"")).await.status.as_u16(), 200);
+    assert_eq!(api.send(get("W/\"1-31\"")).await.status.as_u16(), 304);
+    // What is not there is not there, whatever the caller has.
+    let gone = "/v1/mailboxes/m-1/appointments/gone";
+    let gone = api.send(with(request("GET", gone, None), "if-none-match", "*")).await;
+    gone.problem(404, "not-found");
+}
+
+#[tokio::test]
 async fn items_and_history_come_in_pages() {
     let api = Api::new();
     for id in ["1", "2", "3"] {
@@ -158,13 +199,19 @@ async fn items_and_history_come_in_pages() {
     assert_eq!(
         api.get(&format!("{list}?limit=2")).await.json(),
         json!({
-            "items": [{"id": "1", "item": {"n": "1"}}, {"id": "2", "item": {"n": "2"}}],
+            "items": [
+                {"id": "1", "etag": "\"1\"", "pending": 0, "item": {"n": "1"}},
+                {"id": "2", "etag": "\"1\"", "pending": 0, "item": {"n": "2"}}
+            ],
             "next": "2"
         })
     );
     assert_eq!(
         api.get(&format!("{list}?after=2&limit=")).await.json(),
-        json!({"items": [{"id": "3", "item": {"n": "3"}}], "next": null})
+        json!({
+            "items": [{"id": "3", "etag": "\"1\"", "pending": 0, "item": {"n": "3"}}],
+            "next": null
+        })
     );
     let history = api.get(&format!("{list}/1/history?after=&limit=5")).await;
     assert_eq!(

@@ -12,10 +12,27 @@ async fn mailboxes_are_listed_with_their_state() {
         "id": "m-1",
         "address": "alex@tidemark.example",
         "aliases": ["a.lex@tidemark.example"],
+        "system": "crm",
         "connection": "onprem",
         "enabled": true,
         "state": "synced",
         "firstCopyItems": 12,
+        "firstCopy": {
+            "phase": "done",
+            "items": 12,
+            "total": 12,
+            "text": "Everything was copied: 12 items."
+        },
+        "lag": {
+            "seconds": 0,
+            "changes": 0,
+            "moreChanges": false,
+            "notices": 0,
+            "since": null,
+            "nextAttempt": null,
+            "lastHeard": "2026-03-01T07:58:00Z",
+            "text": "Nothing waits."
+        },
         "lastSynced": "2026-03-01T08:00:00Z",
         "dirty": false,
         "errors": []
@@ -36,6 +53,22 @@ async fn mailboxes_are_listed_with_their_state() {
     assert_eq!(api.get("/v1/mailboxes/ALEX%40tidemark.example").await.json(), alex);
     let nobody = api.get("/v1/mailboxes/nobody@tidemark.example").await;
     nobody.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_mailbox_is_switched_off_and_on() {
+    let api = Api::new();
+    for enabled in [false, true] {
+        let patch = request("PATCH", "/v1/mailboxes/M-1", Some(json!({"enabled": enabled})));
+        let answer = api.send(patch).await;
+        assert_eq!((answer.status, &answer.json()["enabled"]), (StatusCode::OK, &json!(enabled)));
+    }
+    let alex = || "alex@tidemark.example".to_owned();
+    assert_eq!(*api.border.switched.lock().unwrap(), [(alex(), false), (alex(), true)]);
+    for wrong in [json!({}), json!({"enabled": "yes"}), json!({"enabled": true, "x": 1})] {
+        let patch = request("PATCH", "/v1/mailboxes/m-1", Some(wrong));
+        api.send(patch).await.problem(422, "invalid");
+    }
 }
 
 #[tokio::test]
@@ -138,6 +171,18 @@ async fn a_person_decides_about_what_waits() {
                 "since": "2026-03-01T08:00:00Z"
             }],
             "next": null
+        })
+    );
+    let details = api.get(&format!("/v1/holds/{HOLD}")).await.json();
+    assert_eq!((&details["why"], &details["id"]), (&json!("brake-deletes"), &json!(HOLD)));
+    assert_eq!(
+        details["preview"],
+        json!({
+            "changes": 60,
+            "more": false,
+            "deletes": 60,
+            "mails": 2,
+            "items": [{"id": "crm-1", "action": "delete", "people": 2}]
         })
     );
     for choice in ["send", "without-attendees", "discard"] {

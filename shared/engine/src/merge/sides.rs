@@ -77,7 +77,9 @@ impl Sides<'_> {
         };
         let stated = opinion.filter(|value| {
             let began = self.wrote(property) && !self.was_to_vanish(property);
-            began || !value.same(&base.business.value(property))
+            began
+                || self.was_written_before(property)
+                || !value.same(&base.business.value(property))
         });
         match (self.exchange_changed(property), stated) {
             (false, None) if self.is_cut_off(property) => Say::Continue,
@@ -117,9 +119,19 @@ impl Sides<'_> {
     /// Whether people changed a property in Exchange since the base.
     pub(super) fn exchange_changed(&self, property: Property) -> bool {
         self.base.is_some_and(|base| {
-            self.was_put_back(property)
-                || !self.theirs(property).same(&base.exchange.value(property))
+            let differs = !self.theirs(property).same(&base.exchange.value(property));
+            self.was_put_back(property) || (differs && !self.was_written_before(property))
         })
+    }
+
+    /// Whether Exchange shows what an earlier change of the business system said: a run wrote it and
+    /// was cut off before it could say so. Series are written down before, occurrence by occurrence.
+    fn was_written_before(&self, property: Property) -> bool {
+        let is_override = matches!(property, Property::Override(_));
+        let agreed = |base: &Base| self.remote.value(property).same(&base.exchange.value(property));
+        !is_override
+            && !self.base.is_some_and(agreed)
+            && self.intake.superseded(property).any(|value| self.holds(property, value))
     }
 
     /// What our cut-off write started from.
@@ -146,8 +158,13 @@ impl Sides<'_> {
         let Some(begun) = self.unfinished else {
             return false;
         };
-        let written = self.wrote(property) && self.holds(property, &begun.target.value(property));
-        written || self.was_dropped_by_us(property, &begun.target)
+        let target = &begun.target;
+        let schedule = Property::Schedule;
+        // What goes away with the series went away by somebody else where the series is not ours.
+        let by_others =
+            self.was_to_vanish(property) && !self.holds(schedule, &target.value(schedule));
+        let written = self.wrote(property) && self.holds(property, &target.value(property));
+        (written && !by_others) || self.was_dropped_by_us(property, target)
     }
 
     fn was_dropped_by_us(&self, property: Property, target: &Event) -> bool {

@@ -40,7 +40,7 @@ pub(super) fn decide(
     }
     let protected = base.is_some_and(|base| is_protected(input, base));
     let deleting = intake.wish == Wish::Delete;
-    let patchless = Intake::read(&[]);
+    let patchless = intake.without_opinions();
     let sides = Sides {
         base,
         remote: event,

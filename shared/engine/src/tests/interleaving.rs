@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
-use tidemark_model::{CopyRole, Event, EventPatch};
+use tidemark_model::{CopyRole, Event, EventPatch, Override};
 
 use super::made::{Edit, alike, edit, held, origin, patched, person, steps, value, whole};
 use super::*;
@@ -18,6 +18,11 @@ enum Op {
     BusinessPuts(Box<Event>),
     /// A run, which stops after so many requests of its write, if there are that many.
     Runs(usize),
+    /// A run that is cut off after the single request of a write that nothing is written down of.
+    RunsUnsaid,
+    /// A run, and an edit in Exchange after so many requests of its write, or after all of them and
+    /// before it is read back.
+    RunsBeside(Edit, usize),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -29,6 +34,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => origin().prop_map(|event| Op::BusinessPuts(Box::new(event))),
         4 => Just(Op::Runs(usize::MAX)),
         2 => (0usize..4).prop_map(Op::Runs),
+        2 => Just(Op::RunsUnsaid),
+        3 => (edit(), 1usize..5).prop_map(|(edit, after)| Op::RunsBeside(edit, after)),
     ]
 }
 
@@ -100,6 +107,15 @@ impl World {
             Op::Runs(requests) => {
                 self.run(requests);
             }
+            Op::RunsUnsaid => {
+                let decision = self.decide();
+                let is_update = matches!(decision.exchange, ExchangeAction::Update { .. });
+                let is_series = self.exchange.iter().any(|event| event.recurrence.is_some());
+                if is_update && !is_series && self.unfinished.is_none() {
+                    self.exchange = self.states(&decision).pop().unwrap();
+                }
+            }
+            Op::RunsBeside(edit, after) => self.run_beside(edit, after),
         }
     }
 
@@ -134,7 +150,60 @@ impl World {
     /// A run: it is cut off when its write has more requests than it gets done.
     fn run(&mut self, requests: usize) -> Decision {
         let decision = self.decide();
-        let states = match (&decision.exchange, &self.exchange) {
+        let states = self.states(&decision);
+        let reached = states.get(requests).or(states.last()).cloned().unwrap();
+        if requests < states.len() - 1 {
+            self.begin(&decision);
+            self.exchange = reached;
+            return decision;
+        }
+        self.exchange = reached;
+        self.commit(&decision, true);
+        decision
+    }
+
+    /// A run beside which somebody edits the item. An occurrence that is changed later is written
+    /// against a version and cuts the write off; one that is taken out later is not.
+    fn run_beside(&mut self, edit: Edit, after: usize) {
+        let decision = self.decide();
+        let states = self.states(&decision);
+        let reached = after.min(states.len() - 1);
+        let Some(Some(mut now)) = states.get(reached).cloned() else {
+            self.run(usize::MAX);
+            return;
+        };
+        let change = value(&now, edit);
+        now = person(&now, change);
+        now.updated = Some(at(self.clock));
+        for pair in states[reached..].windows(2) {
+            let [Some(before), Some(then)] = pair else { continue };
+            let ids = then
+                .overrides
+                .keys()
+                .filter(|id| before.overrides.get(*id) != then.overrides.get(*id));
+            let written: Vec<_> = ids.map(|id| then.value(Property::Override(*id))).collect();
+            let taken_out = |value: &PropertyValue| {
+                matches!(value, PropertyValue::Override(_, Some(Override::Excluded)))
+            };
+            if written.is_empty() || !written.iter().all(taken_out) {
+                self.begin(&decision);
+                self.exchange = Some(now);
+                return;
+            }
+            for value in written {
+                now.apply(value);
+                now = held(now);
+            }
+        }
+        // One request returns its own version: what came after it is not taken for ours.
+        let is_one = states.len() <= 2;
+        self.exchange = Some(now);
+        self.commit(&decision, !is_one);
+    }
+
+    /// What Exchange shows before a write and after each of its requests.
+    fn states(&self, decision: &Decision) -> Vec<Option<Event>> {
+        match (&decision.exchange, &self.exchange) {
             (ExchangeAction::Create { target, .. }, None) => {
                 let mut bare = held((**target).clone());
                 bare.overrides.clear();
@@ -146,16 +215,7 @@ impl World {
             (ExchangeAction::Delete { .. }, Some(_)) => vec![self.exchange.clone(), None],
             (ExchangeAction::None, _) => vec![self.exchange.clone()],
             (other, there) => panic!("{other:?} while there: {}", there.is_some()),
-        };
-        let reached = states.get(requests).or(states.last()).cloned().unwrap();
-        if requests < states.len() - 1 {
-            self.begin(&decision);
-            self.exchange = reached;
-            return decision;
         }
-        self.exchange = reached;
-        self.commit(&decision);
-        decision
     }
 
     /// An intent is written before a write; one that carries on is told apart from it.
@@ -175,9 +235,9 @@ impl World {
         };
     }
 
-    fn commit(&mut self, decision: &Decision) {
+    fn commit(&mut self, decision: &Decision, read_back: bool) {
         self.unfinished = None;
-        match settle(decision, self.exchange.as_ref()) {
+        match settled(decision, self.exchange.as_ref().filter(|_| read_back)) {
             LinkAfter::Unchanged => {}
             LinkAfter::Linked(base) => self.link = Link::Linked(base),
             LinkAfter::Tombstone { by, at } => self.link = Link::Tombstone(by, at),

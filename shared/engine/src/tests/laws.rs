@@ -38,7 +38,7 @@ fn carried_out(decision: &Decision, remote: &Event) -> Event {
 }
 
 fn after(decision: &Decision, before: Option<&Base>, read_back: &Event) -> Base {
-    match (settle(decision, Some(read_back)), before) {
+    match (settled(decision, Some(read_back)), before) {
         (LinkAfter::Linked(base), _) => *base,
         (LinkAfter::Unchanged, Some(before)) => before.clone(),
         (other, _) => panic!("{} leaves {other:?}", decision.explain()),

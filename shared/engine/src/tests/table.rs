@@ -122,7 +122,7 @@ fn what_is_older_than_the_start_is_announced_when_it_changes() {
     old.updated = Some(at(-1));
     let first = run(LinkView::New, present(&old, OWN), &[], &profile, None);
     assert_eq!(code(&first), ("none", None, vec![]));
-    let LinkAfter::Linked(base) = settle(&first, Some(&old)) else {
+    let LinkAfter::Linked(base) = settled(&first, Some(&old)) else {
         panic!("not linked");
     };
     let link = LinkView::Linked(&base);
@@ -166,7 +166,7 @@ fn what_is_held_goes_out_once_a_rule_is_chosen() {
     let view = present(&remote, CopyRole::Organizer);
     let held = run(LinkView::Linked(&linked), view, &edit, &Profile::default(), None);
     assert_eq!(code(&held), ("hold", Some("updated"), vec!["held"]));
-    let LinkAfter::Linked(after) = settle(&held, None) else {
+    let LinkAfter::Linked(after) = settled(&held, None) else {
         panic!("not linked");
     };
     let profile = Profile { mail: MailRule::Send, ..Profile::default() };

@@ -3,6 +3,7 @@
 //! It needs no runtime: it waits for nothing but its `HttpPort` and for a free slot of its limiter.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tidemark_model::{Event, LinkId, MailMode, Participation};
 
 use super::fault::Effect;
@@ -11,8 +12,8 @@ use super::session::{Affinity, EwsEndpoint, Session};
 use super::{read, wire};
 use crate::error::MailboxError;
 use crate::port::{
-    Capabilities, ChangePage, Cursor, ItemRead, Mailbox, Permit, PushRequest, PushSubscription,
-    RemoteEvent, RemoteId, RemoteRef, Stamp,
+    Capabilities, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit, PushRequest,
+    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
 };
 
 /// The calendar of one mailbox behind EWS.
@@ -52,6 +53,14 @@ impl Mailbox for EwsMailbox {
         items_max: usize,
     ) -> Result<ChangePage, MailboxError> {
         self.fetch_changes(cursor, items_max).await
+    }
+
+    async fn first_look(
+        &self,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<FirstLook, MailboxError> {
+        self.fetch_first_look(start, end).await
     }
 
     async fn read(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError> {

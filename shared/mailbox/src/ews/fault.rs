@@ -214,7 +214,15 @@ pub(super) fn of_transport(fault: &TransportError, effect: Effect) -> MailboxErr
             Scope::Connection,
             "certificate-untrusted",
             "the server's certificate is self-signed, expired, for another name or of an unknown authority; \
-             install one from a trusted authority, or upload it or its authority for this connection",
+             install one from a trusted authority, or upload its authority for this connection, or look at it and confirm it \
+             (/v1/connections/{id}/certificate)",
+        ),
+        TransportFault::ChangedCertificate => (
+            Disposition::Reject,
+            Scope::Connection,
+            "certificate-changed",
+            "the server shows another certificate than the one that was confirmed for this connection; \
+             if that is meant, look at it and confirm it (/v1/connections/{id}/certificate)",
         ),
         TransportFault::ForbiddenTarget => (
             Disposition::Reject,

@@ -1,5 +1,8 @@
 //! Reading: changes, items with the exceptions of series, searches.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use tidemark_ews::EwsError;
 use tidemark_model::LinkId;
 
@@ -7,9 +10,9 @@ use super::EwsMailbox;
 use super::fault::code::{BATCH_STOPPED, TOO_MUCH_AT_ONCE};
 use super::fault::{self, ANSWER_TOO_LARGE, Effect};
 use super::session::Affinity;
-use super::wire::{self, GotItem};
+use super::wire::{self, GotItem, Shown};
 use crate::error::{Disposition, MailboxError, Scope};
-use crate::port::{ChangePage, Cursor, ItemRead, RemoteId, RemoteRef};
+use crate::port::{ChangePage, Cursor, FirstLook, ItemRead, RemoteId, RemoteRef};
 
 /// Items in one GetItem. The server gives a request one minute, and ten full items are what
 /// Microsoft recommends (exchange-ews.md 6 and 12).
@@ -17,6 +20,13 @@ pub(super) const READ_ITEMS_MAX: usize = 10;
 
 /// Largest page of changes that EWS gives (exchange-ews.md 5).
 pub(super) const PAGE_ITEMS_MAX: usize = 512;
+
+/// Most entries of a calendar view that are asked for: as many as one answer brings
+/// (exchange-ews.md 6 and 12, EWSFindCountLimit).
+const VIEW_ENTRIES_MAX: u32 = 1000;
+
+/// Series that are asked for at once. Only ids come back, a few hundred bytes each.
+const SERIES_MAX: usize = 100;
 
 impl EwsMailbox {
     pub(super) async fn fetch_changes(
@@ -27,6 +37,44 @@ impl EwsMailbox {
         let envelope =
             wire::build_sync(&self.session.endpoint, cursor, items_max.clamp(1, PAGE_ITEMS_MAX));
         self.fetch(envelope, wire::read_sync).await
+    }
+
+    pub(super) async fn fetch_first_look(
+        &self,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<FirstLook, MailboxError> {
+        let endpoint = &self.session.endpoint;
+        let total = self.fetch(wire::build_get_folder(endpoint), wire::read_total).await?;
+        let envelope = wire::build_view(endpoint, start, end, VIEW_ENTRIES_MAX);
+        let shown = self.fetch(envelope, wire::read_view).await?;
+        let occurrences: Vec<RemoteId> = shown
+            .iter()
+            .filter_map(|shown| match shown {
+                Shown::Occurrence(id) => Some(id.clone()),
+                Shown::Single(_) => None,
+            })
+            .collect();
+        let mut series = Vec::with_capacity(occurrences.len());
+        for ids in occurrences.chunks(SERIES_MAX) {
+            let envelope = wire::build_get_series(endpoint, ids);
+            let found = self.fetch(envelope, wire::read_series).await?;
+            if found.len() != ids.len() {
+                return Err(fault::unreadable(Effect::Read, &"not one answer per item"));
+            }
+            series.extend(found);
+        }
+        let mut series = series.into_iter();
+        let mut met = BTreeSet::new();
+        let mut soon: Vec<RemoteRef> = Vec::with_capacity(shown.len());
+        for entry in shown {
+            let found = match entry {
+                Shown::Single(reference) => Some(reference),
+                Shown::Occurrence(_) => series.next().flatten(),
+            };
+            soon.extend(found.filter(|found| met.insert(found.id.clone())));
+        }
+        Ok(FirstLook { soon, total })
     }
 
     pub(super) async fn fetch_items(

@@ -1,6 +1,7 @@
 //! The adapter against a script: what it sends is read as XML, what it gets was written by hand
 //! after Microsoft's documentation.
 
+mod first_look;
 mod reading;
 pub(super) mod script;
 mod writing;

@@ -1,14 +1,17 @@
 //! Between the port and EWS: the port's values as requests, answers as the port's values.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use tidemark_ews::calendar::{
     FieldChange, NewItem, ReadContext, ReadItem, WriteContext, WriteError, assemble_series,
     changes, occurrence_changes, read_item,
 };
 use tidemark_ews::{
-    CreateItem, DeleteItem, Disposal, EwsError, FindItem, FolderAddress, FolderShape, GetFolder,
-    GetItem, Item, ItemAddress, ItemChange, ItemId, Operation, Request, Respond, Response,
-    ServerVersionInfo, Shape, SubscribePush, SyncFolderItems, Unreadable, UpdateItem, Written,
-    stamp,
+    CalendarItemType, CreateItem, DeleteItem, Disposal, EwsError, FindItem, FolderAddress,
+    FolderShape, GetFolder, GetItem, Item, ItemAddress, ItemChange, ItemId, Operation, Request,
+    Respond, Response, ServerVersionInfo, Shape, SubscribePush, SyncFolderItems, Unreadable,
+    UpdateItem, Written, stamp,
 };
 use tidemark_model::{Event, LinkId, MailMode, Participation, Property};
 use uuid::Uuid;
@@ -192,6 +195,61 @@ pub(super) fn build_find_stamp(endpoint: &EwsEndpoint, link: LinkId) -> Envelope
 
 pub(super) fn build_find_uid(endpoint: &EwsEndpoint, uid: &str) -> Envelope {
     envelope(endpoint, &FindItem::by_uid(uid))
+}
+
+pub(super) fn build_view(
+    endpoint: &EwsEndpoint,
+    start: Timestamp,
+    end: Timestamp,
+    entries_max: u32,
+) -> Envelope {
+    envelope(endpoint, &FindItem::in_window(start, end, entries_max))
+}
+
+/// What a calendar shows in a window, in its order.
+pub(super) enum Shown {
+    /// An appointment.
+    Single(RemoteRef),
+    /// An occurrence, by its own id; its series is to be asked for.
+    Occurrence(RemoteId),
+}
+
+/// What the window shows, each series once. An entry that cannot be read is left out: it comes
+/// again with the changes.
+pub(super) fn read_view(bytes: &[u8]) -> Result<Vec<Shown>, EwsError> {
+    let page = only(FindItem::read(bytes)?)?;
+    let mut series = BTreeSet::new();
+    let mut shown = Vec::new();
+    for item in page.entries.into_iter().flatten() {
+        match item.item_type {
+            Some(CalendarItemType::Occurrence | CalendarItemType::Exception) => {
+                if item.uid.is_none_or(|uid| series.insert(uid)) {
+                    shown.push(Shown::Occurrence(RemoteId::new(item.id.id)));
+                }
+            }
+            Some(CalendarItemType::Single | CalendarItemType::RecurringMaster) | None => {
+                shown.push(Shown::Single(reference_of(&item.id)));
+            }
+        }
+    }
+    Ok(shown)
+}
+
+pub(super) fn build_get_series(endpoint: &EwsEndpoint, occurrences: &[RemoteId]) -> Envelope {
+    let of_series = |id: &RemoteId| ItemAddress::MasterOf(ItemId::new(id.as_str(), None));
+    envelope(endpoint, &GetItem::versions(occurrences.iter().map(of_series).collect()))
+}
+
+/// The series of occurrences; one that cannot be told, being gone by now, is none.
+pub(super) fn read_series(bytes: &[u8]) -> Result<Vec<Option<RemoteRef>>, EwsError> {
+    let answer = GetItem::read(bytes)?;
+    let of_one = |item: Result<Item, EwsError>| item.ok()?.id().map(reference_of);
+    Ok(answer.messages.into_iter().map(of_one).collect())
+}
+
+/// How many items the calendar holds, series and singles, if the server says it.
+pub(super) fn read_total(bytes: &[u8]) -> Result<Option<u64>, EwsError> {
+    Ok(only(GetFolder::read(bytes)?)?.items.map(u64::from))
 }
 
 /// What was found. One that cannot be read fails the search, which is there to find nothing twice.

@@ -264,7 +264,7 @@ pub(super) fn of_transport(fault: &TransportError, effect: Effect) -> MailboxErr
             "tls-failed",
             "the TLS handshake with Microsoft Graph failed; check proxy and firewall",
         ),
-        TransportFault::UntrustedCertificate => (
+        TransportFault::UntrustedCertificate | TransportFault::ChangedCertificate => (
             Disposition::Reject,
             connection,
             "certificate-untrusted",

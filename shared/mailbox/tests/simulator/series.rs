@@ -51,6 +51,21 @@ fn series() -> Event {
 }
 
 #[tokio::test]
+async fn the_coming_days_hold_a_series_once_and_nothing_beyond_them() {
+    let bench = Bench::new();
+    let mailbox = bench.mailbox(ALEX);
+    let weekly = create(&mailbox, &series(), 1).await;
+    let single = create(&mailbox, &event("Soon", hour(at(3, 27, 8), "Europe/Berlin")), 2).await;
+    create(&mailbox, &event("Before", hour(at(3, 24, 22), "Europe/Berlin")), 3).await;
+    create(&mailbox, &event("After", hour(at(4, 9, 0), "Europe/Berlin")), 4).await;
+    let start = "2026-03-24T23:00:00Z".parse().expect("a time");
+    let end = "2026-04-08T22:00:00Z".parse().expect("a time");
+    let look = mailbox.first_look(start, end).await.expect("a look");
+    assert_eq!(look.soon, [weekly, single]);
+    assert_eq!(look.total, Some(4));
+}
+
+#[tokio::test]
 async fn a_series_comes_back_with_all_that_differs_from_its_rule() {
     let bench = Bench::new();
     let mailbox = bench.mailbox(ALEX);

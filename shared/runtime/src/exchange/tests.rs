@@ -1,3 +1,5 @@
+mod certificate;
+
 use std::collections::BTreeSet;
 
 use tidemark_model::SystemId;

@@ -1,13 +1,17 @@
 //! Who calls, and which mailbox is meant.
 
-use tidemark_model::MailboxId;
+use tidemark_model::{Kind, MailboxId};
 use tidemark_store::records::{MailboxRow, MailboxScope, MailboxState, Role as KeyRole};
 
 use crate::border::{Caller, Listing, MailboxErrorView, MailboxView, Refusal, Role};
-use crate::service::Service;
+use crate::service::{Service, collection_of};
 
 /// Longest bearer token that is looked up, in bytes.
 const BEARER_BYTES_MAX: usize = 512;
+
+/// What a caller is told of a mailbox that is switched off.
+pub(super) const SWITCHED_OFF: &str = "the mailbox is switched off: an administrator switches it on \
+     with PATCH /v1/mailboxes/{mailbox} {\"enabled\": true}";
 
 /// A mailbox that a caller named.
 pub(super) struct FoundMailbox {
@@ -58,11 +62,13 @@ impl Service {
             .ok_or(Refusal::NotFound { what: "mailbox" })?;
         let scope = MailboxScope { organisation: organisation.clone(), mailbox: id };
         let row = self.records.mailbox(&scope).await?;
-        let row = row.ok_or(Refusal::NotFound { what: "mailbox" })?.value;
+        let row = row.map(|row| row.value).filter(|row| may_see(caller, row));
+        let row = row.ok_or(Refusal::NotFound { what: "mailbox" })?;
         Ok(FoundMailbox { scope, row })
     }
 
-    /// The same, for a caller who reads or writes items: they belong to one business system.
+    /// The same, for a caller who reads or writes items: they belong to one business system, and so
+    /// do their ids (W19). An administrator's key speaks for its own system like any other.
     pub(super) async fn find_items_of(
         &self,
         caller: &Caller,
@@ -73,9 +79,50 @@ impl Service {
         }
         let found = self.find_mailbox(caller, name).await?;
         if found.row.system != caller.system {
-            return Err(Refusal::NotFound { what: "mailbox" });
+            return Err(Refusal::OtherSystem);
         }
         Ok(found)
+    }
+
+    pub(super) async fn set_enabled(
+        &self,
+        caller: &Caller,
+        name: &str,
+        enabled: bool,
+    ) -> Result<MailboxView, Refusal> {
+        may_administer(caller)?;
+        let found = self.find_mailbox(caller, name).await?;
+        let changed =
+            self.records.change_mailbox(&found.scope, |row| row.enabled = enabled).await?;
+        let row = changed.ok_or(Refusal::NotFound { what: "mailbox" })?;
+        if enabled {
+            // What happened meanwhile was told to nobody.
+            self.raise(&found.scope, &collection_of(Kind::Appointment)).await?;
+        }
+        self.view_of(&found.scope, row).await
+    }
+
+    /// Raises the mark of a mailbox that a run would take up.
+    pub(super) async fn wake_mailbox(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+        let found = self.find_mailbox(caller, name).await?;
+        if !found.row.enabled {
+            return Err(Refusal::Conflict(SWITCHED_OFF.to_owned()));
+        }
+        if let Some(reason) = &found.row.paused {
+            return Err(Refusal::Conflict(format!(
+                "the mailbox is paused: {reason} GET /v1/holds lists what waits, and POST \
+                 /v1/holds/{{id}} lets it go on"
+            )));
+        }
+        let organisation = &caller.organisation;
+        let connection = self.records.connection(organisation, found.row.connection).await?;
+        let is_on = connection.is_some_and(|it| it.value.enabled && it.value.appointments);
+        if !is_on {
+            let text = "the mailbox's connection is switched off: an administrator switches it on \
+                        with PATCH /v1/connections/{id} {\"enabled\": true, \"appointments\": true}";
+            return Err(Refusal::Conflict(text.to_owned()));
+        }
+        Ok(self.raise(&found.scope, &collection_of(Kind::Appointment)).await?)
     }
 
     pub(super) async fn view_mailbox(
@@ -94,10 +141,10 @@ impl Service {
         limit: usize,
     ) -> Result<Listing<MailboxView>, Refusal> {
         let after = after.map(MailboxId::parse).transpose();
-        let after = after.map_err(|_| super::items::bad_cursor("after"))?;
+        let after = after.map_err(|_| Refusal::InvalidCursor { parameter: "after" })?;
         let page = self.records.mailboxes(&caller.organisation, after, limit).await?;
         let mut entries = Vec::new();
-        for document in page.mailboxes {
+        for document in page.mailboxes.into_iter().filter(|it| may_see(caller, &it.value)) {
             let scope = MailboxScope {
                 organisation: caller.organisation.clone(),
                 mailbox: document.value.id,
@@ -110,14 +157,19 @@ impl Service {
     async fn view_of(&self, scope: &MailboxScope, row: MailboxRow) -> Result<MailboxView, Refusal> {
         let marks = self.records.marks(scope).await?;
         let connection = self.records.connection(&scope.organisation, row.connection).await?;
+        let first_copy = super::progress::first_copy(&row);
+        let lag = self.lag_of(scope, &marks).await?;
         Ok(MailboxView {
             id: row.id.to_string(),
             state: state_word(&row),
             address: row.address,
             aliases: row.aliases.into_iter().collect(),
+            system: row.system.to_string(),
             connection: connection.map(|found| found.value.name).unwrap_or_default(),
             enabled: row.enabled,
             first_copy_items: row.first_sync.done,
+            first_copy,
+            lag,
             last_synced: row.last_synced.map(|at| at.to_string()),
             dirty: marks.is_dirty(),
             errors: row
@@ -133,7 +185,22 @@ impl Service {
     }
 }
 
-fn join(cause: &str, mend: &str) -> String {
+/// For an integrator, other systems' mailboxes are not there.
+pub(super) fn may_see(caller: &Caller, row: &MailboxRow) -> bool {
+    match caller.role {
+        Role::Operator | Role::Administrator => true,
+        Role::Integrator => row.system == caller.system,
+    }
+}
+
+pub(super) fn may_administer(caller: &Caller) -> Result<(), Refusal> {
+    match caller.role {
+        Role::Administrator => Ok(()),
+        Role::Operator | Role::Integrator => Err(Refusal::Forbidden(Role::Administrator)),
+    }
+}
+
+pub(super) fn join(cause: &str, mend: &str) -> String {
     if mend.is_empty() { cause.to_owned() } else { format!("{cause} {mend}") }
 }
 

@@ -5,7 +5,6 @@ use core::time::Duration;
 use jiff::SignedDuration;
 use tidemark_store::records::{FeedCursor, FeedError, FeedPage};
 
-use super::items::bad_cursor;
 use crate::border::{Caller, FeedView, Refusal, Role};
 use crate::service::Service;
 
@@ -24,7 +23,10 @@ impl Service {
             return Err(Refusal::Forbidden(Role::Integrator));
         }
         let cursor = match after {
-            Some(text) => Some(FeedCursor::decode(text).map_err(|_| bad_cursor("after"))?),
+            Some(text) => Some(
+                FeedCursor::decode(text)
+                    .map_err(|_| Refusal::InvalidCursor { parameter: "after" })?,
+            ),
             None => None,
         };
         let wait = SignedDuration::try_from(wait.min(WAIT_MAX)).unwrap_or(SignedDuration::ZERO);
@@ -58,7 +60,7 @@ impl Service {
         page.map_err(|error| match error {
             FeedError::Gone => Refusal::CursorExpired,
             FeedError::Store(error) => error.into(),
-            FeedError::InvalidCursor => bad_cursor("after"),
+            FeedError::InvalidCursor => Refusal::InvalidCursor { parameter: "after" },
         })
     }
 }

@@ -1,18 +1,19 @@
 //! What waits for a person, and what the person decides.
 
+mod preview;
+
 use tidemark_model::Kind;
-use tidemark_store::records::{HoldId, HoldRow, MailboxScope, SaveError};
+use tidemark_store::records::{HoldId, HoldRow, MailboxRow, MailboxScope, SaveError};
 use uuid::Uuid;
 
-use crate::border::{Caller, HoldChoice, HoldView, Refusal, Role};
+use super::access::{may_administer, may_see};
+use crate::border::{Caller, HoldChoice, HoldDetails, HoldView, Refusal};
 use crate::service::{Service, collection_of};
 
 /// Holds that are read at once.
 const PAGE_ITEMS: usize = 200;
 /// Most holds that one listing shows.
 const HOLDS_MAX: usize = 1000;
-/// Seconds of the hour that the brake counts in.
-const HOUR_SECONDS: i64 = 3600;
 
 impl Service {
     pub(super) async fn list_holds(&self, caller: &Caller) -> Result<Vec<HoldView>, Refusal> {
@@ -25,7 +26,9 @@ impl Service {
             let undecided = page.holds.into_iter().filter(|(_, hold)| hold.decision.is_none());
             for (mailbox, hold) in undecided {
                 let scope = MailboxScope { organisation: organisation.clone(), mailbox };
-                views.push(self.view_hold(&scope, hold).await?);
+                if let Some(row) = self.mailbox_of_hold(caller, &scope).await? {
+                    views.push(self.view_hold(&scope, &row, hold).await?);
+                }
             }
             match page.next {
                 Some(next) if views.len() < HOLDS_MAX => after = Some(next),
@@ -34,15 +37,30 @@ impl Service {
         }
     }
 
-    async fn view_hold(&self, scope: &MailboxScope, hold: HoldRow) -> Result<HoldView, Refusal> {
-        let row = self.records.mailbox(scope).await?;
+    /// The mailbox of a hold. None where the hold does not concern the caller: an integrator knows
+    /// those of its own system only.
+    async fn mailbox_of_hold(
+        &self,
+        caller: &Caller,
+        scope: &MailboxScope,
+    ) -> Result<Option<MailboxRow>, Refusal> {
+        let row = self.records.mailbox(scope).await?.map(|found| found.value);
+        Ok(row.filter(|row| may_see(caller, row)))
+    }
+
+    async fn view_hold(
+        &self,
+        scope: &MailboxScope,
+        row: &MailboxRow,
+        hold: HoldRow,
+    ) -> Result<HoldView, Refusal> {
         let item = match hold.link {
             Some(link) => Some(self.id_of(scope, link).await?),
             None => None,
         };
         Ok(HoldView {
             id: hold.id.uuid(),
-            mailbox: row.map(|row| row.value.address).unwrap_or_default(),
+            mailbox: row.address.clone(),
             item,
             why: hold.why,
             text: hold.text,
@@ -51,15 +69,31 @@ impl Service {
         })
     }
 
+    /// A hold with what a person has to know to decide about it.
+    pub(super) async fn view_details(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<HoldDetails, Refusal> {
+        let found = self.records.hold(&caller.organisation, HoldId::new(id)).await?;
+        let (mailbox, hold) = found.ok_or(Refusal::NotFound { what: "hold" })?;
+        let scope = MailboxScope { organisation: caller.organisation.clone(), mailbox };
+        let row = self.mailbox_of_hold(caller, &scope).await?;
+        let row = row.ok_or(Refusal::NotFound { what: "hold" })?;
+        let preview = match hold.link {
+            Some(_) => None,
+            None => Some(self.preview_of(&scope, &row).await?),
+        };
+        Ok(HoldDetails { hold: self.view_hold(&scope, &row, hold).await?, preview })
+    }
+
     pub(super) async fn settle_hold(
         &self,
         caller: &Caller,
         id: Uuid,
         choice: HoldChoice,
     ) -> Result<(), Refusal> {
-        if caller.role < Role::Administrator {
-            return Err(Refusal::Forbidden(Role::Administrator));
-        }
+        may_administer(caller)?;
         let id = HoldId::new(id);
         let found = self.records.hold(&caller.organisation, id).await?;
         let (mailbox, hold) = found.ok_or(Refusal::NotFound { what: "hold" })?;
@@ -76,12 +110,7 @@ impl Service {
             }
             Err(SaveError::Store(error)) => return Err(error.into()),
         }
-        if hold.link.is_none() {
-            // The brake of a whole mailbox: it goes on with a fresh budget.
-            let hour = self.world.now().as_second().div_euclid(HOUR_SECONDS);
-            self.records.release_brake(&scope, hour).await?;
-            self.records.change_mailbox(&scope, |row| row.paused = None).await?;
-        }
+        // The run carries it out: of a brake, too, which it releases once and for all.
         Ok(self.raise(&scope, &collection_of(Kind::Appointment)).await?)
     }
 }

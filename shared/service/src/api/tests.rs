@@ -1,5 +1,6 @@
 //! The border over the memory table: what runs would have left there is written by hand.
 
+mod connections;
 mod feed;
 mod holds;
 mod items;
@@ -12,13 +13,13 @@ use tidemark_jscalendar::read_event_patch;
 use tidemark_model::{BusinessKey, Event, Kind, LinkId, Property, PropertyValue, SystemId};
 use tidemark_store::records::{
     ApiKeyId, ApiKeyRow, Commit, FeedEntry, HistoryEntry, HoldRow, ItemCommit, LinkRow, LinkState,
-    LinkWrite, MailboxScope, Role as StoredRole, SystemRow, Trouble,
+    LinkWrite, MailboxRow, MailboxScope, Role as StoredRole, SystemRow, Trouble,
 };
 use uuid::Uuid;
 
 use crate::border::*;
 use crate::content::encode_base;
-use crate::testing::{Stage, organisation, scope, system};
+use crate::testing::{Stage, connection_id, organisation, scope, system};
 
 const M1: &str = "m1@tidemark.example";
 const KIND: Kind = Kind::Appointment;
@@ -227,7 +228,7 @@ async fn the_state_of_a_mailbox_is_one_word_and_its_errors_name_the_mend() {
     assert!(view().await.dirty);
     assert_eq!(stage.hinted(&scope(1)).await, 1);
     let since = stage.clock_now();
-    let change = async |change: fn(&mut tidemark_store::records::MailboxRow)| {
+    let change = async |change: fn(&mut MailboxRow)| {
         stage.service.records.change_mailbox(&scope(1), change).await.unwrap();
     };
     change(|row| row.state = tidemark_store::records::MailboxState::FirstSync).await;
@@ -256,6 +257,38 @@ async fn the_state_of_a_mailbox_is_one_word_and_its_errors_name_the_mend() {
 }
 
 #[tokio::test]
+async fn a_mailbox_that_no_run_would_take_up_says_how_to_go_on() {
+    let stage = Stage::new().await;
+    let (service, admin) = (&stage.service, caller(Role::Administrator));
+    let refused = async || match service.sync_now(&ours(), M1).await {
+        Err(Refusal::Conflict(text)) => text,
+        other => panic!("{other:?}"),
+    };
+    let forbidden = Err(Refusal::Forbidden(Role::Administrator));
+    assert_eq!(service.switch_mailbox(&ours(), M1, false).await.map(|_| ()), forbidden);
+    assert_eq!(service.switch_mailbox(&admin, M1, false).await.unwrap().state, "disabled");
+    assert!(refused().await.contains("PATCH /v1/mailboxes/"));
+    assert_eq!(stage.hinted(&scope(1)).await, 0);
+    // Switched on, it is looked at by itself.
+    assert_eq!(service.switch_mailbox(&admin, M1, true).await.unwrap().state, "new");
+    assert_eq!(stage.hinted(&scope(1)).await, 1);
+    service.sync_now(&ours(), M1).await.unwrap();
+
+    let pause = |row: &mut MailboxRow| row.paused = Some("More than 50 deletes.".to_owned());
+    service.records.change_mailbox(&scope(1), pause).await.unwrap();
+    let text = refused().await;
+    assert!(text.contains("More than 50 deletes.") && text.contains("/v1/holds"), "{text}");
+    service.records.change_mailbox(&scope(1), |row| row.paused = None).await.unwrap();
+
+    let connection = service.records.connection(&organisation(), connection_id()).await;
+    let mut connection = connection.unwrap().unwrap();
+    connection.value.enabled = false;
+    let (row, revision) = (&connection.value, Some(connection.revision));
+    service.records.save_connection(&organisation(), row, revision).await.unwrap();
+    assert!(refused().await.contains("connection is switched off"));
+}
+
+#[tokio::test]
 async fn mailboxes_come_by_page() {
     let stage = Stage::new().await;
     stage.add_mailbox(2).await;
@@ -265,7 +298,7 @@ async fn mailboxes_come_by_page() {
     let rest = stage.service.mailboxes(&ours(), Some(&next), 100).await.unwrap();
     assert_eq!((rest.entries.len(), rest.next), (1, None));
     let wrong = stage.service.mailboxes(&ours(), Some("nonsense"), 1).await;
-    assert_eq!(pointers(wrong), ["?after"]);
+    assert_eq!(wrong, Err(Refusal::InvalidCursor { parameter: "after" }));
 }
 
 #[tokio::test]

@@ -7,16 +7,17 @@ use tidemark_jscalendar::Problem;
 use tidemark_model::OrganisationId;
 use tidemark_store::records::{
     DeliveryState, Document, EndpointId, EndpointRow, FeedCursor, FeedError, FeedRecord, RetryRow,
-    SaveError,
 };
 use uuid::Uuid;
 
-use super::items::bad_cursor;
+use super::save_refusal;
 use crate::border::{Caller, Refusal, Role, WebhookView};
 use crate::service::Service;
 
 /// Most endpoints of a business system.
 const ENDPOINTS_MAX: usize = 20;
+/// The reason of a pause that a person made.
+const PAUSED_BY_PERSON: &str = "paused through the API";
 
 impl Service {
     pub(super) async fn register_webhook(
@@ -87,7 +88,7 @@ impl Service {
     ) -> Result<WebhookView, Refusal> {
         let mut endpoint = self.own_endpoint(caller, id).await?;
         let organisation = &caller.organisation;
-        endpoint.value.paused = paused.then(|| "paused through the API".to_owned());
+        endpoint.value.paused = pause_reason(endpoint.value.paused.take(), paused);
         self.records
             .save_endpoint(organisation, &endpoint.value, Some(endpoint.revision))
             .await
@@ -104,7 +105,7 @@ impl Service {
         let endpoint = self.own_endpoint(caller, id).await?;
         let organisation = &caller.organisation;
         let now = self.world.now();
-        let asked = after.map(FeedCursor::decode).transpose().map_err(|_| bad_cursor("after"))?;
+        let asked = after.map(FeedCursor::decode).transpose().map_err(|_| bad_cursor())?;
         let (cursor, first) = self.place_in_feed(organisation, asked).await?;
         // The beginning of retention can only be named by the place after its first entry, which is
         // therefore put among what is outstanding.
@@ -136,7 +137,7 @@ impl Service {
             (Ok(page), None) => Ok((page.cursor, page.entries.into_iter().next())),
             (Err(FeedError::Store(error)), _) => Err(error.into()),
             (Err(FeedError::Gone), _) => Err(Refusal::CursorExpired),
-            (Err(FeedError::InvalidCursor), _) => Err(bad_cursor("after")),
+            (Err(FeedError::InvalidCursor), _) => Err(bad_cursor()),
         }
     }
 
@@ -180,6 +181,26 @@ fn untried(entry: &FeedRecord, now: Timestamp) -> RetryRow {
     }
 }
 
+/// Here the cursor comes in the body.
+fn bad_cursor() -> Refusal {
+    Refusal::Invalid(vec![Problem {
+        pointer: "/after".to_owned(),
+        rule: "it is no cursor that the feed gave".to_owned(),
+        mend: "take `cursor` of an answer of the feed, or leave it out to begin".to_owned(),
+    }])
+}
+
+/// Why deliveries are paused, once a person paused or resumed them. A reason of our own stays: who
+/// resumes has to know it.
+fn pause_reason(before: Option<String>, paused: bool) -> Option<String> {
+    match (before, paused) {
+        (_, false) => None,
+        (None, true) => Some(PAUSED_BY_PERSON.to_owned()),
+        (Some(reason), true) if reason.ends_with(PAUSED_BY_PERSON) => Some(reason),
+        (Some(reason), true) => Some(format!("{reason}; {PAUSED_BY_PERSON}")),
+    }
+}
+
 fn may_manage(caller: &Caller) -> Result<(), Refusal> {
     if caller.role < Role::Integrator { Err(Refusal::Forbidden(Role::Integrator)) } else { Ok(()) }
 }
@@ -193,14 +214,5 @@ fn view_of(row: EndpointRow, state: Option<&DeliveryState>) -> WebhookView {
         failures: state.map_or(0, |state| state.failures),
         next_attempt: state.and_then(|state| state.due_at).map(|at| at.to_string()),
         created: row.created_at.to_string(),
-    }
-}
-
-fn save_refusal(error: SaveError) -> Refusal {
-    match error {
-        SaveError::RevisionMoved => {
-            Refusal::Conflict("somebody changed it in the same moment: try again".to_owned())
-        }
-        SaveError::Store(error) => error.into(),
     }
 }

@@ -349,3 +349,55 @@ async fn no_more_is_taken_up_than_one_transaction_holds() {
     stage.clock.advance(SignedDuration::from_secs(7));
     assert_eq!(deliver(&stage).await.delivered, 160);
 }
+
+/// Takes everything at once, but for one host, which never answers.
+#[derive(Default)]
+struct OneIsSlow(std::sync::Mutex<Vec<String>>);
+
+#[async_trait::async_trait]
+impl tidemark_transport::HttpPort for OneIsSlow {
+    async fn send(
+        &self,
+        request: tidemark_transport::HttpRequest,
+    ) -> Result<tidemark_transport::HttpResponse, tidemark_transport::TransportError> {
+        self.0.lock().unwrap().push(request.url.clone());
+        if request.url.contains("slow") {
+            core::future::pending::<()>().await;
+        }
+        Ok(tidemark_transport::HttpResponse {
+            status: 204,
+            headers: http::HeaderMap::new(),
+            body: bytes::Bytes::new(),
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_slow_endpoint_keeps_no_other_one_waiting() {
+    let mut stage = stage().await;
+    let port = std::sync::Arc::new(OneIsSlow::default());
+    stage.service.webhooks = port.clone();
+    let records = &stage.service.records;
+    // Its id comes before the other's.
+    let slow = EndpointRow {
+        id: EndpointId::new(Uuid::from_u128(1)),
+        system: system(),
+        url: "https://slow.example.com/hook".to_owned(),
+        secret_name: "hook".to_owned(),
+        paused: None,
+        created_at: stage.service.world.now(),
+    };
+    let start = DeliveryState::default();
+    records.save_delivery(&organisation(), slow.id, &start, None, &[], &[]).await.unwrap();
+    records.save_endpoint(&organisation(), &slow, None).await.unwrap();
+    put(&stage, vec![entry(1, 1, "a"), entry(2, 1, "b"), entry(3, 2, "c")]).await;
+
+    let deadline = stage.service.world.now() + SignedDuration::from_mins(10);
+    let organisation = organisation();
+    let mut woken = Box::pin(stage.service.wake_delivery(&organisation, deadline));
+    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+    assert!(woken.as_mut().poll(&mut context).is_pending(), "the slow one is under way");
+    let asked = port.0.lock().unwrap().clone();
+    let to = |host: &str| asked.iter().filter(|url| url.contains(host)).count();
+    assert_eq!((to("slow"), to("erp")), (1, 3), "{asked:?}");
+}

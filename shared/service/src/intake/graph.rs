@@ -11,11 +11,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use tidemark_graph::notification::{LifecycleEvent, News, Notification, read_notifications};
-use tidemark_store::records::{Collection, SubscriptionRow};
+use tidemark_store::records::Collection;
 
-use super::{Declined, HEARD_SAVED_EVERY, KEY_CHARACTERS};
+use super::{Declined, KEY_CHARACTERS};
 use crate::Service;
 use crate::border::{GraphAnswer, GraphIntake};
 
@@ -108,25 +107,19 @@ impl Service {
             self.raise(&bound.value.scope(), &Collection::calendar()).await?;
         }
         let now = self.world.now();
-        self.change_subscription(bound, |row| noted(row, told, now)).await
+        self.note_heard(&bound.value, None, now).await?;
+        if !told.look {
+            return Ok(());
+        }
+        let digest = &bound.value.key_digest;
+        self.change_subscription(digest, |row| {
+            row.renew_at = row.renew_at.min(now);
+            if told.gone {
+                row.expires_at = row.expires_at.map(|at| at.min(now));
+            }
+        })
+        .await
     }
-}
-
-/// The row after a call.
-fn noted(row: &SubscriptionRow, told: Told, now: Timestamp) -> SubscriptionRow {
-    let heard_lately =
-        row.last_heard.is_some_and(|heard| now.duration_since(heard) < HEARD_SAVED_EVERY);
-    let mut noted = row.clone();
-    if !heard_lately {
-        noted.last_heard = Some(now);
-    }
-    if told.look {
-        noted.renew_at = row.renew_at.min(now);
-    }
-    if told.gone {
-        noted.expires_at = row.expires_at.map(|at| at.min(now));
-    }
-    noted
 }
 
 #[cfg(test)]

@@ -67,6 +67,16 @@ impl Service {
         }
     }
 
+    /// Stores the end that Graph gave instead of the one that was asked for.
+    pub(super) async fn note_expiry(
+        &self,
+        bound: Document<SubscriptionRow>,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let renew_at = bound.value.renew_at.min(expires_at);
+        self.note_prolonged(bound, expires_at, renew_at).await
+    }
+
     async fn note_prolonged(
         &self,
         mut current: Document<SubscriptionRow>,

@@ -7,8 +7,8 @@ use tidemark_mailbox::{Disposition, MailboxError};
 use tidemark_model::LinkId;
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    AddressTaken, Commit, CommitError, Document, FeedEntry, FirstSync, HoldId, HoldRow, ItemCommit,
-    Lease, LeaseLost, MailboxRow, MailboxScope, MailboxState, SaveError, StartedAt, Trouble,
+    AddressTaken, Commit, CommitError, Document, FeedEntry, HoldId, HoldRow, ItemCommit, Lease,
+    LeaseLost, MailboxRow, MailboxScope, MailboxState, SaveError, StartedAt, Trouble,
 };
 
 use super::run::{Run, RunEnd, RunReport};
@@ -172,8 +172,7 @@ impl Run<'_> {
         }
         row.value.last_synced = Some(now);
         if first {
-            let done = row.value.first_sync.done + self.report.items;
-            row.value.first_sync = FirstSync { done, total: Some(done) };
+            row.value.first_sync.total = Some(row.value.first_sync.done);
         }
         Ok(self.service.save_row(&self.scope, row).await?)
     }
@@ -186,7 +185,6 @@ impl Run<'_> {
             Stop::Store(error) => return Err(error),
             Stop::LeaseLost => self.report.end = RunEnd::Held(lease.until()),
             Stop::OutOfTime | Stop::CursorLost => {
-                self.show_progress().await?;
                 service.records.release_lease(&scope, &lease).await?;
                 // A continuation is a hint of our own, under the rule of all hints.
                 service.raise(&scope, &self.collection).await?;
@@ -221,19 +219,6 @@ impl Run<'_> {
         Ok(self.report)
     }
 
-    /// Shows how far the first copy has come.
-    async fn show_progress(&mut self) -> Result<(), StoreError> {
-        if self.row.value.state == MailboxState::Synced {
-            return Ok(());
-        }
-        let Some(mut row) = self.service.records.mailbox(&self.scope).await? else {
-            return Ok(());
-        };
-        row.value.state = MailboxState::FirstSync;
-        row.value.first_sync.done += self.report.items;
-        self.service.save_row(&self.scope, row).await
-    }
-
     /// A person released the brake: the hour gets a fresh budget, and the hold has done its work.
     pub(super) async fn release_brake(&mut self) -> Result<(), Stop> {
         if self.released.is_empty() {
@@ -241,6 +226,8 @@ impl Run<'_> {
         }
         self.service.records.release_brake(&self.scope, self.brake.hour).await?;
         self.brake = BrakeState::default();
+        // The hold goes last: while it stands, a successor of a run that died here does this again.
+        self.service.records.change_mailbox(&self.scope, |row| row.paused = None).await?;
         let released = core::mem::take(&mut self.released);
         self.commit(vec![ItemCommit { released, ..ItemCommit::default() }]).await
     }

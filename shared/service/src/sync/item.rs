@@ -19,7 +19,7 @@ use super::effect::{self, Written};
 use super::run::Run;
 use super::stop::Stop;
 use super::wish::{self, Wishes};
-use crate::content::{decode_base, decode_flips, decode_write, encode_write};
+use crate::content::{ContentError, decode_base, decode_flips, decode_write, encode_write};
 
 /// How often an item is planned again in one run because somebody else was faster.
 const ATTEMPTS_MAX: usize = 4;
@@ -47,6 +47,14 @@ pub(super) struct Work {
     pub(super) intents: Vec<IntentRow>,
 }
 
+impl Work {
+    /// The latest write that was begun and not seen to end. Deletes and answers leave no parts.
+    fn unfinished(&self) -> Result<Option<Unfinished>, ContentError> {
+        let mut targets = self.intents.iter().filter_map(|intent| intent.target.as_deref());
+        targets.next_back().map(decode_write).transpose()
+    }
+}
+
 /// A decision that was carried out.
 struct Done {
     decision: Decision,
@@ -59,7 +67,8 @@ struct Done {
 
 /// Why a decision was not carried out.
 enum Failure {
-    Exchange(MailboxError),
+    /// Exchange refused it, or a part of it; with the intent that was recorded before.
+    Exchange(MailboxError, Option<Box<IntentRow>>),
     Braked(Braked),
     Stop(Stop),
 }
@@ -91,9 +100,13 @@ impl Run<'_> {
             let decision = self.decide(&work, base.as_ref(), &wishes, &profile, twin.as_ref())?;
             match self.perform(&work, decision, wishes).await {
                 Ok(done) => return self.settle(&work, base.as_ref(), &done, hold),
-                Err(Failure::Exchange(error)) => match error.disposition {
-                    Disposition::Conflict => work.seen = self.look_again(&work).await?,
-                    Disposition::Gone => work.seen = Seen::Gone,
+                Err(Failure::Exchange(error, intent)) => match error.disposition {
+                    // Gone may be one occurrence of the series that was written to.
+                    Disposition::Conflict | Disposition::Gone => {
+                        work.seen = self.look_again(&work).await?;
+                        // Some of its requests may have been carried out.
+                        work.intents.extend(intent.map(|intent| *intent));
+                    }
                     _ => return Err(Stop::of_mailbox(error, self.now())),
                 },
                 Err(Failure::Braked(braked)) => return Err(Stop::Braked(braked)),
@@ -171,8 +184,7 @@ impl Run<'_> {
                 ExchangeView::Present { event: &remote.event, role: remote.role, stamped: *stamped }
             }
         };
-        let target = work.intents.last().and_then(|intent| intent.target.as_deref());
-        let unfinished = target.map(decode_write).transpose()?;
+        let unfinished = work.unfinished()?;
         let facts = MailboxFacts { employees: self.employees(base, wishes), ..self.facts.clone() };
         let now = self.now();
         let decision = self.service.planner.plan(&PlanInput {
@@ -255,7 +267,7 @@ impl Run<'_> {
             Err(error) if error.disposition == Disposition::Reject && is_of_item(&error) => {
                 done.refused = Some(error);
             }
-            Err(error) => return Err(Failure::Exchange(error)),
+            Err(error) => return Err(Failure::Exchange(error, done.intent.map(Box::new))),
         }
         Ok(done)
     }
@@ -303,9 +315,7 @@ impl Run<'_> {
         target: &Event,
         current: Option<&RemoteEvent>,
     ) -> Result<Vec<u8>, Stop> {
-        let before = work.intents.last().and_then(|intent| intent.target.as_deref());
-        let before = before.map(decode_write).transpose()?;
-        let write = match (before, current) {
+        let write = match (work.unfinished()?, current) {
             (Some(before), Some(remote)) => {
                 before.carried_on(&remote.event, target.clone(), &self.facts.zone)
             }

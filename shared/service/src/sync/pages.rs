@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tidemark_engine::StampView;
 use tidemark_mailbox::{Change, ChangePage, Cursor, Disposition, RemoteEvent, RemoteId, RemoteRef};
-use tidemark_store::records::{Commit, CursorRow, ItemCommit, LinkRow, LinkState};
+use tidemark_store::records::{Commit, CursorRow, FirstSyncPhase, ItemCommit, LinkRow, LinkState};
 
 use super::aside;
 use super::item::{Seen, Work};
@@ -12,7 +12,7 @@ use super::run::{PENDING_PER_ITEM_MAX, Run};
 use super::stop::Stop;
 
 /// Changes that are asked for at once. Each is read whole, so that a page bounds the memory.
-const PAGE_ITEMS: usize = 100;
+pub(super) const PAGE_ITEMS: usize = 100;
 /// Items that are committed together.
 const COMMIT_ITEMS: usize = 10;
 /// Links that are looked at in one go when a compare ends.
@@ -21,7 +21,8 @@ const COMPARE_ITEMS: usize = 100;
 impl Run<'_> {
     /// Reads changes from the cursor until there are no more.
     pub(super) async fn read_changes(&mut self, mut cursor: CursorRow) -> Result<(), Stop> {
-        if cursor.cursor.is_none() {
+        let from_the_beginning = cursor.cursor.is_none();
+        if from_the_beginning {
             // From the beginning: whatever is linked and not seen on the way may be gone. The new
             // generation stands in the store first, since a run that is cut off before its first
             // cursor begins anew, and what it saw may be gone by then.
@@ -32,6 +33,9 @@ impl Run<'_> {
             cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         }
         self.generation = cursor.generation;
+        if from_the_beginning {
+            self.copy_coming_days().await?;
+        }
         self.read_aside().await?;
         loop {
             self.check_time()?;
@@ -40,7 +44,10 @@ impl Run<'_> {
                 page => page?,
             };
             cursor = self.note_new(cursor, &page).await?;
-            self.read_page(&page, cursor.comparing).await?;
+            let before = self.report.items;
+            let read = self.read_page(&page, cursor.comparing).await;
+            self.show_copied(FirstSyncPhase::Everything, before, None).await?;
+            read?;
             let state = page.cursor.as_str().as_bytes().to_vec();
             let mut next = cursor.at(Some(state));
             if !page.more && next.comparing {
@@ -145,7 +152,11 @@ impl Run<'_> {
     }
 
     /// Reads the items of a page that are new to us or in another version than the one we know.
-    async fn read_touched(&mut self, touched: Vec<RemoteRef>, comparing: bool) -> Result<(), Stop> {
+    pub(super) async fn read_touched(
+        &mut self,
+        touched: Vec<RemoteRef>,
+        comparing: bool,
+    ) -> Result<(), Stop> {
         let mut wanted = Vec::new();
         let mut links = Vec::new();
         for reference in touched {

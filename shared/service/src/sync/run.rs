@@ -161,7 +161,10 @@ impl Service {
         else {
             return Ok(None);
         };
-        if !row.value.enabled || row.value.paused.is_some() {
+        let holds = self.records.holds(scope).await?;
+        let is_released =
+            || holds.iter().any(|hold| hold.link.is_none() && hold.decision.is_some());
+        if !row.value.enabled || (row.value.paused.is_some() && !is_released()) {
             return Ok(None);
         }
         let rules = match &row.value.profile {
@@ -176,7 +179,6 @@ impl Service {
         let settings = self.records.organisation(organisation).await?;
         let domains = settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default();
         let brake = self.records.brake(scope).await?;
-        let holds = self.records.holds(scope).await?;
         let mailbox =
             self.exchange.open(&connection.value, &row.value).await.map_err(Stop::Broken)?;
         let now = self.world.now();

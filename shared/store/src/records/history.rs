@@ -33,13 +33,41 @@ pub struct HistoryEntry {
     pub revision: u64,
 }
 
+/// A place in the history of an item: the one after which a page goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryCursor(String);
+
+impl HistoryCursor {
+    /// Reads a place as a page gave it; none where no page can have given it.
+    pub fn parse(text: &str) -> Option<Self> {
+        // Moment, epoch, place within the commit, a random part: `keys::history` writes them.
+        const WIDTHS: [(usize, usize); 4] = [(16, 19), (20, 20), (6, 10), (8, 8)];
+        let mut parts = text.split('#');
+        for (index, (least, most)) in WIDTHS.into_iter().enumerate() {
+            let part = parts.next()?;
+            let is_random = index == WIDTHS.len() - 1;
+            let fits =
+                |byte: u8| byte.is_ascii_digit() || (is_random && matches!(byte, b'a'..=b'f'));
+            if !(least..=most).contains(&part.len()) || !part.bytes().all(fits) {
+                return None;
+            }
+        }
+        parts.next().is_none().then(|| Self(text.to_owned()))
+    }
+
+    /// The text that [`HistoryCursor::parse`] reads.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A page of history.
 #[derive(Debug, Clone)]
 pub struct HistoryPage {
     /// The entries, the newest last.
     pub entries: Vec<HistoryEntry>,
     /// After which to go on; none when nothing is left.
-    pub next: Option<String>,
+    pub next: Option<HistoryCursor>,
 }
 
 impl Records {
@@ -51,19 +79,19 @@ impl Records {
         &self,
         scope: &MailboxScope,
         link: LinkId,
-        after: Option<&str>,
+        after: Option<&HistoryCursor>,
         limit: usize,
         now: Timestamp,
     ) -> Result<HistoryPage, StoreError> {
         let prefix = keys::history_prefix(link);
         // What the caller hands back names a place within this item's history, and no other.
-        let after = after.map(|place| format!("{prefix}{place}"));
+        let after = after.map(|place| format!("{prefix}{}", place.as_str()));
         let limit = limit.clamp(1, PAGE_ITEMS_MAX);
         let page = self.page(scope, &prefix, after.as_deref(), limit).await?;
         let entries = unexpired(page.items, now)
             .map(|item| Row::new(&item)?.document())
             .collect::<Result<_, StoreError>>()?;
-        let next = page.next.and_then(|sort| Some(sort.strip_prefix(&prefix)?.to_owned()));
+        let next = page.next.and_then(|sort| HistoryCursor::parse(sort.strip_prefix(&prefix)?));
         Ok(HistoryPage { entries, next })
     }
 }

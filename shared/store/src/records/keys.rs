@@ -198,8 +198,10 @@ pub(crate) fn pending(scope: &MailboxScope, number: u64) -> Key {
     in_mailbox(scope, pending_sort(number))
 }
 
+pub(crate) const WAITS: &str = "WAITS#";
+
 pub(crate) fn pending_of_link_prefix(link: LinkId) -> String {
-    format!("WAITS#{link}#")
+    format!("{WAITS}{link}#")
 }
 
 pub(crate) fn pending_of_link(scope: &MailboxScope, link: LinkId, number: u64) -> Key {

@@ -48,13 +48,29 @@ pub struct Trouble {
     pub since: Timestamp,
 }
 
+/// What a first copy is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstSyncPhase {
+    /// It has not begun.
+    #[default]
+    Waiting,
+    /// Today and the days after it, which come before everything else.
+    ComingDays,
+    /// Everything that is left.
+    Everything,
+}
+
 /// Progress of the first copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FirstSync {
     /// Items that were dealt with.
     pub done: u64,
-    /// How many there are, where the server says it.
+    /// About how many there are, where the server says it.
     pub total: Option<u64>,
+    /// What it is at, while [`MailboxRow::state`] says that it is made.
+    #[serde(default)]
+    pub phase: FirstSyncPhase,
 }
 
 /// A mailbox. `Debug` shows no address.

@@ -23,6 +23,10 @@ pub(crate) const SYNCED: &str = "synced";
 pub(crate) const STARTS: &str = "starts";
 pub(crate) const ACCEPTED: &str = "accepted";
 const DIRTY_PREFIX: &str = "dirty_";
+/// Since when something waits; there only while the mailbox is dirty.
+const WAITING_SINCE: &str = "waiting_since";
+/// When the last run started.
+const STARTED_AT: &str = "started_at";
 const DONE_PREFIX: &str = "done_";
 
 /// Seconds after a hint until somebody looks whether it was sent.
@@ -54,6 +58,11 @@ pub struct Marks {
     pub starts_since_commit: u64,
     /// Number of the last business change that was accepted.
     pub accepted: u64,
+    /// Since when the oldest hint waits that was not dealt with; none while nothing waits. Of hints
+    /// that came in during a run it is the run's start, which is earlier than any of them.
+    pub waiting_since: Option<Timestamp>,
+    /// When the last run started.
+    pub started_at: Option<Timestamp>,
     /// Counts the leases.
     pub epoch: u64,
     /// When the present lease ends; none when nobody holds it.
@@ -95,6 +104,8 @@ impl Marks {
             due_at: row.moment(DUE_AT)?,
             starts_since_commit: row.count(STARTS)?,
             accepted: row.count(ACCEPTED)?,
+            waiting_since: row.moment(WAITING_SINCE)?,
+            started_at: row.moment(STARTED_AT)?,
             epoch: row.count(EPOCH)?,
             lease_until: row.moment(super::lease::LEASE_UNTIL)?,
             dirty: row.counters(DIRTY_PREFIX)?,
@@ -226,6 +237,7 @@ impl Records {
             let due = later(now, start_due_seconds(marks.starts_since_commit));
             let mut actions = set_due(scope, due);
             actions.push(UpdateAction::Set(STARTED.to_owned(), hinted));
+            actions.push(UpdateAction::Set(STARTED_AT.to_owned(), moment(now)));
             actions.push(UpdateAction::Set(
                 STARTS.to_owned(),
                 number(marks.starts_since_commit.saturating_add(1)),
@@ -372,6 +384,12 @@ impl Finishing<'_> {
         for (name, count) in &self.started.marks.dirty {
             actions.push(UpdateAction::Set(format!("{DONE_PREFIX}{name}"), number(*count)));
         }
+        match self.started.marks.started_at {
+            Some(at) if self.hinted_since => {
+                actions.push(UpdateAction::Set(WAITING_SINCE.to_owned(), moment(at)));
+            }
+            _ => actions.push(UpdateAction::Remove(WAITING_SINCE.to_owned())),
+        }
         if !self.hinted_since {
             match self.wait {
                 Some(at) => actions.extend(set_due(scope, at)),
@@ -398,6 +416,7 @@ pub(crate) fn raising(
         UpdateAction::Add(format!("{DIRTY_PREFIX}{}", collection.as_str()), 1),
         UpdateAction::SetIfAbsent(DUE_AT.to_owned(), due),
         UpdateAction::SetIfAbsent(DUE_SHARD.to_owned(), shard),
+        UpdateAction::SetIfAbsent(WAITING_SINCE.to_owned(), moment(now)),
     ]
 }
 
@@ -407,6 +426,10 @@ fn set_due(scope: &MailboxScope, at: Timestamp) -> Vec<UpdateAction> {
         UpdateAction::Set(DUE_AT.to_owned(), Value::Number(at.as_millisecond())),
         UpdateAction::Set(DUE_SHARD.to_owned(), shard),
     ]
+}
+
+fn moment(at: Timestamp) -> Value {
+    Value::Number(at.as_millisecond())
 }
 
 fn start_due_seconds(starts: u64) -> i64 {

@@ -1,33 +1,34 @@
 //! Changes of the business system: accepted durably, numbered in order of acceptance.
 
+mod idempotency;
+mod waiting;
+
 use core::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tidemark_model::{BusinessKey, LinkId, SystemId};
 
 use super::Records;
 use super::content::{ChunkRef, Stored, chunks_of};
 use super::ids::{ChangeId, Collection, MailboxScope};
 use super::marks::{ACCEPTED, ATTEMPTS_MAX, Marks, raising};
-use super::row::{Row, RowBuilder, is_expired, later, number};
+use super::row::{Row, RowBuilder, number};
 use super::{ids, keys};
-use crate::table::{Condition, EXPIRES, Item, Order, Span, StoreError, UpdateAction, Value, Write};
+use crate::table::{Condition, Item, Order, Span, StoreError, UpdateAction, Write};
 
-/// For how long the answer to an idempotency key is kept.
-const IDEMPOTENCY_SECONDS: i64 = 24 * 3600;
+pub use idempotency::{IDEMPOTENCY_HOURS, IdempotencyKey};
+pub use waiting::Waiting;
+
 /// Most changes of a page.
 const PAGE_ITEMS_MAX: usize = 500;
 
 const BODY: &str = "body";
 const NUMBER: &str = "number";
-const REQUEST: &str = "request";
 
 /// Places of the writes in the transaction that accepts a change.
 const STATE_WRITE: usize = 0;
 const KEY_WRITE: usize = 1;
-const IDEMPOTENCY_WRITE: usize = 4;
 
 /// What a change asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,7 +58,10 @@ pub struct PendingChange {
     /// The revision that the caller demands.
     pub if_match: Option<u64>,
     /// The caller's key against doing it twice.
-    pub idempotency_key: Option<String>,
+    pub idempotency: Option<IdempotencyKey>,
+    /// What the caller is told beside the number, in its own form: kept with the idempotency key, so
+    /// that a repeat is told the same.
+    pub answer: Vec<u8>,
     /// Whose change it is.
     pub system: SystemId,
 }
@@ -102,7 +106,7 @@ pub struct PendingRef {
 }
 
 /// A change was written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// Its number.
     pub number: u64,
@@ -110,6 +114,19 @@ pub struct Accepted {
     pub marks: Marks,
     /// Whether it was accepted before, under the same idempotency key.
     pub replayed: bool,
+    /// [`PendingChange::answer`] of the change that was accepted.
+    pub answer: Vec<u8>,
+}
+
+impl fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepted")
+            .field("number", &self.number)
+            .field("marks", &self.marks)
+            .field("replayed", &self.replayed)
+            .field("answer_bytes", &self.answer.len())
+            .finish()
+    }
 }
 
 /// Why a change was not accepted.
@@ -172,18 +189,23 @@ impl Records {
         collection: &Collection,
         now: Timestamp,
     ) -> Result<Accepted, AcceptError> {
-        if let Some(accepted) = self.answer_again(scope, change, now).await? {
+        if let Some(accepted) = self.answered(scope, change, now).await? {
             return Ok(accepted);
         }
         let data_key = self.data_key(scope).await?;
         let context = context(scope, change.id);
         let body = self.store_content(scope, &data_key, &change.body, &context, now, None).await?;
+        let answer = match &change.idempotency {
+            Some(key) => Some(self.store_answer(scope, &data_key, change, key, now).await?),
+            None => None,
+        };
+        let content = Contents { body, answer };
         let mut last = Marks::read(self.table.get(&keys::state(scope)).await?.as_ref())?.accepted;
         for _ in 0..ATTEMPTS_MAX {
             let next = last.saturating_add(1);
-            let writes = accepting(scope, change, collection, &body, next, now)?;
+            let writes = accepting(scope, change, collection, &content, next, now)?;
             match self.table.transact(writes).await {
-                Ok(()) => return self.accepted(scope, next, false).await,
+                Ok(()) => return self.accepted(scope, next, change).await,
                 Err(StoreError::Conflict) => {}
                 Err(StoreError::ConditionFailed { index: STATE_WRITE, existing }) => {
                     last = Marks::read(existing.as_deref())?.accepted;
@@ -193,7 +215,7 @@ impl Records {
                     return Err(StoreError::Corrupt("the mailbox was erased").into());
                 }
                 Err(StoreError::ConditionFailed { .. }) => {
-                    return match self.answer_again(scope, change, now).await? {
+                    return match self.answered(scope, change, now).await? {
                         Some(accepted) => Ok(accepted),
                         None => Err(StoreError::Conflict.into()),
                     };
@@ -201,7 +223,7 @@ impl Records {
                 Err(StoreError::Unavailable(why)) => {
                     // The number tells, since nobody else can have put this change under it.
                     if self.holds_change(scope, next, change.id).await? {
-                        return self.accepted(scope, next, false).await;
+                        return self.accepted(scope, next, change).await;
                     }
                     return Err(StoreError::Unavailable(why).into());
                 }
@@ -290,25 +312,17 @@ impl Records {
         })
     }
 
-    /// The answer that the idempotency key was given before.
-    async fn answer_again(
+    /// The answer that the change's idempotency key was given before.
+    async fn answered(
         &self,
         scope: &MailboxScope,
         change: &PendingChange,
         now: Timestamp,
     ) -> Result<Option<Accepted>, AcceptError> {
-        let Some(key) = &change.idempotency_key else {
-            return Ok(None);
-        };
-        let item = self.table.get(&keys::idempotency(scope, &change.system, key)).await?;
-        let Some(item) = item.filter(|item| !is_expired(item, now)) else {
-            return Ok(None);
-        };
-        let row = Row::new(&item)?;
-        if row.text(REQUEST)? != request_digest(change) {
-            return Err(AcceptError::IdempotencyMismatch);
+        match &change.idempotency {
+            Some(key) => self.answer_again(scope, &change.system, key, now).await,
+            None => Ok(None),
         }
-        self.accepted(scope, row.count(NUMBER)?, true).await.map(Some)
     }
 
     /// Marks that are read later than they were raised are as good: a message that is counted in
@@ -317,9 +331,10 @@ impl Records {
         &self,
         scope: &MailboxScope,
         number: u64,
-        replayed: bool,
+        change: &PendingChange,
     ) -> Result<Accepted, AcceptError> {
-        Ok(Accepted { number, marks: self.marks(scope).await?, replayed })
+        let answer = change.answer.clone();
+        Ok(Accepted { number, marks: self.marks(scope).await?, replayed: false, answer })
     }
 
     async fn holds_change(
@@ -336,11 +351,18 @@ impl Records {
     }
 }
 
+/// What of a change is kept encrypted.
+struct Contents {
+    body: Stored,
+    /// Only where an idempotency key came along.
+    answer: Option<Stored>,
+}
+
 fn accepting(
     scope: &MailboxScope,
     change: &PendingChange,
     collection: &Collection,
-    body: &Stored,
+    content: &Contents,
     next: u64,
     now: Timestamp,
 ) -> Result<Vec<Write>, StoreError> {
@@ -373,35 +395,13 @@ fn accepting(
         },
         // Nothing is accepted that nobody could read any more.
         Write::Check { key: keys::data_key(scope), condition: Condition::Exists },
-        put(body.clone().put(BODY, pending), None),
+        put(content.body.clone().put(BODY, pending), None),
         put(waits, None),
     ];
-    if let Some(key) = &change.idempotency_key {
-        let row = RowBuilder::new(keys::idempotency(scope, &change.system, key))
-            .text(REQUEST, request_digest(change))
-            .number(NUMBER, next)
-            .expires(later(now, IDEMPOTENCY_SECONDS));
-        let over = Condition::AtMost(EXPIRES.to_owned(), Value::Number(now.as_second()));
-        debug_assert_eq!(writes.len(), IDEMPOTENCY_WRITE);
-        writes.push(put(row, Some(Condition::Any(vec![Condition::Absent, over]))));
+    if let (Some(key), Some(answer)) = (&change.idempotency, &content.answer) {
+        writes.push(key.claim(scope, &change.system, next, answer, now));
     }
     Ok(writes)
-}
-
-/// What tells two requests apart that carry one idempotency key.
-fn request_digest(change: &PendingChange) -> String {
-    let operation: &[u8] = match change.operation {
-        PendingOperation::Put => b"put",
-        PendingOperation::Patch => b"patch",
-        PendingOperation::Delete => b"delete",
-    };
-    let if_match = change.if_match.map_or_else(String::new, |revision| revision.to_string());
-    let mut digest = Sha256::new();
-    for part in [change.link.uuid().as_bytes(), operation, if_match.as_bytes(), &change.body] {
-        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        digest.update(part);
-    }
-    keys::hex(&digest.finalize())
 }
 
 /// The number is not known yet when the body is encrypted, so that the change's id stands for it.

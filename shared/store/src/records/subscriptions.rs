@@ -6,10 +6,15 @@ use serde::{Deserialize, Serialize};
 use tidemark_model::{MailboxId, OrganisationId};
 
 use super::ids::{ConnectionId, MailboxScope};
-use super::row::{Document, REVISION, Row, RowBuilder};
+use super::row::{DOCUMENT, Document, REVISION, Row, RowBuilder};
 use super::settings::{SaveError, read_document, unmoved};
 use super::{Records, ids, keys};
-use crate::table::{StoreError, Write};
+use crate::table::{Condition, Item, StoreError, UpdateAction, Value, Write};
+
+/// When Exchange last called, noted beside the document.
+const HEARD: &str = "heard";
+/// Exchange's mark of what it last told, noted beside the document.
+const WATERMARK: &str = "watermark";
 
 /// A push subscription. The key itself is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +118,50 @@ impl Records {
         &self,
         digest: &str,
     ) -> Result<Option<Document<SubscriptionRow>>, StoreError> {
-        self.document(&keys::subscription(digest)).await
+        let item = self.table.get(&keys::subscription(digest)).await?;
+        item.as_ref().map(read_subscription).transpose()
+    }
+
+    /// Notes that Exchange called, and how far it has told. It is one update that requires nothing
+    /// but the row, so that calls that come at the same time do not stand in each other's way: which
+    /// of them is noted last does not matter, since an older watermark costs one sync too many at
+    /// most. Returns the row as it is then; none when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_heard(
+        &self,
+        digest: &str,
+        heard: Option<Timestamp>,
+        watermark: Option<&str>,
+    ) -> Result<Option<Document<SubscriptionRow>>, StoreError> {
+        let set = |name: &str, value| UpdateAction::Set(name.to_owned(), value);
+        let mut actions = Vec::with_capacity(2);
+        actions.extend(heard.map(|at| set(HEARD, Value::Number(at.as_millisecond()))));
+        actions.extend(watermark.map(|text| set(WATERMARK, Value::Text(text.to_owned()))));
+        if actions.is_empty() {
+            return self.subscription_of_digest(digest).await;
+        }
+        let exists = Condition::Has(DOCUMENT.to_owned());
+        let written = self.update(keys::subscription(digest), actions, Some(exists)).await;
+        super::marks::ignore_condition(written)?.as_ref().map(read_subscription).transpose()
+    }
+
+    /// Notes where the events begin, as the answer to Subscribe said it, unless a call was faster:
+    /// that one has told more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_first_watermark(
+        &self,
+        digest: &str,
+        watermark: &str,
+    ) -> Result<(), StoreError> {
+        let value = Value::Text(watermark.to_owned());
+        let actions = vec![UpdateAction::SetIfAbsent(WATERMARK.to_owned(), value)];
+        let exists = Condition::Has(DOCUMENT.to_owned());
+        let written = self.update(keys::subscription(digest), actions, Some(exists)).await;
+        super::marks::ignore_condition(written).map(|_| ())
     }
 
     /// Binds Exchange's id at the first use of the key: the first push may be faster than the
@@ -206,9 +254,23 @@ impl Records {
             Row::new(listing)?;
             let digest = listing.key.sort.strip_prefix(keys::SUBSCRIPTIONS).unwrap_or_default();
             if let Some(item) = self.table.get(&keys::subscription(digest)).await? {
-                found.push(read_document(&item)?);
+                found.push(read_subscription(&item)?);
             }
         }
         Ok(found)
     }
+}
+
+/// A subscription with what calls have noted since it was saved. A save takes that into the document
+/// and leaves it out beside it.
+fn read_subscription(item: &Item) -> Result<Document<SubscriptionRow>, StoreError> {
+    let mut found: Document<SubscriptionRow> = read_document(item)?;
+    let row = Row::new(item)?;
+    if let Some(heard) = row.moment(HEARD)? {
+        found.value.last_heard = Some(heard);
+    }
+    if let Some(watermark) = row.optional_text(WATERMARK)? {
+        found.value.watermark = Some(watermark.to_owned());
+    }
+    Ok(found)
 }

@@ -100,3 +100,26 @@ fn no_truncation_or_flipped_byte_ends_the_process() {
         }
     }
 }
+
+#[test]
+fn a_fingerprint_is_read_in_either_form() {
+    let fingerprint = Fingerprint::of(b"a certificate");
+    let shown = fingerprint.to_string();
+    let plain = shown.replace(':', "");
+    for text in [&shown, &plain, &shown.to_lowercase(), &plain.to_lowercase()] {
+        assert_eq!(text.parse(), Ok(fingerprint), "{text}");
+    }
+    let wrong = [
+        String::new(),
+        plain[2..].to_owned(),
+        format!("{plain}00"),
+        format!("{shown}:"),
+        shown.replacen(':', "-", 1),
+        shown.replacen(':', "", 1),
+        format!("+{}", &plain[1..]),
+        plain.replace(&plain[..1], "g"),
+    ];
+    for text in wrong {
+        assert_eq!(text.parse::<Fingerprint>(), Err(FingerprintError), "{text}");
+    }
+}

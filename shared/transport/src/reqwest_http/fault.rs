@@ -4,10 +4,11 @@ use std::error::Error;
 use std::io;
 
 use super::resolver::ResolveError;
+use super::trust::NotConfirmed;
 use crate::http_port::{Delivery, TransportError, TransportFault};
 
-/// How rustls begins its message when it refuses a certificate. Its type cannot be named here
-/// without depending on the same version; a test with real handshakes holds the text.
+/// How rustls begins its message when it refuses a certificate; a test with real handshakes holds the
+/// text.
 const CERTIFICATE_REFUSED: &str = "invalid peer certificate";
 
 /// How rustls begins its message when the other side refuses us, for want of a client certificate
@@ -52,6 +53,9 @@ fn connect_fault(error: &reqwest::Error, causes: &[&(dyn Error + 'static)]) -> T
     if says(causes, NAME_IMPOSSIBLE) {
         return TransportFault::NameNotFound;
     }
+    if causes.iter().copied().any(is_not_confirmed) {
+        return TransportFault::ChangedCertificate;
+    }
     if says(causes, CERTIFICATE_REFUSED) {
         return TransportFault::UntrustedCertificate;
     }
@@ -63,6 +67,16 @@ fn connect_fault(error: &reqwest::Error, causes: &[&(dyn Error + 'static)]) -> T
 
 fn says(causes: &[&(dyn Error + 'static)], beginning: &str) -> bool {
     causes.iter().any(|cause| cause.to_string().starts_with(beginning))
+}
+
+/// Whether a handshake ended since the certificate is not the confirmed one.
+fn is_not_confirmed(cause: &(dyn Error + 'static)) -> bool {
+    match cause.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other))) => {
+            other.0.is::<NotConfirmed>()
+        }
+        _ => false,
+    }
 }
 
 /// While connecting, rustls reports through I/O errors: broken rules as invalid data, a handshake that the other side

@@ -1,6 +1,6 @@
 //! Lines about the business system and the administrator.
 
-use tidemark_service::border::{Guards, HoldChoice, ItemChangeRequest};
+use tidemark_service::border::{Guards, HoldChoice, ItemChangeRequest, ItemVersion};
 
 use super::words::Words;
 use super::{Outcome, Script, address};
@@ -18,6 +18,7 @@ impl Script {
         };
         let if_match =
             if words.takes("if-match") { Some(u64::from(words.number()?)) } else { None };
+        let if_match = if_match.map(ItemVersion::Settled);
         let guards = Guards { if_match, idempotency_key: None };
         let refused = if words.takes("refused") { Some(words.word("a reason")?) } else { None };
         match (self.stage.ask(&person, &id, change, guards), refused) {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
 use jiff::civil::DateTime;
+use jiff::{SignedDuration, ToSpan as _};
 use tidemark_jscalendar::read_event_patch;
 use tidemark_model::{
     Body, BodyFormat, Participation, Privacy, Property, PropertyValue, Recurrence, Schedule,
@@ -40,6 +40,7 @@ impl Script {
         let person = address(&words.word("a person")?);
         match words.word("an act")?.as_str() {
             "create" => self.create(&person, words),
+            "fill" => self.fill(&person, words),
             "change" => self.change(&person, words),
             "cancel" => {
                 let number = self.number_of(&person, &words.word("a title")?)?;
@@ -143,6 +144,25 @@ impl Script {
             user.update(number, &more).map_err(|error| error.to_string())?;
         }
         self.numbers.insert((person.to_owned(), new.subject), number);
+        Ok(())
+    }
+
+    fn fill(&self, person: &str, words: &mut Words) -> Outcome {
+        let (count, first) = (words.number()?, words.civil()?);
+        let user = self.stage.simulator.user(person);
+        for number in 1..=count {
+            let later = i64::from(number - 1).days();
+            let new = NewAppointment {
+                subject: format!("Filler {number}"),
+                start: first.checked_add(later).map_err(|error| error.to_string())?,
+                duration: SignedDuration::from_hours(1),
+                body: None,
+                location: None,
+                recurrence: None,
+                attendees: Vec::new(),
+            };
+            user.create(&new).map_err(|error| error.to_string())?;
+        }
         Ok(())
     }
 

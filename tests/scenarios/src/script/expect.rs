@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tidemark_jscalendar::{WriteOptions, write_event};
+use tidemark_service::border::Refusal;
 
 use super::words::{Word, Words};
 use super::{Outcome, Script, address};
@@ -11,10 +12,12 @@ impl Script {
     pub(super) fn expect(&mut self, words: &mut Words) -> Outcome {
         match words.word("what")?.as_str() {
             "feed" => self.expect_feed(words),
+            "order" => self.expect_order(words),
             "state" => self.expect_state(words),
             "exchange" => self.expect_exchange(words),
             "business" => self.expect_business(words),
             "history" => self.expect_history(words),
+            "mailbox" => self.expect_mailbox(words),
             "trouble" => self.expect_trouble(words),
             "holds" => {
                 let (wanted, holds) = (words.number()?, self.stage.holds());
@@ -116,7 +119,7 @@ impl Script {
         let view = self.stage.item(&person, &id);
         if words.takes("none") {
             return match view {
-                Err(tidemark_service::border::Refusal::NotFound { .. }) => Ok(()),
+                Err(Refusal::NotFound { .. } | Refusal::Deleted { .. }) => Ok(()),
                 Err(other) => Err(format!("the border answers {other:?}")),
                 Ok(view) => Err(format!("it is there: {:#}", view.item)),
             };
@@ -124,7 +127,7 @@ impl Script {
         let view = view.map_err(|refusal| format!("the border refuses it: {refusal:?}"))?;
         check(words, &view.item, |name| match name {
             "pending" => Some(view.pending.into()),
-            "revision" => Some(view.revision.into()),
+            "revision" => Some(view.version.revision().into()),
             name => property(&view.item, name),
         })
     }
@@ -140,6 +143,30 @@ impl Script {
         } else {
             Err(format!("the history says: {history:#?}"))
         }
+    }
+
+    /// The unread events of these items were told in this order.
+    fn expect_order(&mut self, words: &mut Words) -> Outcome {
+        self.read_feed();
+        let mut last = 0;
+        while let Ok(title) = words.word("a title") {
+            let place = self
+                .unread
+                .iter()
+                .position(|event| event["data"]["item"]["title"] == title.as_str())
+                .ok_or_else(|| format!("nothing unread about '{title}': {}", self.brief()))?;
+            if place < last {
+                return Err(format!("'{title}' came earlier: {}", self.brief()));
+            }
+            last = place;
+        }
+        Ok(())
+    }
+
+    fn expect_mailbox(&mut self, words: &mut Words) -> Outcome {
+        let person = address(&words.word("a person")?);
+        let shown = self.stage.shown_mailbox(&person);
+        check(words, &shown, |name| shown.pointer(&format!("/{name}")).cloned())
     }
 
     fn expect_trouble(&mut self, words: &mut Words) -> Outcome {
@@ -215,7 +242,12 @@ fn is_of_item(event: &Value) -> bool {
     event["type"].as_str().is_some_and(|kind| kind.starts_with("tidemark.appointment."))
 }
 
-/// Compares the properties that the rest of the line names. `reason` has to contain its value.
+/// Sentences, of which a script names a part.
+fn is_prose(name: &str) -> bool {
+    name == "reason" || name == "text" || name.ends_with("/text")
+}
+
+/// Compares the properties that the rest of the line names. Sentences have to contain their value.
 fn check(words: &mut Words, shown: &Value, value_of: impl Fn(&str) -> Option<Value>) -> Outcome {
     while let Ok(name) = words.word("a property") {
         let actual = value_of(&name).filter(|value| !value.is_null());
@@ -224,7 +256,7 @@ fn check(words: &mut Words, shown: &Value, value_of: impl Fn(&str) -> Option<Val
             (Word::Text(text), None) => text == "absent",
             (Word::Json(_), None) => false,
             (Word::Json(wanted), Some(actual)) => wanted == actual,
-            (Word::Text(text), Some(Value::String(actual))) if name == "reason" => {
+            (Word::Text(text), Some(Value::String(actual))) if is_prose(&name) => {
                 actual.contains(text.as_str())
             }
             (Word::Text(text), Some(Value::String(actual))) => text == actual,

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tidemark_model::{BusinessKey, Kind, LinkId};
+use tidemark_jscalendar::read_event_patch;
+use tidemark_model::{BusinessKey, Kind, LinkId, Property, PropertyValue};
 use tidemark_service::border::{Caller, ItemChangeRequest};
-use tidemark_store::records::{ChangeId, Collection, FeedCursor, PendingChange, PendingOperation};
+use tidemark_store::records::{
+    ChangeId, Collection, FeedCursor, IdempotencyKey, PendingChange, PendingOperation,
+};
 use tidemark_transport::Clock as _;
 
 use super::Violation;
+use super::invariants::differs;
 use super::people::SECRET;
 use crate::random::Random;
 use crate::stage::{PEOPLE, Stage};
@@ -46,6 +50,10 @@ pub(crate) struct Business {
     all_uids: BTreeMap<ItemKey, BTreeSet<String>>,
     /// Items that some event said to be gone.
     pub(crate) gone: BTreeSet<ItemKey>,
+    /// Items of which it was told that Exchange changed them, and in what the picture changed.
+    pub(crate) learned: Vec<(ItemKey, Property)>,
+    /// Items in which a change of its own met one of somebody else.
+    pub(crate) conflicts: BTreeSet<ItemKey>,
     events: usize,
     digest: u64,
     trace: bool,
@@ -65,6 +73,8 @@ impl Business {
             uids: BTreeMap::new(),
             all_uids: BTreeMap::new(),
             gone: BTreeSet::new(),
+            learned: Vec::new(),
+            conflicts: BTreeSet::new(),
             events: 0,
             digest: 0,
             trace,
@@ -79,9 +89,11 @@ impl Business {
         self.digest
     }
 
-    /// Under how many UIDs an item was told: more than one if it was made again.
-    pub(crate) fn uids_of(&self, key: &ItemKey) -> usize {
-        self.all_uids.get(key).map_or(0, BTreeSet::len)
+    /// The UIDs under which an item was told: more than one if it was made again, none if it is
+    /// private.
+    pub(crate) fn uids_of(&self, key: &ItemKey) -> impl ExactSizeIterator<Item = &String> {
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        self.all_uids.get(key).unwrap_or(&NONE).iter()
     }
 
     /// One change of the business system, or a look at the feed.
@@ -103,7 +115,7 @@ impl Business {
                 Ok(())
             }
             (_, Some(key)) => {
-                let patch = self.patch();
+                let patch = self.patch(&self.items[&key]);
                 self.ask(stage, key, ItemChangeRequest::Patch(patch));
                 Ok(())
             }
@@ -143,7 +155,32 @@ impl Business {
         item
     }
 
-    fn patch(&self) -> Value {
+    fn patch(&self, item: &Value) -> Value {
+        let of_series = self.random.chance(500).then(|| self.series_patch(item)).flatten();
+        of_series.unwrap_or_else(|| self.single_patch())
+    }
+
+    /// A change of a series that takes Exchange several requests: of its times, which drops what is
+    /// said of its occurrences, or of an occurrence.
+    fn series_patch(&self, item: &Value) -> Option<Value> {
+        let reading = read_event_patch(item, None).ok()?;
+        let Some(PropertyValue::Schedule(schedule, Some(rule))) =
+            reading.patch.get(Property::Schedule)
+        else {
+            return None;
+        };
+        let id = rule.starts(schedule.start()).nth(self.random.below(4))?.start().to_string();
+        Some(match self.random.below(4) {
+            0 => json!({ "duration": format!("PT{}M", 30 * (1 + self.random.below(4))) }),
+            1 => json!({ "recurrenceOverrides": { id: { "excluded": true } } }),
+            _ => {
+                let title = format!("once, says the ERP {}", self.random.below(100));
+                json!({ "recurrenceOverrides": { id: { "title": title } } })
+            }
+        })
+    }
+
+    fn single_patch(&self) -> Value {
         match self.random.below(4) {
             0 => json!({ "title": format!("retitled {}", self.random.below(100)) }),
             1 => {
@@ -165,8 +202,9 @@ impl Business {
         };
         let asked = Asked { key: key.clone(), delete };
         // A request without an answer is made again with the same key: it counts once.
-        let idempotency_key = Some(format!("change-{}", self.asked.len() + self.events));
-        let pending = self.pending_change(stage, &key, &change, idempotency_key);
+        let number = format!("change-{}", self.asked.len() + self.events);
+        let idempotency = Some(IdempotencyKey::new(number, &[what.as_bytes()]));
+        let pending = self.pending_change(stage, &key, &change, idempotency);
         let scope = stage.scope(&key.0);
         let clock = stage.clock.clone();
         let accepted = stage.run(async move {
@@ -195,7 +233,7 @@ impl Business {
         stage: &Stage,
         key: &ItemKey,
         change: &ItemChangeRequest,
-        idempotency_key: Option<String>,
+        idempotency: Option<IdempotencyKey>,
     ) -> PendingChange {
         let own = LinkId::parse(&key.1);
         let business_key = own.is_err().then(|| BusinessKey::parse(&key.1).expect("a valid id"));
@@ -214,7 +252,8 @@ impl Business {
             operation,
             body: body.into_bytes(),
             if_match: None,
-            idempotency_key,
+            idempotency,
+            answer: Vec::new(),
             system: self.caller.system.clone(),
         }
     }
@@ -261,7 +300,9 @@ impl Business {
                 if data["origin"] != "exchange" {
                     return Err(Violation { rule: "nothing echoes", detail: text });
                 }
-                self.items.insert(key, data["item"].clone());
+                let before = self.items.insert(key.clone(), data["item"].clone());
+                let changed = before.and_then(|before| differs(&before, &data["item"]));
+                self.learned.extend(changed.map(|property| (key, property)));
             }
             "deleted" => {
                 self.items.remove(&key);
@@ -270,6 +311,9 @@ impl Business {
             "applied" | "conflict" | "refused" | "held" => {
                 if verb != "held" {
                     *self.outcomes.entry(key.clone()).or_default() += 1;
+                }
+                if verb == "conflict" {
+                    self.conflicts.insert(key.clone());
                 }
                 if data["item"].is_object() {
                     self.items.insert(key, data["item"].clone());

@@ -68,7 +68,8 @@ pub(crate) fn check(
         check_sides(person, &snapshots, business)?;
         check_survivors(person, &snapshots, business, people)?;
     }
-    check_news(business, people)
+    check_news(business, people)?;
+    check_causes(business, people)
 }
 
 fn violation(rule: &'static str, detail: impl Into<String>) -> Violation {
@@ -210,16 +211,28 @@ fn check_sides(person: &str, snapshots: &[Snapshot], business: &Business) -> Res
     }
 }
 
-fn difference(event: &Event, item: &Value) -> Option<Property> {
+/// In what two pictures of an item differ, answers and the like aside.
+pub(crate) fn differs(before: &Value, after: &Value) -> Option<Property> {
+    difference(&read(before)?, after)
+}
+
+fn read(item: &Value) -> Option<Event> {
     let reading = match read_event_patch(item, None) {
         Ok(reading) => reading,
         Err(problems) => panic!("an item of ours cannot be read: {problems:?} {item:#}"),
     };
     let Some(PropertyValue::Schedule(schedule, _)) = reading.patch.get(Property::Schedule) else {
+        return None;
+    };
+    let mut event = Event::new(schedule.clone());
+    event.apply_patch(&reading.patch);
+    Some(event)
+}
+
+fn difference(event: &Event, item: &Value) -> Option<Property> {
+    let Some(told) = read(item) else {
         return Some(Property::Schedule);
     };
-    let mut told = Event::new(schedule.clone());
-    told.apply_patch(&reading.patch);
     let (event, told) = (event.clone().normalised(), told.normalised());
     let properties: BTreeSet<Property> =
         event.properties().into_iter().chain(told.properties()).collect();
@@ -249,7 +262,7 @@ fn check_survivors(
     for (key, uid) in business.uids.iter().filter(|(key, _)| key.0 == person) {
         let place = (person.to_owned(), uid.clone());
         let asked = business.asked.iter().any(|asked| asked.delete && asked.key == *key);
-        let recreated = business.uids_of(key) > 1;
+        let recreated = business.uids_of(key).len() > 1;
         if !there.contains(uid.as_str()) && !people.deleted.contains(&place) && !asked && !recreated
         {
             return Err(violation("no delete without proof", format!("{person}: {}", key.1)));
@@ -274,4 +287,24 @@ fn check_news(business: &Business, people: &People) -> Result<(), Violation> {
         }
     }
     Ok(())
+}
+
+/// Where nobody but the business system was at an item, Exchange has no news of it, and nothing that
+/// was wanted met with anything.
+fn check_causes(business: &Business, people: &People) -> Result<(), Violation> {
+    let untouched = |key: &&ItemKey| {
+        let mut uids = business.uids_of(key);
+        uids.len() > 0 && uids.all(|uid| !people.edited.contains(&(key.0.clone(), uid.clone())))
+    };
+    if let Some(key) = business.conflicts.iter().find(untouched) {
+        let detail = format!("{} of {}", key.1, key.0);
+        return Err(violation("nobody is in conflict with himself", detail));
+    }
+    match business.learned.iter().find(|(key, _)| untouched(&key)) {
+        None => Ok(()),
+        Some((key, property)) => {
+            let detail = format!("{property:?} of {} of {}", key.1, key.0);
+            Err(violation("nothing is told that nobody did", detail))
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub(crate) struct People {
     random: Arc<Random>,
     made: u32,
     trace: bool,
+    /// UIDs of what somebody tried to change or to delete, by mailbox.
+    pub(crate) edited: BTreeSet<(String, String)>,
     /// UIDs that somebody deleted on purpose, by mailbox.
     pub(crate) deleted: BTreeSet<(String, String)>,
     /// UIDs that somebody made, by mailbox.
@@ -28,7 +30,14 @@ pub(crate) struct People {
 
 impl People {
     pub(crate) fn new(random: Arc<Random>, trace: bool) -> Self {
-        Self { random, made: 0, trace, deleted: BTreeSet::new(), created: BTreeMap::new() }
+        Self {
+            random,
+            made: 0,
+            trace,
+            edited: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            created: BTreeMap::new(),
+        }
     }
 
     /// What is in the mailboxes before the first sync.
@@ -53,7 +62,11 @@ impl People {
             let chosen = items.get(item).map(|item| (&item.uid, &item.event.title));
             println!("{person} edits {chosen:?}");
         }
-        match (self.random.below(10), items.get(item)) {
+        let what = self.random.below(10);
+        if let (3.., Some(item)) = (what, items.get(item)) {
+            self.edited.insert((person.to_owned(), item.uid.clone()));
+        }
+        match (what, items.get(item)) {
             (0..=2, _) | (_, None) => self.create(simulator, person),
             (3, Some(item)) => {
                 if self.trace {

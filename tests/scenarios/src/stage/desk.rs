@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidemark_model::Kind;
 use tidemark_service::border::{
     Accepted, Caller, Guards, HistoryView, HoldChoice, HoldView, ItemChangeRequest, ItemView,
@@ -203,6 +203,35 @@ impl Stage {
                 .await
                 .expect("saved");
         });
+    }
+
+    /// A mailbox as the border shows it, in JSON.
+    ///
+    /// # Panics
+    /// When the border refuses it.
+    pub fn shown_mailbox(&mut self, person: &str) -> Value {
+        let (service, caller, person) = (self.service.clone(), self.caller(), person.to_owned());
+        let view = self.run(async move { service.mailbox(&caller, &person).await });
+        let view = view.expect("the mailbox is shown");
+        json!({
+            "state": view.state,
+            "dirty": view.dirty,
+            "firstCopy": {
+                "phase": view.first_copy.phase,
+                "items": view.first_copy.items,
+                "total": view.first_copy.total,
+                "text": view.first_copy.text,
+            },
+            "lag": {
+                "seconds": view.lag.seconds,
+                "changes": view.lag.changes,
+                "notices": view.lag.notices,
+                "since": view.lag.since,
+                "nextAttempt": view.lag.next_attempt,
+                "lastHeard": view.lag.last_heard,
+                "text": view.lag.text,
+            },
+        })
     }
 
     /// What stands about a mailbox.

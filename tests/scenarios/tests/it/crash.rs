@@ -31,15 +31,15 @@ struct Case {
 
 /// What can be seen from outside when everything is quiet.
 #[derive(Debug, Clone, PartialEq)]
-struct Picture {
-    exchange: Vec<Value>,
-    business: Vec<Value>,
+pub(super) struct Picture {
+    pub(super) exchange: Vec<Value>,
+    pub(super) business: Vec<Value>,
     /// How often each kind of event was told of each item.
     news: BTreeMap<String, usize>,
     /// Who got which mail.
-    mails: Vec<String>,
+    pub(super) mails: Vec<String>,
     /// What waits for a person.
-    holds: usize,
+    pub(super) holds: usize,
 }
 
 impl Case {
@@ -151,7 +151,7 @@ fn interruptions_of(number: usize, kind: EffectKind) -> Vec<Interruption> {
 }
 
 /// What is to be seen, and what must hold of it in any case.
-fn picture(stage: &mut Stage, what: &str) -> Picture {
+pub(super) fn picture(stage: &mut Stage, what: &str) -> Picture {
     let holds = stage.holds().len();
     if holds == 0 {
         stage.assert_at_rest();
@@ -234,7 +234,7 @@ fn item(title: &str) -> Value {
     })
 }
 
-fn series() -> Value {
+pub(super) fn series() -> Value {
     json!({
         "title": "Course", "start": "2027-03-16T18:00:00", "timeZone": "Europe/Berlin",
         "duration": "PT1H",

@@ -100,7 +100,8 @@ pub(super) fn convert_ids(
         .collect())
 }
 
-fn to_hex(text: &str) -> Result<String, EwsError> {
+/// An id as the hexadecimal of its bytes.
+pub(super) fn to_hex(text: &str) -> Result<String, EwsError> {
     let bytes = STANDARD.decode(text).map_err(|_| EwsError::from(id::Malformed))?;
     let mut hex = String::new();
     for byte in bytes {

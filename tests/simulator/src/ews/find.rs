@@ -11,7 +11,7 @@ use super::show::write_item;
 use super::time::WireTime;
 use super::xml::Xml;
 use super::{Context, Reply};
-use crate::store::{FolderNumber, Target};
+use crate::store::{FolderNumber, Mailbox, Target};
 
 /// Most items of one page (exchange-ews.md 6 and 12).
 const PAGE_MAX: usize = 1000;
@@ -146,6 +146,31 @@ fn calendar_view(
         .and_then(|text| text.parse::<usize>().ok())
         .unwrap_or(usize::MAX);
     let owner = context.owner()?;
+    let found = in_window(owner, folder, from, to);
+    let mut xml = Xml::default();
+    xml.open(
+        "m:RootFolder",
+        &[
+            ("TotalItemsInView", &found.len().to_string()),
+            ("IncludesLastItemInRange", if found.len() <= max { "true" } else { "false" }),
+        ],
+    );
+    xml.open("t:Items", &[]);
+    for (_, target) in found.into_iter().take(max) {
+        write_item(&mut xml, owner, target, shape, context.zone.as_deref())?;
+    }
+    xml.close("t:Items");
+    xml.close("m:RootFolder");
+    Ok(xml)
+}
+
+/// What a folder's calendar holds in a window, by start: single items and occurrences.
+pub(super) fn in_window(
+    owner: &Mailbox,
+    folder: FolderNumber,
+    from: Timestamp,
+    to: Timestamp,
+) -> Vec<(Timestamp, Target)> {
     let mut found: Vec<(Timestamp, Target)> = Vec::new();
     for item in owner.items_in(folder) {
         let Some(appointment) = item.appointment() else {
@@ -171,21 +196,7 @@ fn calendar_view(
         }));
     }
     found.sort_by_key(|(start, target)| (*start, target.item()));
-    let mut xml = Xml::default();
-    xml.open(
-        "m:RootFolder",
-        &[
-            ("TotalItemsInView", &found.len().to_string()),
-            ("IncludesLastItemInRange", if found.len() <= max { "true" } else { "false" }),
-        ],
-    );
-    xml.open("t:Items", &[]);
-    for (_, target) in found.into_iter().take(max) {
-        write_item(&mut xml, owner, target, shape, context.zone.as_deref())?;
-    }
-    xml.close("t:Items");
-    xml.close("m:RootFolder");
-    Ok(xml)
+    found
 }
 
 /// Items that start at the end are out; those without length count by their start.

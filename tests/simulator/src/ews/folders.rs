@@ -6,10 +6,12 @@ use super::error::EwsError;
 use super::id;
 use super::node::Read;
 use super::parts::{write_folder_id, write_rights};
+use super::read::read_extended_name;
+use super::restriction::{Restriction, Value, typed};
 use super::shape::Shape;
 use super::xml::Xml;
 use super::{Context, Reply};
-use crate::store::{Folder, FolderNumber, Mailbox, StoreError};
+use crate::store::{ExtendedName, Folder, FolderNumber, Mailbox, PropertyKey, StoreError};
 
 impl Context<'_> {
     /// Reads a folder id of either form. Folders of other mailboxes are closed to the caller.
@@ -86,16 +88,28 @@ pub(super) fn find(
         _ => return Err(EwsError::schema("Traversal has no such value")),
     };
     let (offset, max) = super::find::read_page(request.child("IndexedPageFolderView"));
+    let restriction = request
+        .child("Restriction")
+        .and_then(|wrapper| wrapper.elements().next())
+        .map(|node| Restriction::read(node, context.zone.as_deref()))
+        .transpose()?;
     let parents = request.child("ParentFolderIds").into_iter().flat_map(Read::elements);
     Ok(parents
         .map(|node| {
             let parent = context.read_folder(node)?;
-            let found = if deep {
+            let mut found = if deep {
                 context.store.descendant_folders(context.mailbox, parent)?
             } else {
                 context.store.child_folders(context.mailbox, parent)?
             };
             let owner = context.owner()?;
+            if let Some(restriction) = &restriction {
+                found.retain(|number| {
+                    owner.folders.get(number).is_some_and(|folder| {
+                        restriction.holds_by(&|path| folder_value(owner, folder, path))
+                    })
+                });
+            }
             let end = offset.saturating_add(max).min(found.len());
             let mut xml = Xml::default();
             xml.open(
@@ -208,7 +222,7 @@ pub(super) fn write_folder(xml: &mut Xml, owner: &Mailbox, folder: &Folder, shap
             owner.folders.values().filter(|child| child.parent == Some(folder.number)).count();
         xml.leaf("t:ChildFolderCount", &children.to_string());
     }
-    dirty_check(xml, owner, folder, shape);
+    extended_part(xml, owner, folder, shape);
     if wants("folder:EffectiveRights") {
         write_rights(xml);
     }
@@ -218,30 +232,66 @@ pub(super) fn write_folder(xml: &mut Xml, owner: &Mailbox, folder: &Folder, shap
         xml.leaf("t:DistinguishedFolderId", word);
     }
     if wants("folder:UnreadCount") && matches!(tag, "t:Folder" | "t:TasksFolder") {
-        let unread = owner
-            .items_in(folder.number)
-            .filter(|item| item.message().is_some_and(|message| !message.read))
-            .count();
-        xml.leaf("t:UnreadCount", &unread.to_string());
+        xml.leaf("t:UnreadCount", &unread(owner, folder).to_string());
     }
     xml.close(tag);
 }
 
-/// The cheap dirty check of exchange-ews.md 4.4: PR_LOCAL_COMMIT_TIME_MAX and
-/// PR_DELETED_COUNT_TOTAL.
-fn dirty_check(xml: &mut Xml, owner: &Mailbox, folder: &Folder, shape: &Shape) {
-    use crate::store::PropertyKey;
-    let mut have = std::collections::BTreeMap::new();
-    for name in &shape.extended {
-        let value = match name.key {
-            PropertyKey::Tag(0x670a) => {
-                let latest = owner.items_in(folder.number).map(|item| item.modified).max();
-                super::time::show(latest.unwrap_or(jiff::Timestamp::UNIX_EPOCH), None)
-            }
-            PropertyKey::Tag(0x670b) => folder.tombstones.len().to_string(),
-            _ => continue,
-        };
-        have.insert(name.clone(), vec![value]);
-    }
+/// Writes the extended properties that were asked for, as far as folders have them.
+fn extended_part(xml: &mut Xml, owner: &Mailbox, folder: &Folder, shape: &Shape) {
+    let have = shape
+        .extended
+        .iter()
+        .filter_map(|name| Some((name.clone(), vec![extended_value(owner, folder, name)?])))
+        .collect();
     super::parts::write_extended(xml, &shape.extended, &have);
+}
+
+/// An extended property of a folder. PR_LOCAL_COMMIT_TIME_MAX and PR_DELETED_COUNT_TOTAL are the
+/// cheap dirty check of exchange-ews.md 4.4.
+fn extended_value(owner: &Mailbox, folder: &Folder, name: &ExtendedName) -> Option<String> {
+    let PropertyKey::Tag(tag) = name.key else {
+        return None;
+    };
+    let count = |count: usize| Some(count.to_string());
+    match tag {
+        0x3001 => Some(folder.name.clone()),
+        0x3602 => count(owner.items_in(folder.number).count()),
+        0x3603 => count(unread(owner, folder)),
+        0x360a => {
+            let any = owner.folders.values().any(|child| child.parent == Some(folder.number));
+            Some(any.to_string())
+        }
+        0x3613 => Some(folder.class.to_owned()),
+        0x670a => {
+            let latest = owner.items_in(folder.number).map(|item| item.modified).max();
+            Some(super::time::show(latest.unwrap_or(jiff::Timestamp::UNIX_EPOCH), None))
+        }
+        0x670b => count(folder.tombstones.len()),
+        _ => None,
+    }
+}
+
+fn unread(owner: &Mailbox, folder: &Folder) -> usize {
+    owner
+        .items_in(folder.number)
+        .filter(|item| item.message().is_some_and(|message| !message.read))
+        .count()
+}
+
+/// The value of a folder's property that a filter may name; none if it has none.
+fn folder_value(owner: &Mailbox, folder: &Folder, path: Node<'_, '_>) -> Option<Value> {
+    if path.name() == "ExtendedFieldURI" {
+        let name = read_extended_name(path).ok()?;
+        let value = extended_value(owner, folder, &name)?;
+        return Some(typed(&name.property_type, &value));
+    }
+    let number = |count: usize| i64::try_from(count).ok().map(Value::Number);
+    match path.attribute("FieldURI")? {
+        "folder:DisplayName" => Some(Value::Text(folder.name.clone())),
+        "folder:FolderClass" => Some(Value::Text(folder.class.to_owned())),
+        "folder:TotalCount" => number(owner.items_in(folder.number).count()),
+        "folder:UnreadCount" => number(unread(owner, folder)),
+        _ => None,
+    }
 }

@@ -7,13 +7,13 @@ use super::error::EwsError;
 use super::node::Read;
 use super::recurrence::read_recurrence;
 use super::time::WireTime;
+use super::zones::{read_meeting_zone, read_zone};
 use crate::store::{Change, Contact, ExtendedName, Importance, People, PropertyKey, PropertySet};
-use crate::windows_zone;
 
 /// Which zones give times without offset their meaning (exchange-ews.md 7).
 #[derive(Default, Clone)]
 pub(crate) struct Zones {
-    /// `StartTimeZone` of the same item or update.
+    /// `StartTimeZone` of the same item or update, else its `MeetingTimeZone`.
     pub(crate) start: Option<String>,
     /// `EndTimeZone` of the same item or update.
     pub(crate) end: Option<String>,
@@ -25,8 +25,9 @@ impl Zones {
     /// The zones of a request part: the first of each kind below `node`.
     pub(crate) fn within(node: Node<'_, '_>, context: Option<&str>) -> Result<Self, EwsError> {
         let named = |name| node.below(name).map(read_zone).transpose();
+        let meeting = node.below("MeetingTimeZone").map(read_meeting_zone).transpose()?;
         Ok(Self {
-            start: named("StartTimeZone")?,
+            start: named("StartTimeZone")?.or(meeting),
             end: named("EndTimeZone")?,
             context: context.map(str::to_owned),
         })
@@ -39,18 +40,6 @@ impl Zones {
     fn of_end(&self) -> &str {
         self.end.as_deref().or(self.context.as_deref()).unwrap_or("UTC")
     }
-}
-
-/// Reads the id of a zone definition; only zones of the server's own table are known.
-pub(crate) fn read_zone(node: Node<'_, '_>) -> Result<String, EwsError> {
-    let id = node.attribute("Id").unwrap_or_default();
-    if id.eq_ignore_ascii_case("tzone://Microsoft/Utc") {
-        return Ok("UTC".to_owned());
-    }
-    if windows_zone::iana(id).is_some() {
-        return Ok(id.to_owned());
-    }
-    Err(EwsError::new("ErrorTimeZone", "The time zone is not known to this server."))
 }
 
 /// All changes that a whole item element stands for, in the order in which Exchange applies them.
@@ -90,7 +79,7 @@ pub(crate) fn read_property(node: Node<'_, '_>, zones: &Zones) -> Result<Option<
                 .parse()
                 .map_err(|_| EwsError::schema("ReminderMinutesBeforeStart is no number"))?,
         ),
-        "ExtendedProperty" => read_extended(node)?,
+        "ExtendedProperty" => return read_extended(node),
         "UID" => Change::Uid(text.to_owned()),
         "Start" => Change::Start(WireTime::read(text)?.instant(zones.of_start())),
         "End" => Change::End(WireTime::read(text)?.instant(
@@ -110,13 +99,13 @@ pub(crate) fn read_property(node: Node<'_, '_>, zones: &Zones) -> Result<Option<
         "Resources" => attendees(AttendeeRole::Resource, node, false),
         "Recurrence" => Change::Recurrence(Some(read_recurrence(node)?)),
         "StartTimeZone" => Change::StartZone(read_zone(node)?),
+        "MeetingTimeZone" => Change::StartZone(read_meeting_zone(node)?),
         "EndTimeZone" => Change::EndZone(read_zone(node)?),
         "IsRead" => Change::Read(read_flag(text)?),
         "ToRecipients" => Change::To(node.elements().map(read_mailbox).collect()),
         "ItemClass"
         | "Culture"
         | "IsDraft"
-        | "MeetingTimeZone"
         | "ConferenceType"
         | "CcRecipients"
         | "BccRecipients"
@@ -145,7 +134,7 @@ pub(crate) fn read_property(node: Node<'_, '_>, zones: &Zones) -> Result<Option<
 /// The change that takes a property away.
 pub(crate) fn read_clearing(field: Node<'_, '_>) -> Result<Option<Change>, EwsError> {
     if field.name() == "ExtendedFieldURI" {
-        return Ok(Some(Change::Extended(read_extended_name(field)?, None)));
+        return Ok(super::mapi::change(read_extended_name(field)?, None));
     }
     let uri = field.attribute("FieldURI").unwrap_or_default();
     let nobody = || People::Replace(Vec::new());
@@ -231,7 +220,7 @@ pub(crate) fn read_extended_name(node: Node<'_, '_>) -> Result<ExtendedName, Ews
     })
 }
 
-fn read_extended(node: Node<'_, '_>) -> Result<Change, EwsError> {
+fn read_extended(node: Node<'_, '_>) -> Result<Option<Change>, EwsError> {
     let uri = node
         .child("ExtendedFieldURI")
         .ok_or_else(|| EwsError::schema("ExtendedFieldURI is missing"))?;
@@ -242,7 +231,7 @@ fn read_extended(node: Node<'_, '_>) -> Result<Change, EwsError> {
             return Err(EwsError::schema("an extended property has one Value or Values"));
         }
     };
-    Ok(Change::Extended(read_extended_name(uri)?, Some(values)))
+    Ok(super::mapi::change(read_extended_name(uri)?, Some(values)))
 }
 
 fn attendees(role: AttendeeRole, node: Node<'_, '_>, append: bool) -> Change {

@@ -102,23 +102,39 @@ fn day_of_month(node: Node<'_, '_>) -> Result<u8, EwsError> {
 }
 
 fn read_month(node: Node<'_, '_>) -> Result<u8, EwsError> {
-    let name = node.child_text("Month").unwrap_or_default().trim();
+    let month = month_number(node.child_text("Month").unwrap_or_default())?;
+    u8::try_from(month).map_err(|_| EwsError::schema("Month has no such value"))
+}
+
+/// The number of a month, 1 to 12, by Exchange's word for it.
+pub(crate) fn month_number(word: &str) -> Result<i8, EwsError> {
     MONTHS
         .iter()
-        .position(|month| *month == name)
-        .and_then(|at| u8::try_from(at.saturating_add(1)).ok())
+        .position(|month| *month == word.trim())
+        .and_then(|at| i8::try_from(at.saturating_add(1)).ok())
         .ok_or_else(|| EwsError::schema("Month has no such value"))
 }
 
-fn read_index(node: Node<'_, '_>) -> Result<WeekIndex, EwsError> {
-    match node.child_text("DayOfWeekIndex").unwrap_or_default().trim() {
-        "First" => Ok(WeekIndex::First),
-        "Second" => Ok(WeekIndex::Second),
-        "Third" => Ok(WeekIndex::Third),
-        "Fourth" => Ok(WeekIndex::Fourth),
-        "Last" => Ok(WeekIndex::Last),
+/// The number of a `DayOfWeekIndex`: 1 to 4, or 5 for the last.
+pub(crate) fn nth_word(word: &str) -> Result<i8, EwsError> {
+    match word.trim() {
+        "First" => Ok(1),
+        "Second" => Ok(2),
+        "Third" => Ok(3),
+        "Fourth" => Ok(4),
+        "Last" => Ok(5),
         _ => Err(EwsError::schema("DayOfWeekIndex has no such value")),
     }
+}
+
+fn read_index(node: Node<'_, '_>) -> Result<WeekIndex, EwsError> {
+    Ok(match nth_word(node.child_text("DayOfWeekIndex").unwrap_or_default())? {
+        1 => WeekIndex::First,
+        2 => WeekIndex::Second,
+        3 => WeekIndex::Third,
+        4 => WeekIndex::Fourth,
+        _ => WeekIndex::Last,
+    })
 }
 
 fn read_days(node: Node<'_, '_>) -> Result<WeekdaySet, EwsError> {
@@ -137,7 +153,8 @@ fn read_days(node: Node<'_, '_>) -> Result<WeekdaySet, EwsError> {
     Ok(days)
 }
 
-fn weekday(word: &str) -> Result<Weekday, EwsError> {
+/// A weekday by Exchange's word for it.
+pub(crate) fn weekday(word: &str) -> Result<Weekday, EwsError> {
     week()
         .find(|day| day_name(*day) == word.trim())
         .ok_or_else(|| EwsError::schema("a day of the week has no such value"))

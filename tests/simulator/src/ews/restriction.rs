@@ -1,7 +1,5 @@
 //! Search filters.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use roxmltree::Node;
 
@@ -9,7 +7,7 @@ use super::error::EwsError;
 use super::node::Read;
 use super::read::read_extended_name;
 use super::time::WireTime;
-use crate::store::{Item, PropertyKey, PropertySet};
+use crate::store::Item;
 
 /// How deep filters may nest (ErrorRestrictionTooComplex beyond).
 const DEPTH_MAX: usize = 32;
@@ -72,27 +70,36 @@ impl<'a, 'input: 'a> Restriction<'a, 'input> {
 
     /// Whether an item passes.
     pub(super) fn holds(&self, item: &Item) -> bool {
-        self.form_holds(&self.form, item)
+        self.holds_by(&|path| property_value(item, path))
     }
 
-    fn form_holds(&self, form: &Form<'_, '_>, item: &Item) -> bool {
+    /// Whether whatever has these values of the properties named by paths passes.
+    pub(super) fn holds_by(&self, value: &dyn Fn(Node<'_, '_>) -> Option<Value>) -> bool {
+        self.form_holds(&self.form, value)
+    }
+
+    fn form_holds(
+        &self,
+        form: &Form<'_, '_>,
+        value: &dyn Fn(Node<'_, '_>) -> Option<Value>,
+    ) -> bool {
         match form {
-            Form::And(all) => all.iter().all(|one| self.form_holds(one, item)),
-            Form::Or(any) => any.iter().any(|one| self.form_holds(one, item)),
-            Form::Not(not) => !self.form_holds(not, item),
-            Form::Exists(path) => property_value(item, *path).is_some(),
+            Form::And(all) => all.iter().all(|one| self.form_holds(one, value)),
+            Form::Or(any) => any.iter().any(|one| self.form_holds(one, value)),
+            Form::Not(not) => !self.form_holds(not, value),
+            Form::Exists(path) => value(*path).is_some(),
             Form::Compare(relation, path, operand) => {
-                let have = property_value(item, *path);
+                let have = value(*path);
                 let want = match operand {
                     Operand::Constant(text) => have.as_ref().and_then(|have| self.like(have, text)),
-                    Operand::Path(other) => property_value(item, *other),
+                    Operand::Path(other) => value(*other),
                 };
                 match (have, want) {
                     (Some(have), Some(want)) => relation.holds(&have, &want),
                     _ => *relation == Relation::NotEqual,
                 }
             }
-            Form::Contains { path, text, mode, ignore_case } => match property_value(item, *path) {
+            Form::Contains { path, text, mode, ignore_case } => match value(*path) {
                 Some(Value::Text(have)) => {
                     let fold = |text: &str| {
                         if *ignore_case { text.to_lowercase() } else { text.to_owned() }
@@ -201,14 +208,8 @@ fn read_contains<'a, 'input: 'a>(node: Node<'a, 'input>) -> Result<Form<'a, 'inp
 pub(super) fn property_value(item: &Item, path: Node<'_, '_>) -> Option<Value> {
     if path.name() == "ExtendedFieldURI" {
         let name = read_extended_name(path).ok()?;
-        if name.key == PropertyKey::Id(CLEAN_GLOBAL_OBJECT_ID)
-            && name.set == Some(PropertySet::Distinguished("Meeting".to_owned()))
-        {
-            let id = global_object_id(&item.appointment()?.uid);
-            return Some(Value::Text(STANDARD.encode(id)));
-        }
-        let value = item.extended().get(&name)?.first()?;
-        return Some(typed(&name.property_type, value));
+        let values = super::mapi::value(item, item.appointment(), &name)?;
+        return Some(typed(&name.property_type, values.first()?));
     }
     let text = |text: &str| Some(Value::Text(text.to_owned()));
     let uri = path.attribute("FieldURI")?;
@@ -245,32 +246,8 @@ pub(super) fn property_value(item: &Item, path: Node<'_, '_>) -> Option<Value> {
     }
 }
 
-/// `PidLidCleanGlobalObjectId`.
-const CLEAN_GLOBAL_OBJECT_ID: u32 = 35;
-
-/// The global object id that the store keeps for a UID (MS-OXCICAL 2.1.3.1.1.20.26): Outlook's own
-/// are its bytes in hexadecimal, with the date of an occurrence at 16 to 19; others are wrapped.
-fn global_object_id(uid: &str) -> Vec<u8> {
-    const BEGIN: [u8; 16] = 0x0400_0000_8200_E000_74C5_B710_1A82_E008_u128.to_be_bytes();
-    let own: Option<Vec<u8>> = (0..uid.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(uid.get(at..at + 2)?, 16).ok())
-        .collect();
-    let rest = own.as_ref().and_then(|own| own.strip_prefix(&BEGIN)?.get(4..));
-    let mut id = [BEGIN.as_slice(), &[0; 4]].concat();
-    if let Some(rest) = rest {
-        id.extend_from_slice(rest);
-    } else {
-        let content = format!("vCal-Uid\u{1}\0\0\0{uid}\0");
-        // Neither a time of creation nor what is reserved behind it.
-        id.extend_from_slice(&[0; 16]);
-        id.extend(u32::try_from(content.len()).unwrap_or(u32::MAX).to_le_bytes());
-        id.extend(content.into_bytes());
-    }
-    id
-}
-
-fn typed(property_type: &str, value: &str) -> Value {
+/// An extended property's value as its type compares.
+pub(super) fn typed(property_type: &str, value: &str) -> Value {
     let as_text = || Value::Text(value.to_owned());
     match property_type {
         "Boolean" => Value::Flag(matches!(value, "true" | "1")),

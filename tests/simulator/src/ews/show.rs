@@ -13,7 +13,8 @@ use super::shape::Shape;
 use super::time::show;
 use super::xml::Xml;
 use crate::store::{
-    Appointment, Contact, Item, Mailbox, MyResponse, OccurrenceState, StoreError, Target,
+    Appointment, Contact, Item, Mailbox, MyResponse, Occurrence, OccurrenceState, StoreError,
+    Target,
 };
 use crate::windows_zone;
 
@@ -32,6 +33,7 @@ struct View<'a> {
     seen: &'a Appointment,
     target: Target,
     place: Place,
+    occurrence: Option<&'a Occurrence>,
     shape: &'a Shape,
     zone: Option<&'a str>,
 }
@@ -50,6 +52,7 @@ pub(crate) fn write_item(
         return Ok(());
     };
     let occurrence;
+    let mut of_series = None;
     let (seen, place) = match target {
         Target::Item(_) if appointment.recurrence.is_some() => (appointment, Place::Master),
         Target::Item(_) => (appointment, Place::Single),
@@ -59,10 +62,11 @@ pub(crate) fn write_item(
                 original_start: occurrence.original_start,
                 exception: occurrence.exception,
             };
+            of_series = Some(&occurrence);
             (&occurrence.appointment, place)
         }
     };
-    let view = View { mailbox, item, seen, target, place, shape, zone };
+    let view = View { mailbox, item, seen, target, place, occurrence: of_series, shape, zone };
     xml.open("t:CalendarItem", &[]);
     view.item_part(xml);
     view.calendar_part(xml);
@@ -84,7 +88,7 @@ impl View<'_> {
 
     fn item_part(&self, xml: &mut Xml) {
         if self.shape.mime || self.wants("item:MimeContent") {
-            super::mime::write_mime(xml, self.seen, self.item);
+            super::mime::write_mime(xml, self.seen, self.item, self.occurrence);
         }
         write_item_id(xml, "t:ItemId", self.mailbox, self.item, self.target);
         if self.wants("item:ParentFolderId") {
@@ -123,6 +127,31 @@ impl View<'_> {
         if self.wants("item:Importance") {
             xml.leaf("t:Importance", importance_name(self.seen.importance));
         }
+        self.origin_part(xml);
+        self.reminder_part(xml);
+        if self.wants("item:HasAttachments") {
+            // Inline attachments do not count (exchange-ews.md 8).
+            xml.flag("t:HasAttachments", self.seen.attachments.iter().any(|one| !one.inline));
+        }
+        let asked = &self.shape.extended;
+        let have = super::mapi::values(self.item, Some(self.seen), asked);
+        write_extended(xml, asked, &have);
+        if self.wants("item:Culture") {
+            xml.leaf("t:Culture", "en-US");
+        }
+        if self.wants("item:EffectiveRights") {
+            write_rights(xml);
+        }
+        if self.wants("item:LastModifiedName") {
+            xml.leaf("t:LastModifiedName", &self.item.modified_by);
+        }
+        if self.wants("item:LastModifiedTime") {
+            xml.leaf("t:LastModifiedTime", &self.time(self.item.modified));
+        }
+    }
+
+    /// What an item says of how it came about.
+    fn origin_part(&self, xml: &mut Xml) {
         for (uri, tag) in [
             ("item:IsSubmitted", "t:IsSubmitted"),
             ("item:IsDraft", "t:IsDraft"),
@@ -140,24 +169,6 @@ impl View<'_> {
             if self.wants(uri) {
                 xml.leaf(tag, &self.time(self.item.created));
             }
-        }
-        self.reminder_part(xml);
-        if self.wants("item:HasAttachments") {
-            // Inline attachments do not count (exchange-ews.md 8).
-            xml.flag("t:HasAttachments", self.seen.attachments.iter().any(|one| !one.inline));
-        }
-        write_extended(xml, &self.shape.extended, &self.seen.extended);
-        if self.wants("item:Culture") {
-            xml.leaf("t:Culture", "en-US");
-        }
-        if self.wants("item:EffectiveRights") {
-            write_rights(xml);
-        }
-        if self.wants("item:LastModifiedName") {
-            xml.leaf("t:LastModifiedName", &self.item.modified_by);
-        }
-        if self.wants("item:LastModifiedTime") {
-            xml.leaf("t:LastModifiedTime", &self.time(self.item.modified));
         }
     }
 
@@ -280,13 +291,7 @@ impl View<'_> {
             xml.leaf("t:AppointmentSequenceNumber", &seen.sequence.to_string());
         }
         if self.wants("calendar:AppointmentState") {
-            let state = match seen.my_response {
-                MyResponse::Unknown => 0,
-                MyResponse::Organizer => 1,
-                MyResponse::Attendee(_) => 3,
-            };
-            let cancelled = if seen.cancelled { 4 } else { 0 };
-            xml.leaf("t:AppointmentState", &(state | cancelled).to_string());
+            xml.leaf("t:AppointmentState", &super::mapi::state_flags(seen).to_string());
         }
     }
 
@@ -371,7 +376,7 @@ impl View<'_> {
         }
     }
 
-    fn write_occurrence(&self, xml: &mut Xml, tag: &str, of: &crate::store::Occurrence) {
+    fn write_occurrence(&self, xml: &mut Xml, tag: &str, of: &Occurrence) {
         xml.open(tag, &[]);
         let target = Target::Occurrence(self.item.number, of.original);
         write_item_id(xml, "t:ItemId", self.mailbox, self.item, target);
@@ -404,14 +409,19 @@ impl View<'_> {
             xml.leaf("t:EndWallClock", &show(seen.end, Some(&seen.end_zone)));
         }
         if self.wants("calendar:StartTimeZoneId") {
-            xml.leaf("t:StartTimeZoneId", &seen.start_zone);
+            xml.leaf("t:StartTimeZoneId", zone_id(&seen.start_zone));
         }
         if self.wants("calendar:EndTimeZoneId") {
-            xml.leaf("t:EndTimeZoneId", &seen.end_zone);
+            xml.leaf("t:EndTimeZoneId", zone_id(&seen.end_zone));
         }
         if self.wants("calendar:IsOrganizer") {
             xml.flag("t:IsOrganizer", !matches!(seen.my_response, MyResponse::Attendee(_)));
         }
-        debug_assert!(windows_zone::iana(&seen.start_zone).is_some());
+        debug_assert!(windows_zone::is_known(&seen.start_zone));
     }
+}
+
+/// The id of a zone as clients see it.
+fn zone_id(zone: &str) -> &str {
+    windows_zone::custom_names(zone).map_or(zone, |(id, _)| id)
 }

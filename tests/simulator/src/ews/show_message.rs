@@ -22,18 +22,13 @@ pub(crate) fn write_message(
     let Some(message) = item.message() else {
         return;
     };
-    let (tag, class) = match message.kind {
-        MessageKind::Note => ("t:Message", "IPM.Note"),
-        MessageKind::Request(_) => ("t:MeetingRequest", "IPM.Schedule.Meeting.Request"),
-        MessageKind::Response(_, Participation::Accepted) => {
-            ("t:MeetingResponse", "IPM.Schedule.Meeting.Resp.Pos")
-        }
-        MessageKind::Response(_, Participation::Declined) => {
-            ("t:MeetingResponse", "IPM.Schedule.Meeting.Resp.Neg")
-        }
-        MessageKind::Response(..) => ("t:MeetingResponse", "IPM.Schedule.Meeting.Resp.Tent"),
-        MessageKind::Cancellation(_) => ("t:MeetingCancellation", "IPM.Schedule.Meeting.Canceled"),
+    let tag = match message.kind {
+        MessageKind::Note => "t:Message",
+        MessageKind::Request(_) => "t:MeetingRequest",
+        MessageKind::Response(..) => "t:MeetingResponse",
+        MessageKind::Cancellation(_) => "t:MeetingCancellation",
     };
+    let class = class_of(&message.kind);
     xml.open(tag, &[]);
     item_part(xml, mailbox, item, message, shape, zone, class);
     message_part(xml, message, shape);
@@ -64,6 +59,18 @@ pub(crate) fn write_message(
         }
     }
     xml.close(tag);
+}
+
+/// Exchange's class of a message.
+pub(super) const fn class_of(kind: &MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Note => "IPM.Note",
+        MessageKind::Request(_) => "IPM.Schedule.Meeting.Request",
+        MessageKind::Response(_, Participation::Accepted) => "IPM.Schedule.Meeting.Resp.Pos",
+        MessageKind::Response(_, Participation::Declined) => "IPM.Schedule.Meeting.Resp.Neg",
+        MessageKind::Response(..) => "IPM.Schedule.Meeting.Resp.Tent",
+        MessageKind::Cancellation(_) => "IPM.Schedule.Meeting.Canceled",
+    }
 }
 
 fn item_part(
@@ -116,7 +123,8 @@ fn item_part(
     if wants("item:HasAttachments") {
         xml.flag("t:HasAttachments", false);
     }
-    write_extended(xml, &shape.extended, &message.extended);
+    let have = super::mapi::values(item, None, &shape.extended);
+    write_extended(xml, &shape.extended, &have);
     if wants("item:LastModifiedTime") {
         xml.leaf("t:LastModifiedTime", &show(item.modified, zone));
     }

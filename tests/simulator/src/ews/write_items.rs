@@ -5,12 +5,14 @@ use tidemark_model::Participation;
 
 use super::error::EwsError;
 use super::items::one_id;
+use super::mime::{Imported, read_mime};
 use super::node::Read;
 use super::read::{Zones, read_append, read_clearing, read_item, read_property};
 use super::xml::Xml;
 use super::{Context, Reply};
 use crate::store::{
-    Change, ConflictRule, DeleteKind, Expected, FolderNumber, Notify, StoreError, Target,
+    Change, ConflictRule, DeleteKind, Expected, FolderNumber, ItemNumber, Notify, StoreError,
+    Target,
 };
 
 /// Whether and how a message is sent.
@@ -100,12 +102,80 @@ fn create_appointment(
             "Cannot create a calendar item in a non-calendar folder.",
         ));
     }
-    let changes = read_item(node, context.zone.as_deref())?;
+    let imported =
+        node.child("MimeContent").map(|mime| read_own_mime(context, mime)).transpose()?;
+    let written = read_item(node, context.zone.as_deref())?;
     let (mailbox, actor) = (context.mailbox, context.actor.clone());
+    // What the element says beside its MIME content wins over that content.
+    let mut changes = Vec::new();
+    match &imported {
+        Some(imported) => {
+            changes.extend(imported.changes.iter().cloned());
+            let zoned = node.child("StartTimeZone").is_some();
+            changes.extend(written.into_iter().filter(|change| {
+                zoned || !matches!(change, Change::StartZone(_) | Change::EndZone(_))
+            }));
+        }
+        None => changes = written,
+    }
     let number = context.store.create_appointment(mailbox, folder, &changes, &actor)?;
     let target = Target::Item(number);
+    if let Some(imported) = imported
+        && let Err(error) = write_occurrences(context, number, imported)
+    {
+        context.store.delete(mailbox, target, DeleteKind::Hard, &actor)?;
+        return Err(error);
+    }
     context.store.announce(mailbox, target, None, notify, &actor)?;
     one_id(context, target)
+}
+
+/// A `MimeContent` for the owner's own calendar.
+fn read_own_mime(context: &Context<'_>, mime: Node<'_, '_>) -> Result<Imported, EwsError> {
+    let owner = context.owner()?;
+    read_mime(mime, &owner.time_zone, &owner.address)
+}
+
+/// Takes out and changes the occurrences that a VCALENDAR speaks of beside its series. Those that
+/// the rule does not name are passed over. The order in which the others stand does not count: one
+/// that its neighbour is still in the way of is tried again when the neighbour has moved.
+fn write_occurrences(
+    context: &mut Context<'_>,
+    number: ItemNumber,
+    imported: Imported,
+) -> Result<(), EwsError> {
+    let (mailbox, actor) = (context.mailbox, context.actor.clone());
+    let series = context.owner()?.item(number)?.appointment();
+    let series = series.filter(|series| series.recurrence.is_some()).cloned();
+    let Some(series) = series else {
+        return Ok(());
+    };
+    let (deleted, exceptions) = imported.occurrences(&series);
+    for original in deleted.into_iter().filter(|original| series.occurrence(*original).is_ok()) {
+        let target = Target::Occurrence(number, original);
+        context.store.delete(mailbox, target, DeleteKind::Hard, &actor)?;
+    }
+    let mut waiting: Vec<_> = exceptions
+        .into_iter()
+        .filter(|(original, _)| series.occurrence(*original).is_ok())
+        .collect();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut in_the_way = Vec::new();
+        for (original, changes) in waiting {
+            let target = Target::Occurrence(number, original);
+            match context.store.update(mailbox, target, &changes, Expected::ANY, &actor) {
+                Ok(()) => {}
+                Err(StoreError::CrossesBoundary) => in_the_way.push((original, changes)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if in_the_way.len() == before {
+            return Err(StoreError::CrossesBoundary.into());
+        }
+        waiting = in_the_way;
+    }
+    Ok(())
 }
 
 fn create_message(
@@ -239,8 +309,21 @@ fn update_one(
     if before.is_none() {
         need_disposition(disposition)?;
     }
-    let changes = read_updates(change, context.zone.as_deref())?;
+    let mut changes = read_updates(change, context.zone.as_deref())?;
+    let imported = change
+        .below("MimeContent")
+        .filter(|_| before.is_some())
+        .map(|mime| read_own_mime(context, mime))
+        .transpose()?;
+    if let Some(imported) = &imported {
+        // The UID of an item that is there stays what it is.
+        let kept = imported.changes.iter().filter(|change| !matches!(change, Change::Uid(_)));
+        changes.splice(0..0, kept.cloned());
+    }
     context.store.update(mailbox, target, &changes, Expected { key, rule }, &actor)?;
+    if let Some(imported) = imported {
+        write_occurrences(context, target.item(), imported)?;
+    }
     context.store.announce(mailbox, target, before.as_ref(), notify, &actor)?;
     let mut xml = one_id(context, target)?;
     xml.open("m:ConflictResults", &[]);
@@ -268,7 +351,12 @@ fn read_updates(change: Node<'_, '_>, context: Option<&str>) -> Result<Vec<Chang
         if update.name() == "AppendToItemField" {
             changes.push(read_append(property)?);
         } else {
-            changes.extend(read_property(property, &zones)?);
+            let change = read_property(property, &zones)?;
+            if let (Some(Change::StartZone(zone)), "MeetingTimeZone") = (&change, property.name()) {
+                // The one zone of Exchange 2007 stands for start and end.
+                changes.push(Change::EndZone(zone.clone()));
+            }
+            changes.extend(change);
         }
     }
     if changes.is_empty() && change.child("Updates").is_none() {

@@ -1,24 +1,23 @@
-//! Time zone definitions: ids, names and, where asked, rules.
+//! Time zone definitions: ids, names and rules, both ways.
 
-use jiff::civil::{DateTime, Time, date};
-use jiff::tz::{Offset, TimeZone};
-use jiff::{SignedDuration, Timestamp};
+mod definition;
+
+use jiff::SignedDuration;
 use roxmltree::Node;
+
+pub(crate) use definition::{read_bias_zone, read_meeting_zone, read_zone};
 
 use super::Reply;
 use super::node::Read;
 use super::recurrence::day_name;
 use super::xml::Xml;
-use crate::windows_zone;
-
-/// The year whose rules stand for a zone.
-const RULE_YEAR: i16 = 2026;
+use crate::windows_zone::{self, YearlyDay, YearlyMoment, YearlyRules};
 
 /// GetServerTimeZones: the zones asked for, or all.
 pub(super) fn server_time_zones(request: Node<'_, '_>) -> Vec<Reply> {
-    let full = request.attribute("ReturnFullTimeZoneData") == Some("true")
-        || request.attribute("ReturnFullTimeZoneData") == Some("True")
-        || request.attribute("ReturnFullTimeZoneData") == Some("1");
+    let full = request
+        .attribute("ReturnFullTimeZoneData")
+        .is_some_and(|flag| matches!(flag, "true" | "True" | "1"));
     let asked: Vec<_> = match request.child("Ids") {
         Some(ids) => ids.elements().map(|id| id.inner().trim().to_owned()).collect(),
         None => windows_zone::ids().map(str::to_owned).collect(),
@@ -32,29 +31,33 @@ pub(super) fn server_time_zones(request: Node<'_, '_>) -> Vec<Reply> {
     vec![Ok(xml)]
 }
 
-/// Writes a zone definition under a tag.
-pub(super) fn write_zone(xml: &mut Xml, tag: &str, id: &str, full: bool) {
-    let zone = windows_zone::zone(id);
-    let (standard, daylight) = rules(&zone);
-    let name = format!("({}) {id}", offset_name(standard.offset));
+/// Writes a zone under a tag, with its rules if `full`. A zone that came by its rules always
+/// carries them: its id alone says nothing.
+pub(super) fn write_zone(xml: &mut Xml, tag: &str, zone: &str, full: bool) {
+    let rules = YearlyRules::of(&windows_zone::zone(zone));
+    let named;
+    let (id, name, full) = if let Some((id, name)) = windows_zone::custom_names(zone) {
+        (id, name, true)
+    } else {
+        named = format!("({}) {zone}", offset_name(rules.standard));
+        (zone, named.as_str(), full)
+    };
     if !full {
-        xml.empty(tag, &[("Id", id), ("Name", &name)]);
+        xml.empty(tag, &[("Id", id), ("Name", name)]);
         return;
     }
-    xml.open(tag, &[("Id", id), ("Name", &name)]);
+    xml.open(tag, &[("Id", id), ("Name", name)]);
     xml.open("t:Periods", &[]);
-    write_period(xml, id, "Standard", standard.offset);
-    if let Some(daylight) = &daylight {
-        write_period(xml, id, "Daylight", daylight.offset);
+    write_period(xml, id, "Standard", rules.standard);
+    if let Some((daylight, _, _)) = &rules.daylight {
+        write_period(xml, id, "Daylight", *daylight);
     }
     xml.close("t:Periods");
     xml.open("t:TransitionsGroups", &[]);
     xml.open("t:TransitionsGroup", &[("Id", "0")]);
-    if let (Some(begins), Some(daylight)) = (&standard.begins, &daylight) {
-        write_yearly(xml, id, "Standard", *begins);
-        if let Some(begins) = daylight.begins {
-            write_yearly(xml, id, "Daylight", begins);
-        }
+    if let Some((_, begins, ends)) = &rules.daylight {
+        write_yearly(xml, id, "Standard", ends);
+        write_yearly(xml, id, "Daylight", begins);
     } else {
         xml.open("t:Transition", &[]);
         xml.leaf_with("t:To", &[("Kind", "Period")], &period_id(id, "Standard"));
@@ -70,47 +73,13 @@ pub(super) fn write_zone(xml: &mut Xml, tag: &str, id: &str, full: bool) {
     xml.close(tag);
 }
 
-/// One of the two halves of a zone's year.
-struct Half {
-    offset: Offset,
-    /// When it begins, in the civil time that it ends.
-    begins: Option<DateTime>,
-}
-
-/// Standard time, and daylight saving time if the zone has it in [`RULE_YEAR`].
-fn rules(zone: &TimeZone) -> (Half, Option<Half>) {
-    let from = civil_utc(RULE_YEAR);
-    let until = civil_utc(RULE_YEAR.saturating_add(1));
-    let mut halves: Vec<Half> = Vec::new();
-    let mut before = zone.to_offset(from);
-    for transition in zone.following(from).take_while(|next| next.timestamp() < until) {
-        let begins = before.to_datetime(transition.timestamp());
-        halves.push(Half { offset: transition.offset(), begins: Some(begins) });
-        before = transition.offset();
-    }
-    halves.sort_by_key(|half| half.offset);
-    let mut halves = halves.into_iter();
-    match (halves.next(), halves.next()) {
-        (Some(standard), Some(daylight)) if standard.offset != daylight.offset => {
-            (standard, Some(daylight))
-        }
-        _ => (Half { offset: zone.to_offset(from), begins: None }, None),
-    }
-}
-
-fn civil_utc(year: i16) -> Timestamp {
-    TimeZone::UTC
-        .to_timestamp(date(year, 1, 1).to_datetime(Time::midnight()))
-        .unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
 fn period_id(id: &str, half: &str) -> String {
     format!("trule:Microsoft/Registry/{id}/1-{half}")
 }
 
-fn write_period(xml: &mut Xml, id: &str, half: &str, offset: Offset) {
+fn write_period(xml: &mut Xml, id: &str, half: &str, offset_seconds: i32) {
     // A bias is what has to be added to local time to get UTC: the offset with its sign turned.
-    let bias = SignedDuration::from_secs(-i64::from(offset.seconds()));
+    let bias = SignedDuration::from_secs(-i64::from(offset_seconds));
     let minutes = bias.as_mins();
     let sign = if minutes < 0 { "-" } else { "" };
     let minutes = minutes.unsigned_abs();
@@ -118,21 +87,29 @@ fn write_period(xml: &mut Xml, id: &str, half: &str, offset: Offset) {
     xml.empty("t:Period", &[("Bias", &text), ("Name", half), ("Id", &period_id(id, half))]);
 }
 
-fn write_yearly(xml: &mut Xml, id: &str, half: &str, begins: DateTime) {
-    let day = begins.date();
-    let last = i32::from(day.day()) + 7 > i32::from(day.days_in_month());
-    let occurrence = if last { -1 } else { i32::from((day.day() + 6) / 7) };
-    xml.open("t:RecurringDayTransition", &[]);
+fn write_yearly(xml: &mut Xml, id: &str, half: &str, moment: &YearlyMoment) {
+    let tag = match moment.day {
+        YearlyDay::Nth(..) => "t:RecurringDayTransition",
+        YearlyDay::Date(_) => "t:RecurringDateTransition",
+    };
+    xml.open(tag, &[]);
     xml.leaf_with("t:To", &[("Kind", "Period")], &period_id(id, half));
-    xml.leaf("t:TimeOffset", &format!("PT{}H{}M", begins.hour(), begins.minute()));
-    xml.leaf("t:Month", &day.month().to_string());
-    xml.leaf("t:DayOfWeek", day_name(day.weekday()));
-    xml.leaf("t:Occurrence", &occurrence.to_string());
-    xml.close("t:RecurringDayTransition");
+    let (hours, minutes) = (moment.seconds / 3600, moment.seconds / 60 % 60);
+    xml.leaf("t:TimeOffset", &format!("PT{hours}H{minutes}M"));
+    xml.leaf("t:Month", &moment.month.to_string());
+    match moment.day {
+        YearlyDay::Nth(nth, weekday) => {
+            xml.leaf("t:DayOfWeek", day_name(weekday));
+            // The last one of a month is the fifth here and the one before the first there.
+            xml.leaf("t:Occurrence", &(if nth == 5 { -1 } else { nth }).to_string());
+        }
+        YearlyDay::Date(day) => xml.leaf("t:Day", &day.to_string()),
+    }
+    xml.close(tag);
 }
 
-fn offset_name(offset: Offset) -> String {
-    let minutes = offset.seconds() / 60;
+fn offset_name(seconds: i32) -> String {
+    let minutes = seconds / 60;
     if minutes == 0 {
         return "UTC".to_owned();
     }

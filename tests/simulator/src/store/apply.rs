@@ -176,9 +176,9 @@ fn one_property(onto: &mut Appointment, change: &Change, stage: Stage) -> Result
         Change::AllDay(all_day) => onto.all_day = *all_day,
         Change::Location(location) => onto.location.clone_from(location),
         Change::ShowAs(show_as) => onto.show_as = *show_as,
-        Change::Sensitivity(_) if stage == Stage::Occurrence => {
-            return Err(StoreError::NotSettable);
-        }
+        // An exception has no sensitivity of its own: one that is set is not used
+        // (MS-OXOCAL 2.2.10.2).
+        Change::Sensitivity(_) if stage == Stage::Occurrence => {}
         Change::Sensitivity(sensitivity) => onto.sensitivity = *sensitivity,
         Change::Importance(importance) => onto.importance = *importance,
         Change::Categories(categories) => onto.categories.clone_from(categories),

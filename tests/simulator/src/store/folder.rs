@@ -58,7 +58,7 @@ const TASKS: &str = "IPF.Task";
 const CONTACTS: &str = "IPF.Contact";
 
 /// The folders of a new mailbox: word, display name, class, word of the parent.
-const USUAL: [(&str, &str, &str, &str); 12] = [
+const USUAL: [(&str, &str, &str, &str); 13] = [
     ("root", "", MAIL, ""),
     ("msgfolderroot", "Top of Information Store", MAIL, "root"),
     ("calendar", "Calendar", CALENDAR, "msgfolderroot"),
@@ -66,6 +66,7 @@ const USUAL: [(&str, &str, &str, &str); 12] = [
     ("deleteditems", "Deleted Items", MAIL, "msgfolderroot"),
     ("drafts", "Drafts", MAIL, "msgfolderroot"),
     ("inbox", "Inbox", MAIL, "msgfolderroot"),
+    ("junkemail", "Junk Email", MAIL, "msgfolderroot"),
     ("outbox", "Outbox", MAIL, "msgfolderroot"),
     ("sentitems", "Sent Items", MAIL, "msgfolderroot"),
     ("tasks", "Tasks", TASKS, "msgfolderroot"),

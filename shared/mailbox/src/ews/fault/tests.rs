@@ -41,6 +41,7 @@ fn faults_of_the_way_concern_the_connection_and_say_how_to_mend_it() {
         (TransportFault::Unreachable, "firewall", true),
         (TransportFault::Tls, "TLS 1.2", true),
         (TransportFault::UntrustedCertificate, "upload", false),
+        (TransportFault::ChangedCertificate, "confirm", false),
         (TransportFault::ForbiddenTarget, "administrator", false),
     ] {
         let error = transport(fault.clone(), Delivery::NotSent, Effect::Once);

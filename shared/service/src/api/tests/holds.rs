@@ -1,5 +1,5 @@
 use super::*;
-use tidemark_store::records::HoldId;
+use tidemark_store::records::{Brake, HoldId, MailboxState};
 
 const GONE: Refusal = Refusal::NotFound { what: "hold" };
 
@@ -80,7 +80,76 @@ async fn n11_a_released_brake_lets_the_mailbox_go_on() {
     assert_eq!(stage.mailbox(&scope(1)).await.paused, paused);
 
     stage.service.decide_hold(&admin(), id, HoldChoice::Send).await.unwrap();
-    assert_eq!(stage.mailbox(&scope(1)).await.paused, None);
     assert_eq!(decision(&stage, id).await.as_deref(), Some("send"));
     assert_eq!(stage.hinted(&scope(1)).await, 1);
+
+    // The run gives the fresh budget, once: what is spent after it stays spent.
+    let spend = async |deletes| {
+        let brake = Some(Brake { hour: 1, deletes, mails: 0 });
+        stage.commit(&scope(1), ItemCommit { brake, ..ItemCommit::default() }).await;
+    };
+    let spent = async || {
+        let brake = stage.service.records.brake(&scope(1)).await.unwrap();
+        brake.map_or(0, |brake| brake.deletes)
+    };
+    spend(50).await;
+    decide_again(&stage, id).await;
+    assert_eq!(spent().await, 50);
+    let run = async || {
+        let deadline = stage.clock_now() + SignedDuration::from_mins(1);
+        stage.service.sync(&scope(1), deadline).await.unwrap();
+    };
+    run().await;
+    assert_eq!((spent().await, stage.mailbox(&scope(1)).await.paused), (0, None));
+    let found = stage.service.records.hold(&organisation(), HoldId::new(id)).await.unwrap();
+    assert!(found.is_none());
+    spend(7).await;
+    run().await;
+    assert_eq!(spent().await, 7);
+}
+
+/// A person who clicks twice.
+async fn decide_again(stage: &Stage, id: Uuid) {
+    stage.service.decide_hold(&admin(), id, HoldChoice::Send).await.unwrap();
+}
+
+#[tokio::test]
+async fn n11_a_brake_shows_what_waits_behind_it() {
+    let stage = Stage::new().await;
+    let synced = |row: &mut MailboxRow| row.state = MailboxState::Synced;
+    stage.service.records.change_mailbox(&scope(1), synced).await.unwrap();
+    for number in 0..60 {
+        let key = format!("crm-{number:02}");
+        stage.put_link(named(&stage, &key, "Visit")).await;
+        stage.change(&key, ItemChangeRequest::Delete).await.unwrap();
+    }
+    stage.change("new-1", ItemChangeRequest::Put(visit("New"))).await.unwrap();
+    let brake = hold(&stage, 5, None, "brake-deletes").await;
+    let details = stage.service.hold(&admin(), brake).await.unwrap();
+    let preview = details.preview.unwrap();
+    assert_eq!((preview.changes, preview.more), (61, false));
+    assert_eq!((preview.deletes, preview.mails, preview.items.len()), (60, 0, 50));
+    let first = PreviewItem { id: "crm-00".to_owned(), action: "delete", people: 0 };
+    assert_eq!(preview.items[0], first);
+    // It only looks: everything waits on.
+    assert_eq!(stage.service.records.backlog(&scope(1), 500).await.unwrap().changes, 61);
+    let item = hold(&stage, 6, Some(own_link("crm-00")), "would-mail").await;
+    assert_eq!(stage.service.hold(&admin(), item).await.unwrap().preview, None);
+}
+
+#[tokio::test]
+async fn w19_an_integrator_knows_the_holds_of_its_own_system() {
+    let stage = Stage::new().await;
+    let id = hold(&stage, 5, None, "brake-deletes").await;
+    let seen = async |who: &Caller| {
+        let listed = stage.service.holds(who).await.unwrap().len();
+        let one = stage.service.hold(who, id).await.map(|details| details.hold.id);
+        (listed, one)
+    };
+    assert_eq!(seen(&ours()).await, (1, Ok(id)));
+    assert_eq!(seen(&theirs()).await, (0, Err(GONE)));
+    // Who answers for the organisation sees those of every system.
+    let elsewhere = Caller { role: Role::Administrator, ..theirs() };
+    assert_eq!(seen(&elsewhere).await, (1, Ok(id)));
+    assert_eq!(seen(&caller(Role::Operator)).await, (1, Ok(id)));
 }

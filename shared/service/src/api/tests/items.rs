@@ -1,5 +1,5 @@
 use super::*;
-use tidemark_store::records::Collection;
+use tidemark_store::records::{Collection, PendingRow};
 
 fn put(title: &str) -> ItemChangeRequest {
     ItemChangeRequest::Put(visit(title))
@@ -14,7 +14,7 @@ fn keyed(key: &str) -> Guards {
 }
 
 fn if_match(revision: u64) -> Guards {
-    Guards { if_match: Some(revision), ..Guards::default() }
+    Guards { if_match: Some(ItemVersion::Settled(revision)), ..Guards::default() }
 }
 
 const GONE: Refusal = Refusal::NotFound { what: "appointment" };
@@ -29,7 +29,8 @@ async fn n7_a_put_is_written_down_and_shown_until_it_stands() {
     assert_eq!(accepted.ignored, ["/color"]);
     let view = stage.item("crm-1").await.unwrap();
     item["tidemark:pending"] = json!(true);
-    assert_eq!((view.item, view.revision, view.pending), (item, 0, 1));
+    let version = ItemVersion::Waiting { revision: 0, last: 1 };
+    assert_eq!((view.item, view.version, view.pending), (item, version, 1));
     let marks = stage.service.records.marks(&scope(1)).await.unwrap();
     assert_eq!((marks.hinted, marks.enqueued), (1, 1));
     assert!(marks.dirty_collections().contains(&Collection::calendar()));
@@ -37,7 +38,8 @@ async fn n7_a_put_is_written_down_and_shown_until_it_stands() {
     stage.apply_pending(own_link("crm-1"), named(&stage, "crm-1", "Visit")).await;
     let view = stage.item("crm-1").await.unwrap();
     assert_eq!((view.item["title"].as_str(), view.pending), (Some("Visit"), 0));
-    assert_eq!((view.revision, view.item.get("tidemark:pending")), (1, None));
+    let settled = ItemVersion::Settled(1);
+    assert_eq!((view.version, view.item.get("tidemark:pending")), (settled, None));
 }
 
 #[tokio::test]
@@ -126,6 +128,166 @@ async fn n7_the_same_key_counts_once() {
     let other = stage.guarded("crm-1", put("Other"), keyed("k1")).await;
     assert_eq!(other, Err(Refusal::IdempotencyMismatch));
     assert_eq!(stage.guarded("crm-1", put("Visit"), keyed("k2")).await.unwrap().number, 2);
+    // The same body for another item is another request.
+    let elsewhere = stage.guarded("crm-2", put("Visit"), keyed("k1")).await;
+    assert_eq!(elsewhere, Err(Refusal::IdempotencyMismatch));
+}
+
+#[tokio::test]
+async fn n7_a_repeat_is_answered_as_the_first_was_whatever_became_of_it() {
+    let stage = Stage::new().await;
+    let mut item = visit("Visit");
+    item["color"] = json!("teal");
+    let put = ItemChangeRequest::Put(item);
+    let first = stage.guarded("crm-1", put.clone(), keyed("k1")).await.unwrap();
+    assert_eq!(first.ignored, ["/color"]);
+    stage.apply_pending(own_link("crm-1"), named(&stage, "crm-1", "Visit")).await;
+
+    // With If-Match: the version that it named is gone by this very change.
+    let both = Guards { if_match: Some(ItemVersion::Settled(1)), ..keyed("k2") };
+    let second = stage.guarded("crm-1", retitle("Moved"), both.clone()).await.unwrap();
+    stage.apply_pending(own_link("crm-1"), row(&stage, "crm-1").await).await;
+    assert_eq!(stage.guarded("crm-1", retitle("Moved"), both.clone()).await, Ok(second));
+    let unkeyed = Guards { idempotency_key: None, ..both };
+    let answer = stage.guarded("crm-1", retitle("Moved"), unkeyed).await;
+    assert_eq!(answer, Err(Refusal::PreconditionFailed));
+
+    // A delete: the item is gone.
+    let third = stage.guarded("crm-1", ItemChangeRequest::Delete, keyed("k3")).await.unwrap();
+    stage.apply_pending(own_link("crm-1"), tombstone(&stage, "crm-1", false).await).await;
+    let again = stage.guarded("crm-1", ItemChangeRequest::Delete, keyed("k3")).await;
+    assert_eq!(again, Ok(third));
+    let other = stage.guarded("crm-1", ItemChangeRequest::Delete, keyed("k4")).await;
+    assert!(matches!(other, Err(Refusal::Deleted { .. })), "{other:?}");
+
+    // The mailbox is switched off meanwhile.
+    stage.service.records.change_mailbox(&scope(1), |row| row.enabled = false).await.unwrap();
+    assert_eq!(stage.guarded("crm-1", put.clone(), keyed("k1")).await, Ok(first));
+    // A day later the key is free.
+    stage.clock.advance(SignedDuration::from_hours(IDEMPOTENCY_HOURS));
+    let late = stage.guarded("crm-1", put, keyed("k1")).await;
+    assert!(matches!(late, Err(Refusal::Conflict(_))), "{late:?}");
+}
+
+#[tokio::test]
+async fn n7_a_repeat_after_the_item_was_joined_is_the_same_request() {
+    let stage = Stage::new().await;
+    let first = stage.guarded("crm-1", put("Visit"), keyed("k1")).await.unwrap();
+    let waiting = stage.service.records.pending_of_link(&scope(1), own_link("crm-1")).await;
+    let target = linked(&stage, 77, "Visit");
+    let item = ItemCommit {
+        redirects: vec![(own_link("crm-1"), target.link)],
+        links: vec![LinkWrite::Put(Box::new(target))],
+        pending: waiting.unwrap().iter().map(PendingRow::reference).collect(),
+        ..ItemCommit::default()
+    };
+    stage.commit(&scope(1), item).await;
+    assert_eq!(stage.guarded("crm-1", put("Visit"), keyed("k1")).await, Ok(first));
+}
+
+/// The mark of an item that was deleted.
+async fn tombstone(stage: &Stage, key: &str, in_exchange: bool) -> LinkRow {
+    let mut gone = row(stage, key).await;
+    gone.purge();
+    let at = stage.clock_now();
+    let until = at + SignedDuration::from_hours(24 * 30);
+    gone.state = LinkState::Deleted { in_exchange, at, until };
+    gone
+}
+
+#[tokio::test]
+async fn n3_if_match_never_holds_while_changes_wait() {
+    let stage = Stage::new().await;
+    stage.put_link(named(&stage, "crm-1", "Visit")).await;
+    stage.change("crm-1", retitle("Moved")).await.unwrap();
+    let seen = stage.item("crm-1").await.unwrap().version;
+    assert_eq!(seen, ItemVersion::Waiting { revision: 1, last: 1 });
+    for version in [seen, ItemVersion::Settled(1), ItemVersion::Settled(2)] {
+        let guards = Guards { if_match: Some(version), ..Guards::default() };
+        let answer = stage.guarded("crm-1", retitle("x"), guards).await;
+        assert_eq!(answer, Err(Refusal::ChangesWait));
+    }
+    stage.apply_pending(own_link("crm-1"), row(&stage, "crm-1").await).await;
+    assert_eq!(stage.item("crm-1").await.unwrap().version, ItemVersion::Settled(2));
+    // A version that was never meant to last does not come back to life.
+    let guards = Guards { if_match: Some(seen), ..Guards::default() };
+    assert_eq!(
+        stage.guarded("crm-1", retitle("x"), guards).await,
+        Err(Refusal::PreconditionFailed)
+    );
+    stage.guarded("crm-1", retitle("x"), if_match(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deleted_item_says_so_and_how_to_make_it_anew() {
+    let stage = Stage::new().await;
+    stage.put_link(named(&stage, "crm-1", "Visit")).await;
+    let gone = tombstone(&stage, "crm-1", true).await;
+    stage.put_link(gone).await;
+    let deleted = Refusal::Deleted { what: "appointment", in_exchange: true };
+    assert!(deleted.to_string().contains("deleted in Exchange: PUT it"), "{deleted}");
+    assert_eq!(stage.change("crm-1", retitle("x")).await.as_ref(), Err(&deleted));
+    assert_eq!(stage.change("crm-1", ItemChangeRequest::Delete).await.as_ref(), Err(&deleted));
+    assert_eq!(stage.item("crm-1").await.err().as_ref(), Some(&deleted));
+    let stale = stage.guarded("crm-1", put("Again"), if_match(2)).await;
+    assert_eq!(stale, Err(Refusal::PreconditionFailed));
+    stage.change("crm-1", put("Again")).await.unwrap();
+    stage.change("crm-1", retitle("x")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_never_announced_is_not_there() {
+    let stage = Stage::new().await;
+    let mut hidden = linked(&stage, 77, "Before the start");
+    hidden.base_exchange = Some(base("Before the start", false));
+    let mut private = linked(&stage, 78, "Secret");
+    private.purge();
+    private.state = LinkState::Private { born_in_exchange: true, announced: false };
+    for row in [hidden, private] {
+        let id = row.link.to_string();
+        stage.put_link(row).await;
+        assert_eq!(stage.item(&id).await.err(), Some(GONE));
+        assert_eq!(stage.change(&id, retitle("x")).await, Err(GONE));
+        assert_eq!(stage.change(&id, ItemChangeRequest::Delete).await, Err(GONE));
+    }
+}
+
+#[tokio::test]
+async fn a_listing_says_how_many_changes_wait() {
+    let stage = Stage::new().await;
+    for key in ["crm-1", "crm-2"] {
+        stage.put_link(named(&stage, key, key)).await;
+    }
+    stage.change("crm-2", retitle("x")).await.unwrap();
+    stage.change("crm-2", retitle("y")).await.unwrap();
+    let page = stage.service.items(&ours(), M1, KIND, None, 10).await.unwrap();
+    for view in page.entries {
+        let alone = stage.item(&view.id).await.unwrap();
+        assert_eq!((view.version, view.pending), (alone.version, alone.pending));
+        assert_eq!(view.pending, if view.id == "crm-2" { 2 } else { 0 });
+    }
+}
+
+#[tokio::test]
+async fn w19_an_administrators_key_speaks_for_its_own_system_too() {
+    let stage = Stage::new().await;
+    stage.put_link(named(&stage, "crm-1", "Visit")).await;
+    let (service, elsewhere) = (&stage.service, Caller { role: Role::Administrator, ..theirs() });
+    let other = Err(Refusal::OtherSystem);
+    assert_eq!(service.item(&elsewhere, M1, KIND, "crm-1").await.map(|_| ()), other);
+    assert_eq!(service.items(&elsewhere, M1, KIND, None, 10).await.map(|_| ()), other);
+    let history = service.item_history(&elsewhere, M1, KIND, "crm-1", None, 10).await;
+    assert_eq!(history.map(|_| ()), other);
+    let change = service.change_item(&elsewhere, M1, KIND, "x", put("x"), Guards::default());
+    assert_eq!(change.await.map(|_| ()), other);
+    // The mailbox itself is the organisation's, and says whose its items are.
+    let view = service.mailbox(&elsewhere, M1).await.unwrap();
+    assert_eq!(view.system, system().as_str());
+    // For another system's integrator it is not there at all.
+    let gone = Err(Refusal::NotFound { what: "mailbox" });
+    assert_eq!(service.mailbox(&theirs(), M1).await.map(|_| ()), gone);
+    assert_eq!(service.sync_now(&theirs(), M1).await, gone);
+    assert!(service.mailboxes(&theirs(), None, 10).await.unwrap().entries.is_empty());
 }
 
 #[tokio::test]
@@ -208,7 +370,7 @@ async fn a_listing_shows_what_was_announced() {
     }
     assert_eq!(seen, ["Visit 1", "Visit 2", "Visit 3", "Visit 4", "Visit 5"]);
     let wrong = stage.service.items(&ours(), M1, KIND, Some("nonsense"), 2).await;
-    assert_eq!(pointers(wrong.map(|_| ())), ["?after"]);
+    assert_eq!(wrong.map(|_| ()), Err(Refusal::InvalidCursor { parameter: "after" }));
 }
 
 #[tokio::test]
@@ -235,6 +397,8 @@ async fn n5_the_history_comes_oldest_first() {
     assert_eq!(first.entries[0].reason, "first");
     let second = history(first.next.as_deref()).await;
     assert_eq!(second.entries[0].reason, "second");
+    let wrong = stage.service.item_history(&ours(), M1, KIND, "crm-1", Some("x"), 1).await;
+    assert_eq!(wrong, Err(Refusal::InvalidCursor { parameter: "after" }));
     let unknown = stage.service.item_history(&ours(), M1, KIND, "crm-9", None, 1).await;
     assert_eq!(unknown.map(|_| ()), Err(GONE));
 }

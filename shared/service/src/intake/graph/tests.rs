@@ -1,7 +1,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tidemark_store::memory::Operation;
-use tidemark_store::records::{ConnectionId, MailboxScope};
+use tidemark_store::records::{ConnectionId, MailboxScope, SubscriptionRow};
 use uuid::Uuid;
 
 use super::*;

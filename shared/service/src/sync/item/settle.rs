@@ -44,10 +44,15 @@ impl Run<'_> {
             Some(Written::Item(remote)) => Some(&remote.event),
             Some(Written::Overtaken(_) | Written::Unread(_) | Written::Removed) | None => None,
         };
-        let after = tidemark_engine::settle(decision, read_back);
+        let settled = tidemark_engine::settle(decision, read_back, &self.facts.zone);
+        let after = settled.link;
         let mut link = work.link.clone();
         self.count_flips(&mut link, decision);
         let changed = self.remember(&mut link, &after, work, done)?;
+        if settled.overtaken {
+            // Exchange mentions the item after the cursor, since we wrote to it: it is read again.
+            link.change_key = None;
+        }
         if let Some(Written::Unread(reference)) = &done.written {
             self.leave_aside(&reference.id, "written-and-unreadable");
         }
@@ -59,7 +64,7 @@ impl Run<'_> {
         };
         let waits = self.keep_hold(work, decision, hold, &mut commit);
         if !waits {
-            self.tell(work, shown, decision, &mut commit);
+            self.tell(work, shown, done, &mut commit);
         }
         self.tell_unreadable(work, shown, done, &mut commit);
         // A change without an outcome waits on: what it is about could not be seen now.
@@ -210,14 +215,9 @@ impl Run<'_> {
     }
 
     /// Puts the news of a decision into the feed and the reasons into the history.
-    fn tell(
-        &self,
-        work: &Work,
-        shown: Option<&Base>,
-        decision: &Decision,
-        commit: &mut ItemCommit,
-    ) {
-        let subject = self.subject(work);
+    fn tell(&self, work: &Work, shown: Option<&Base>, done: &Done, commit: &mut ItemCommit) {
+        let decision = &done.decision;
+        let subject = self.subject(work, done.written.as_ref());
         let new_id = || self.service.world.uuid();
         let events = news::events(&subject, decision, shown, self.now(), new_id);
         self.publish(work, events, commit);
@@ -286,7 +286,7 @@ impl Run<'_> {
         text: &str,
         commit: &mut ItemCommit,
     ) {
-        let subject = self.subject(work);
+        let subject = self.subject(work, None);
         let id = self.service.world.uuid();
         let event = news::event(
             &subject,
@@ -345,10 +345,12 @@ impl Run<'_> {
         });
     }
 
-    fn subject(&self, work: &Work) -> Subject<'_> {
-        let role = match &work.seen {
-            Seen::Present(remote, _) => Some(remote.role),
-            Seen::NotLooked | Seen::Gone | Seen::Hidden => {
+    /// Whose news it is. Whose copy of a meeting it is (N16) says what was just written, else what was
+    /// seen, else what is remembered.
+    fn subject(&self, work: &Work, written: Option<&Written>) -> Subject<'_> {
+        let role = match (written, &work.seen) {
+            (Some(Written::Item(remote)), _) | (_, Seen::Present(remote, _)) => Some(remote.role),
+            (_, Seen::NotLooked | Seen::Gone | Seen::Hidden) => {
                 work.link.role.as_deref().and_then(role_of)
             }
         };

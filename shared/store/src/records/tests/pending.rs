@@ -35,21 +35,33 @@ async fn changes_are_numbered_in_order_and_raise_the_mark() {
 #[tokio::test]
 async fn the_same_idempotency_key_gives_the_first_answer_for_a_day() {
     let (records, _, scope) = stage().await;
-    let keyed = |number, body| PendingChange {
-        idempotency_key: Some("once".to_owned()),
-        link: link_id(1),
-        ..change(number, body)
+    let key = |request: &str| IdempotencyKey::new("once", &[b"put", request.as_bytes()]);
+    let keyed = |number: u128, request: &str| PendingChange {
+        idempotency: Some(key(request)),
+        answer: format!("answer {number}").into_bytes(),
+        ..change(number, request)
     };
     assert_eq!(accept(&records, &keyed(1, "{}"), 0).await.unwrap().number, 1);
     let again = accept(&records, &keyed(2, "{}"), 1).await.unwrap();
-    assert_eq!((again.number, again.replayed), (1, true));
+    assert_eq!(
+        (again.number, again.replayed, again.answer.as_slice()),
+        (1, true, &b"answer 1"[..])
+    );
+    // It can be asked for by itself, and stays when the change is long carried out.
+    let row = records.pending(&scope, 0, 10).await.unwrap().remove(0);
+    let done = ItemCommit { pending: vec![row.reference()], ..ItemCommit::default() };
+    let lease = lease(&records, &scope, 1).await;
+    records.commit(&Commit::new(scope.clone(), lease).item(done), at(1)).await.unwrap();
+    let asked = async |request: &str, second| {
+        records.answer_again(&scope, &system(), &key(request), at(second)).await
+    };
+    let again = asked("{}", 2).await.unwrap().unwrap();
+    assert_eq!((again.number, again.answer.as_slice()), (1, &b"answer 1"[..]));
+    assert!(matches!(asked("{\"other\":1}", 2).await, Err(AcceptError::IdempotencyMismatch)));
+    assert!(asked("{}", 86_400).await.unwrap().is_none());
     let other = accept(&records, &keyed(3, "{\"other\":1}"), 2).await;
     assert!(matches!(other, Err(AcceptError::IdempotencyMismatch)));
-    let mut demanding = keyed(4, "{}");
-    demanding.if_match = Some(1);
-    let other = accept(&records, &demanding, 2).await;
-    assert!(matches!(other, Err(AcceptError::IdempotencyMismatch)));
-    assert_eq!(records.pending(&scope, 0, 10).await.unwrap().len(), 1);
+    assert!(records.pending(&scope, 0, 10).await.unwrap().is_empty());
     assert_eq!(records.marks(&scope).await.unwrap().hinted, 1);
     // Another system's keys are its own, and after a day the key is free.
     let theirs = PendingChange {
@@ -58,6 +70,33 @@ async fn the_same_idempotency_key_gives_the_first_answer_for_a_day() {
     };
     assert_eq!(accept(&records, &theirs, 3).await.unwrap().number, 2);
     assert_eq!(accept(&records, &keyed(6, "{\"new\":1}"), 86_401).await.unwrap().number, 3);
+}
+
+#[test]
+fn parts_of_a_request_do_not_run_into_each_other() {
+    let key = |parts: &[&[u8]]| IdempotencyKey::new("k", parts);
+    assert_eq!(key(&[b"ab", b"c"]), key(&[b"ab", b"c"]));
+    assert_ne!(key(&[b"ab", b"c"]), key(&[b"a", b"bc"]));
+    assert_ne!(key(&[b"ab", b""]), key(&[b"ab"]));
+    assert!(!format!("{:?}", key(&[b"secret"])).contains("secret"));
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_item_by_item() {
+    let (records, _, scope) = stage().await;
+    for (number, link) in [(1, 3), (2, 1), (3, 3), (4, 9)] {
+        let change = PendingChange { link: link_id(link), ..change(number, "{}") };
+        accept(&records, &change, 0).await.unwrap();
+    }
+    let waiting = async |first, last| {
+        records.waiting_of_links(&scope, link_id(first), link_id(last)).await.unwrap()
+    };
+    let all = waiting(1, 9).await;
+    assert_eq!(all.len(), 3);
+    assert_eq!(all[&link_id(3)], Waiting { changes: 2, last: 3 });
+    assert_eq!(all[&link_id(9)], Waiting { changes: 1, last: 4 });
+    assert_eq!(waiting(2, 8).await.into_keys().collect::<Vec<_>>(), [link_id(3)]);
+    assert!(waiting(4, 8).await.is_empty());
 }
 
 #[tokio::test]
@@ -95,7 +134,8 @@ fn changes_that_come_together_get_dense_numbers() {
             // Two of them are one request that was sent twice.
             let key = if number <= 2 { "twice".to_owned() } else { number.to_string() };
             let link = link_id(if number <= 2 { 1 } else { number });
-            PendingChange { idempotency_key: Some(key), link, ..change(number, "{}") }
+            let idempotency = Some(IdempotencyKey::new(key, &[b"{}"]));
+            PendingChange { idempotency, link, ..change(number, "{}") }
         };
         let changes: Vec<_> = (1..=6).map(keyed).collect();
         let actors = changes.iter().map(|change| -> Actor<'_> {

@@ -1,12 +1,16 @@
 //! The rows that people set: settings, mailboxes, keys, holds, subscriptions, endpoints.
 
+use std::sync::Arc;
+
 use tidemark_model::MailboxId;
 use uuid::Uuid;
 
 use tidemark_model::OrganisationId;
 
 use super::stage::*;
+use crate::memory::{MemoryTable, Operation};
 use crate::records::*;
+use crate::table::StoreError;
 
 #[tokio::test]
 async fn settings_are_saved_over_the_revision_that_was_read() {
@@ -193,6 +197,51 @@ fn subscription(key: &str) -> SubscriptionRow {
     }
 }
 
+/// Calls that come at once: each is noted whoever else writes, and none lowers what people set.
+#[tokio::test]
+async fn n1_calls_at_once_are_all_noted_under_conflicts() {
+    let table = MemoryTable::new();
+    let records = records_on(Arc::new(table.clone()), 1);
+    let row = subscription("the key");
+    records.create_subscription(&row).await.unwrap();
+    let digest = &row.key_digest;
+    let rolls = Dice::new(5);
+    // Two of three writes meet somebody else's transaction.
+    table.set_faults(Some(Box::new(move |operation| {
+        let is_write = matches!(operation, Operation::Write(_) | Operation::Transact(_));
+        (is_write && !rolls.one_in(3)).then(|| StoreError::Conflict.into())
+    })));
+    for call in 0..50_i64 {
+        let text = format!("w{call}");
+        let noted = records.note_heard(digest, Some(at(call)), Some(&text)).await.unwrap().unwrap();
+        assert_eq!(noted.value.watermark, Some(text));
+        assert_eq!(noted.value.last_heard, Some(at(call)));
+        // The revision is that of what people and renewal write: calls do not move it.
+        assert_eq!(noted.revision, 1);
+        records.raise(&row.scope(), &Collection::calendar(), at(call)).await.unwrap();
+    }
+    assert_eq!(records.marks(&row.scope()).await.unwrap().hinted, 50);
+    records.retire_subscription(digest).await.unwrap();
+    let retired = records.note_heard(digest, None, Some("late")).await.unwrap().unwrap();
+    assert!(retired.value.retired);
+    assert_eq!(retired.value.last_heard, Some(at(49)), "a save keeps what was noted");
+    assert_eq!(records.note_heard("unknown", Some(at(1)), None).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_call_that_was_faster_than_the_answer_keeps_its_watermark() {
+    let records = records_on(Arc::new(MemoryTable::new()), 1);
+    let row = SubscriptionRow { watermark: None, ..subscription("the key") };
+    records.create_subscription(&row).await.unwrap();
+    let digest = &row.key_digest;
+    let marked = async || records.subscription_of_digest(digest).await.unwrap().unwrap().value;
+    records.note_first_watermark(digest, "w0").await.unwrap();
+    assert_eq!(marked().await.watermark.as_deref(), Some("w0"));
+    records.note_heard(digest, None, Some("w5")).await.unwrap();
+    records.note_first_watermark(digest, "w0").await.unwrap();
+    assert_eq!(marked().await.watermark.as_deref(), Some("w5"));
+}
+
 #[tokio::test]
 async fn a_subscription_belongs_to_the_first_id_that_comes() {
     const KEY: &str = "unguessable";
@@ -303,6 +352,10 @@ async fn history_is_paged_with_the_newest_last_and_ends_some_day() {
     // A place from elsewhere leads nowhere else.
     let strange = records.history(&scope, link_id(2), Some(&next), 3, at(9)).await.unwrap();
     assert!(strange.entries.is_empty());
+    assert_eq!(HistoryCursor::parse(next.as_str()), Some(next.clone()));
+    for wrong in ["", "~", "1#2#3#4", &next.as_str()[1..], &format!("{}#", next.as_str())] {
+        assert_eq!(HistoryCursor::parse(wrong), None, "{wrong}");
+    }
     let later = at(401 * 24 * 3600);
     let gone = records.history(&scope, link_id(1), None, 3, later).await.unwrap();
     assert!(gone.entries.is_empty());

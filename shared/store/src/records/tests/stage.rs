@@ -142,7 +142,8 @@ pub(super) fn change(number: u128, body: &str) -> PendingChange {
         operation: PendingOperation::Put,
         body: body.as_bytes().to_vec(),
         if_match: None,
-        idempotency_key: None,
+        idempotency: None,
+        answer: Vec::new(),
         system: system(),
     }
 }

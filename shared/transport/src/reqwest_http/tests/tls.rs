@@ -46,6 +46,10 @@ fn serve(identity: &Identity) -> String {
         .with_no_client_auth()
         .with_single_cert(vec![identity.certificate.clone()], key)
         .expect("a pair");
+    serve_with(config)
+}
+
+fn serve_with(config: ServerConfig) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     thread::spawn(move || {
@@ -122,4 +126,109 @@ fn a_root_that_is_none_is_refused_when_the_client_is_built() {
     let built =
         ReqwestHttp::new(HttpOptions { extra_roots_pem: vec!["hello".to_owned()], ..options() });
     assert!(matches!(built, Err(HttpSetupError::Certificate(CertificateError::NoCertificate))));
+}
+
+fn fingerprint(identity: &Identity) -> Fingerprint {
+    Fingerprint::of(&identity.certificate)
+}
+
+fn confirming(confirmed: Fingerprint) -> HttpOptions {
+    HttpOptions { confirmed: Some(confirmed), ..options() }
+}
+
+#[tokio::test]
+async fn a_confirmed_certificate_is_trusted_and_no_other_one() {
+    // Self-signed, and for another name than the server's: a person has looked at it.
+    let identity = self_signed("mail.example");
+    let http = ReqwestHttp::new(confirming(fingerprint(&identity))).expect("a client");
+    let response = http.send(request(&serve(&identity))).await.expect("an answer");
+    assert_eq!(response.body.as_ref(), b"secret");
+
+    let other = self_signed("mail.example");
+    let changed = (TransportFault::ChangedCertificate, Delivery::NotSent);
+    assert_eq!(fault_of(&http, request(&serve(&other))).await, changed);
+    // Not even one of an authority that is trusted otherwise.
+    let issued = issued("127.0.0.1", |_| {});
+    let options = HttpOptions {
+        extra_roots_pem: vec![issued.root_pem.clone()],
+        ..confirming(fingerprint(&identity))
+    };
+    let http = ReqwestHttp::new(options).expect("a client");
+    assert_eq!(fault_of(&http, request(&serve(&issued))).await, changed);
+}
+
+#[tokio::test]
+async fn a_confirmed_certificate_ends_when_it_says() {
+    let expired = issued("127.0.0.1", |params| {
+        params.not_after = date_time_ymd(2001, 1, 1);
+    });
+    let http = ReqwestHttp::new(confirming(fingerprint(&expired))).expect("a client");
+    assert_eq!(fault_of(&http, request(&serve(&expired))).await, UNTRUSTED);
+}
+
+#[tokio::test]
+async fn a_server_that_only_copies_a_confirmed_certificate_is_refused() {
+    let identity = self_signed("127.0.0.1");
+    let thief = Identity { key: KeyPair::generate().expect("a key"), ..identity };
+    let http = ReqwestHttp::new(confirming(fingerprint(&thief))).expect("a client");
+    // The server cannot be built with a key that does not fit: it has to be let.
+    let url = serve_unchecked(&thief);
+    let (fault, delivery) = fault_of(&http, request(&url)).await;
+    assert_eq!(delivery, Delivery::NotSent);
+    assert!(
+        matches!(fault, TransportFault::UntrustedCertificate | TransportFault::Tls),
+        "{fault:?}"
+    );
+}
+
+/// Hands out a certificate with whatever key there is.
+#[derive(Debug)]
+struct Unchecked(Arc<rustls::sign::CertifiedKey>);
+
+impl rustls::server::ResolvesServerCert for Unchecked {
+    fn resolve(
+        &self,
+        _: rustls::server::ClientHello<'_>,
+    ) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+fn serve_unchecked(identity: &Identity) -> String {
+    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("a key");
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a signing key");
+    let certified = rustls::sign::CertifiedKey::new(vec![identity.certificate.clone()], key);
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Unchecked(Arc::new(certified))));
+    serve_with(config)
+}
+
+#[tokio::test]
+async fn a_look_shows_the_certificate_and_sends_nothing() {
+    let identity = self_signed("127.0.0.1");
+    let look = async |options: HttpOptions, identity: &Identity| {
+        ReqwestHttp::look_at_certificate(options, &serve(identity)).await.expect("a look")
+    };
+    let seen = look(options(), &identity).await;
+    assert_eq!((seen.facts.fingerprint, seen.is_trusted), (fingerprint(&identity), false));
+    let confirmed = look(confirming(fingerprint(&identity)), &identity).await;
+    assert!(confirmed.is_trusted);
+    let changed = look(confirming(fingerprint(&self_signed("127.0.0.1"))), &identity).await;
+    assert_eq!((changed.facts, changed.is_trusted), (seen.facts, false));
+    let issued = issued("127.0.0.1", |_| {});
+    let roots = HttpOptions { extra_roots_pem: vec![issued.root_pem.clone()], ..options() };
+    assert!(look(roots, &issued).await.is_trusted);
+    assert!(!look(options(), &issued).await.is_trusted);
+}
+
+#[tokio::test]
+async fn a_look_at_what_has_no_certificate_says_why() {
+    let fault = async |url: &str| match ReqwestHttp::look_at_certificate(options(), url).await {
+        Err(LookError::Transport(error)) => error.fault,
+        other => panic!("{other:?}"),
+    };
+    let server = Server::start_raw(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    assert_eq!(fault(&server.url().replace("http:", "https:")).await, TransportFault::Tls);
+    assert_eq!(fault("http://127.0.0.1/").await, TransportFault::BadUrl);
 }
