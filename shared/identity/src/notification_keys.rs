@@ -6,19 +6,18 @@ use core::fmt;
 use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::encrypted_content::{EncryptedContent, Unopenable, open};
+use crate::self_signed::self_signed;
 
 /// How long a certificate is made for. Microsoft checks no authority and no date; the end is there
 /// so that nobody can use a key for ever.
-const LIFE_DAYS: i64 = 365;
+const LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 /// After so long a new one is made.
 const REPLACE_AFTER: SignedDuration = SignedDuration::from_hours(24 * 180);
 /// How long the old key is kept: subscriptions with content live for a day and take up the new
@@ -150,15 +149,8 @@ impl NotificationKeys {
 
 impl NotificationKey {
     fn make(id: Uuid, now: Timestamp) -> Result<Self, NotificationKeysError> {
-        let failed = |_| NotificationKeysError::NotMade;
-        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(failed)?;
-        let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
-        params.distinguished_name.push(DnType::CommonName, "Tidemark notifications");
-        let end = now.saturating_add(SignedDuration::from_hours(24 * LIFE_DAYS)).unwrap_or(now);
-        let (from, to) = (date(now), date(end));
-        params.not_before = date_time_ymd(from.0, from.1, from.2);
-        params.not_after = date_time_ymd(to.0, to.1, to.2);
-        let certificate = params.self_signed(&key).map_err(failed)?;
+        let (key, certificate) = self_signed("Tidemark notifications", now, LIFE)
+            .ok_or(NotificationKeysError::NotMade)?;
         Ok(Self {
             id: id.to_string(),
             certificate: certificate.der().to_vec(),
@@ -206,12 +198,6 @@ impl fmt::Debug for NotificationKeys {
             .field("retired", &self.retired.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Year, month and day in the form that certificates are made with; they do without the hours.
-fn date(at: Timestamp) -> (i32, u8, u8) {
-    let date = at.to_zoned(TimeZone::UTC).date();
-    (i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
 }
 
 #[cfg(test)]

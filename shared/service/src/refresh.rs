@@ -14,7 +14,7 @@ use tidemark_store::StoreError;
 use tidemark_store::records::{ConnectionRow, Document, GraphAccess, Records, SaveError, Trouble};
 
 pub use alarms::ALARM_DAYS;
-pub use tokens::{Connect, Tokens};
+pub use tokens::{Connect, Tokens, application_of};
 
 use crate::world::World;
 

@@ -141,7 +141,10 @@ impl Tokens {
 }
 
 /// The application that a connection names.
-pub(super) fn application_of(access: &GraphAccess) -> Result<Application, TokenError> {
+///
+/// # Errors
+/// [`TokenError`] that names the setting and its mend.
+pub fn application_of(access: &GraphAccess) -> Result<Application, TokenError> {
     let tenant = Tenant::parse(&access.tenant)
         .map_err(|error| unusable(format!("The connection's tenant cannot be used: {error}.")))?;
     let client = access.client.trim();
