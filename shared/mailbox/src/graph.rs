@@ -11,6 +11,7 @@ mod place;
 mod read;
 mod session;
 mod subscription;
+mod translate;
 mod write;
 
 pub use adapter::{GraphFacts, GraphMailbox};

@@ -252,3 +252,31 @@ async fn a_uid_is_searched_as_one_text() {
     let script = Script::new([empty(204)]);
     assert!(mailbox(&script).find_by_uid("x").await.is_err());
 }
+
+#[tokio::test]
+async fn ids_of_ews_are_translated_in_blocks_and_matched_by_what_was_given() {
+    let names: Vec<String> = (0..1001).map(|number| format!("ews{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let script = Script::new([
+        ok(&json!({ "value": [{ "sourceId": "ews2", "targetId": "AAA=" },
+            { "sourceId": "ews1", "targetId": null, "errorDetails": { "code": "ErrorInvalidId" } },
+            { "sourceId": "EWS0", "targetId": "case counts" }] })),
+        ok(&json!({ "value": [{ "sourceId": "ews1000", "targetId": "BBB=" }] })),
+    ]);
+    let found = mailbox(&script).translate(&ids(&names)).await.expect("an answer");
+    assert_eq!(found.len(), 1001);
+    let known: Vec<_> = found
+        .iter()
+        .enumerate()
+        .filter_map(|(place, id)| Some((place, id.as_ref()?.as_str())))
+        .collect();
+    assert_eq!(known, [(2, "AAA="), (1000, "BBB=")]);
+    assert_eq!(script.calls(), ["POST /translateExchangeIds"; 2]);
+    let body = script.body(0);
+    assert_eq!(body["inputIds"].as_array().map(Vec::len), Some(1000));
+    assert_eq!(body["sourceIdType"], "ewsId");
+    assert_eq!(body["targetIdType"], "restImmutableEntryId");
+    let script = Script::new([failure(403, "Authorization_RequestDenied")]);
+    let error = mailbox(&script).translate(&ids(&["x"])).await.expect_err("not allowed");
+    assert_eq!((error.disposition, error.scope), (Disposition::Reject, Scope::Mailbox));
+}
