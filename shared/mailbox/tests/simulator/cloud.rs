@@ -21,7 +21,7 @@ use tidemark_model::{
 };
 use tidemark_simulator::{NewAppointment, SimClock, SimOutcome, SimRequest, Simulator};
 
-use crate::bench::{Always, Bench, assert_same, at, event, hour, stamp, zone};
+use crate::bench::{Always, Bench, Wire, assert_same, at, event, hour, stamp, zone};
 
 const ELLIS: &str = "ellis@tidemark.example";
 const FRANKIE: &str = "frankie@tidemark.example";
@@ -60,8 +60,8 @@ fn cloud(bench: &Bench, feed: ChangeFeed) -> GraphMailbox {
         zone: zone("Europe/Berlin"),
         feed,
         tokens: Arc::new(Authority(Arc::clone(&bench.simulator))),
-        http: Arc::clone(&wire) as _,
-        clock: Arc::clone(&wire) as _,
+        http: Arc::<Wire>::clone(&wire),
+        clock: Arc::<Wire>::clone(&wire),
         entropy: wire,
         limiter: ConnectionLimiter::new().mailbox(ELLIS, bench.clock.now()),
     })
@@ -285,7 +285,7 @@ async fn what_was_created_is_found_by_stamp_and_uid_and_made_only_once() {
     let made = create(&mailbox, &visit, 1).await;
     create(&mailbox, &visit, 2).await;
     let found = mailbox.find_by_stamp(stamp(1).link).await.expect("found");
-    assert_eq!(found, [made.clone()]);
+    assert_eq!(found, core::slice::from_ref(&made));
     let uid = read(&mailbox, &made).await.event.uid.expect("a UID");
     assert_eq!(mailbox.find_by_uid(&uid).await.expect("found"), [made]);
     assert_eq!(mailbox.find_by_uid("somebody's").await.expect("none"), []);
