@@ -20,6 +20,7 @@ mod recurrence;
 mod request;
 mod rich;
 mod routes;
+mod schedule;
 mod subscriptions;
 mod time;
 mod view;

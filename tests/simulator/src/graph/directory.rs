@@ -113,12 +113,7 @@ pub(super) fn mailbox_settings(call: &Call<'_>) -> Result<Answer, GraphError> {
         "userPurpose": "user",
         "automaticRepliesSetting": { "status": "disabled", "externalAudience": "all" },
         "language": { "locale": "en-US", "displayName": "English (United States)" },
-        "workingHours": {
-            "daysOfWeek": ["monday", "tuesday", "wednesday", "thursday", "friday"],
-            "startTime": "08:00:00.0000000",
-            "endTime": "17:00:00.0000000",
-            "timeZone": { "name": zone },
-        },
+        "workingHours": super::schedule::working_hours(call.mailbox()?),
     });
     Ok(Answer::json(200, query::select(settings, call.request.option("$select"))))
 }

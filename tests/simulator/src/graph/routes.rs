@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use tidemark_model::Participation;
 
 use super::request::Request;
-use super::{Answer, Call, GraphError, Routed, delta, directory, events, id, subscriptions, view};
+use super::{
+    Answer, Call, GraphError, Routed, delta, directory, events, id, schedule, subscriptions, view,
+};
 use crate::entra::Bearer;
 use crate::simulator::State;
 use crate::store::{Actor, DeleteKind, FolderNumber, MailboxNumber};
@@ -200,6 +202,8 @@ fn calendar(
         ("GET", ["events", "delta"]) => delta::events(call, folder),
         ("GET", ["calendarView"]) => view::calendar_view(call, folder),
         ("GET", ["calendarView", "delta"]) => delta::view(call, folder),
+        ("POST", ["getSchedule"]) => schedule::get(call),
+        ("GET", ["events", event, "attachments"]) => events::attachments(call, event),
         ("GET", ["events", event]) => events::get(call, event),
         ("PATCH", ["events", event]) => events::patch(call, event),
         ("DELETE", ["events", event]) => events::delete(call, event, DeleteKind::ToDeletedItems),

@@ -151,3 +151,39 @@ fn a_mailbox_that_moves_into_the_cloud_has_new_ids_and_the_old_content() {
     assert_eq!(status, 500);
     assert!(String::from_utf8(body).unwrap().contains("ErrorNonExistentMailbox"));
 }
+
+#[test]
+fn a_schedule_tells_how_busy_people_are() {
+    let bench = Bench::new();
+    let mut free = visit();
+    free["showAs"] = json!("workingElsewhere");
+    bench.create(&free);
+    let mut away = visit();
+    away["showAs"] = json!("oof");
+    away["sensitivity"] = json!("private");
+    away["start"]["dateTime"] = json!("2026-03-02T10:30:00");
+    away["end"]["dateTime"] = json!("2026-03-02T11:00:00");
+    bench.create(&away);
+    let zone = "W. Europe Standard Time";
+    let mut asked = json!({
+        "schedules": [ELLIS, "nobody@tidemark.example"],
+        "startTime": { "dateTime": "2026-03-02T09:00:00", "timeZone": zone },
+        "endTime": { "dateTime": "2026-03-02T12:00:00", "timeZone": zone },
+    });
+    let path = format!("users/{ELLIS}/calendar/getSchedule");
+    let told = bench.post(&path, &asked).ok();
+    let one = &told["value"][0];
+    assert_eq!(one["availabilityView"], "000300");
+    assert_eq!(one["scheduleItems"][1]["status"], "oof");
+    assert_eq!(one["scheduleItems"][1]["subject"], "");
+    assert_eq!(one["scheduleItems"][1]["start"]["dateTime"], "2026-03-02T09:30:00.0000000");
+    assert_eq!(told["value"][1]["error"]["responseCode"], "ErrorMailRecipientNotFound");
+    asked["availabilityViewInterval"] = json!(60);
+    assert_eq!(bench.post(&path, &asked).ok()["value"][0]["availabilityView"], "030");
+    asked["availabilityViewInterval"] = json!(null);
+    assert_eq!(bench.post(&path, &asked).status, 500);
+    asked["availabilityViewInterval"] = json!(4);
+    assert_eq!(bench.post(&path, &asked).status, 400);
+    asked["endTime"]["dateTime"] = json!("2026-05-04T09:00:00");
+    assert_eq!(bench.post(&path, &asked).code(), (400, "ErrorTimeIntervalTooBig"));
+}
