@@ -1,5 +1,6 @@
 //! Entra's token endpoint, as far as an application on its own uses it (exchange-graph.md 2).
 
+mod application;
 mod assertion;
 mod control;
 mod der;
@@ -17,6 +18,7 @@ use crate::simulator::{SimOutcome, SimRequest, State};
 use error::TokenError;
 use jwt::{PublicKey, SigningKey, Token};
 
+pub(crate) use application::object_id;
 pub(crate) use control::control;
 pub(crate) use grant::{is_loopback, opens_graph};
 
@@ -31,6 +33,8 @@ const EXPIRES_IN: i64 = 3_599;
 
 /// One client secret.
 struct Secret {
+    id: String,
+    name: Option<String>,
     value: String,
     expires: Option<Timestamp>,
 }
@@ -91,7 +95,12 @@ impl Entra {
     /// The directory at the start; `seed` is where ids start.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            secrets: vec![Secret { value: SECRET.to_owned(), expires: None }],
+            secrets: vec![Secret {
+                id: crate::graph::guid(4),
+                name: None,
+                value: SECRET.to_owned(),
+                expires: None,
+            }],
             certificates: Vec::new(),
             federated: Vec::new(),
             expires_in: EXPIRES_IN,

@@ -12,7 +12,8 @@ use crate::simulator::State;
 use crate::store::{Actor, DeleteKind, FolderNumber, MailboxNumber};
 
 /// First segments; what follows them and is no name is an id.
-const COLLECTIONS: [&str; 9] = [
+const COLLECTIONS: [&str; 10] = [
+    "applications",
     "users",
     "calendars",
     "calendarGroups",
@@ -97,6 +98,9 @@ pub(super) fn route(
             Err(GraphError::query("/me request is only valid with delegated authentication flow."))
         }
         ("GET", ["organization"]) => Ok(Routed::Answer(directory::organization(request))),
+        (_, [application, rest @ ..]) if application.starts_with("applications") => {
+            directory::application(state, request, bearer, rest, now).map(Routed::Answer)
+        }
         ("GET", ["users"]) => {
             directory::may_read(bearer)?;
             directory::users(state, request).map(Routed::Answer)
