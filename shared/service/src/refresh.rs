@@ -2,6 +2,7 @@
 //! Graph, and what it says about credentials that end.
 
 pub mod alarms;
+pub mod rotation;
 pub mod tokens;
 
 mod shelf;
