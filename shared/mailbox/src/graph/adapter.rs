@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tidemark_graph::settings::{
     build_calendar, build_mailbox_settings, read_calendar, read_mailbox_settings,
 };
-use tidemark_model::{Event, LinkId, MailMode, Participation, Zone};
+use tidemark_model::{Event, LinkId, MailMode, Participation, Property, Zone};
 
 use super::fault::{self, Effect};
 use super::place::Listed;
@@ -67,14 +67,19 @@ impl GraphMailbox {
     }
 }
 
+/// What every server of this protocol can do. What is quiet is what
+/// [`mailed_by_update`](tidemark_graph::calendar::mailed_by_update) takes for the owner's own.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    silent_writes: false,
+    quiet_properties: &[Property::Categories, Property::Reminder],
+    read_items_max: read::READ_ITEMS_MAX,
+    page_items_max: changes::PAGE_ITEMS_MAX,
+};
+
 #[async_trait]
 impl Mailbox for GraphMailbox {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            silent_writes: false,
-            read_items_max: read::READ_ITEMS_MAX,
-            page_items_max: changes::PAGE_ITEMS_MAX,
-        }
+        CAPABILITIES
     }
 
     async fn changes(

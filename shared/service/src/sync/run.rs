@@ -18,6 +18,7 @@ use super::aside::{self, Aside};
 use super::ending::BROKEN_WAIT;
 use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
+use super::mail;
 use super::stop::Stop;
 use crate::profile::Rules;
 use crate::service::Service;
@@ -192,6 +193,7 @@ impl Service {
                 employees: BTreeSet::new(),
                 zone: zone.unwrap_or_else(Zone::utc),
                 first_copy: row.value.state != MailboxState::Synced,
+                mailing: mail::mailing(mailbox.capabilities()),
             },
             row,
             domains,
