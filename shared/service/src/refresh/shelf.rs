@@ -84,6 +84,7 @@ fn stored(claim: &Claim) -> TokenClaim {
     TokenClaim { epoch: claim.epoch, revision: claim.revision }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
 fn failed(error: StoreError) -> ShelfError {
     ShelfError(error.to_string())
 }

@@ -229,9 +229,10 @@ impl Desk {
             versions: BTreeMap::from([("v0".to_owned(), BTreeSet::from([CURRENT.to_owned()]))]),
         };
         vault.values.lock().unwrap().insert("v0".to_owned(), value);
+        let versions: Arc<dyn SecretVersions> = vault.clone();
         let rotation = Rotation {
             records,
-            versions: Arc::clone(&vault) as Arc<dyn SecretVersions>,
+            versions,
             authority: Arc::new(entra.clone()),
             world: stage.service.world.clone(),
         };
