@@ -22,6 +22,7 @@ struct Nowhere;
 impl Exchange for Nowhere {
     async fn open(
         &self,
+        _: &tidemark_model::OrganisationId,
         _: &ConnectionRow,
         _: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {
