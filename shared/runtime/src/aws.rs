@@ -18,8 +18,8 @@ use tidemark_transport::{
     TargetPolicy,
 };
 
+use crate::cloud::{EveryExchange, open_tokens};
 use crate::environment::{Environment, EnvironmentError};
-use crate::exchange::EwsExchange;
 use crate::master_key::read_master_key;
 
 /// How long connecting to an AWS service may take.
@@ -62,10 +62,12 @@ pub async fn service_from_environment(environment: &Environment) -> anyhow::Resu
     let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), table_name);
     let records =
         Records::new(Arc::new(table), Arc::new(keyring)).with_retention(options.retention);
+    let records = Arc::new(records);
+    let tokens = open_tokens(Arc::clone(&records), Arc::clone(&secrets), world.clone());
     Ok(Service {
-        records: Arc::new(records),
+        records,
         queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), queue_url)),
-        exchange: Arc::new(EwsExchange::new(Arc::clone(&secrets), world.clone())),
+        exchange: Arc::new(EveryExchange::new(Arc::clone(&secrets), tokens, world.clone())),
         secrets,
         webhooks: Arc::new(webhooks),
         planner: Arc::new(Engine),

@@ -201,6 +201,7 @@ impl FakeExchange {
 impl Exchange for FakeExchange {
     async fn open(
         &self,
+        _: &OrganisationId,
         _: &ConnectionRow,
         _: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {

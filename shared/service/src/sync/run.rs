@@ -179,8 +179,8 @@ impl Service {
         let settings = self.records.organisation(organisation).await?;
         let domains = settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default();
         let brake = self.records.brake(scope).await?;
-        let mailbox =
-            self.exchange.open(&connection.value, &row.value).await.map_err(Stop::Broken)?;
+        let opened = self.exchange.open(organisation, &connection.value, &row.value).await;
+        let mailbox = opened.map_err(Stop::Broken)?;
         let now = self.world.now();
         let zone = row.value.time_zone.as_deref().and_then(|name| Zone::parse(name).ok());
         Ok(Some(Run {
