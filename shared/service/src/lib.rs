@@ -11,6 +11,8 @@ mod intake;
 pub mod ports;
 pub mod profile;
 pub mod refresh;
+#[cfg(feature = "testing")]
+pub mod rehearsal;
 pub mod renew;
 pub mod service;
 mod side_by_side;

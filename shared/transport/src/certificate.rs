@@ -74,8 +74,9 @@ impl FromStr for Fingerprint {
         for (index, byte) in bytes.iter_mut().enumerate() {
             let pair = pairs.next().ok_or(FingerprintError)?;
             let digits = match (pair, width, index) {
-                ([high, low], 2, _) | ([high, low], 3, 31) => [*high, *low],
-                ([high, low, b':'], 3, 0..31) => [*high, *low],
+                ([high, low], 2, _) | ([high, low], 3, 31) | ([high, low, b':'], 3, 0..31) => {
+                    [*high, *low]
+                }
                 _ => return Err(FingerprintError),
             };
             // The parser of numbers takes a sign, too.

@@ -121,13 +121,14 @@ impl ReqwestHttp {
     /// # Errors
     /// [`HttpSetupError`].
     pub fn new(options: HttpOptions) -> Result<Self, HttpSetupError> {
-        let targets = Arc::new(options.targets.clone());
-        let builder = builder(&options, &targets);
+        let targets = Arc::new(options.targets);
+        let builder = builder(options.user_agent, options.connect_timeout, &targets);
         let builder = match options.confirmed {
-            Some(confirmed) => builder.tls_backend_preconfigured(tls_with(Arc::new(
-                ConfirmedCertificate::new(confirmed),
-            ))?),
-            None => builder.tls_certs_merge(read_roots(&options)?),
+            Some(confirmed) => {
+                let judge = Arc::new(ConfirmedCertificate::new(confirmed));
+                builder.tls_backend_preconfigured(tls_with(judge)?)
+            }
+            None => builder.tls_certs_merge(read_roots(&options.extra_roots_pem)?),
         };
         Ok(Self { client: builder.build()?, plain_http: options.plain_http, targets })
     }
@@ -142,9 +143,11 @@ impl ReqwestHttp {
         url: &str,
     ) -> Result<ShownCertificate, LookError> {
         let onlooker = Arc::new(Onlooker::new(options.confirmed, &options.extra_roots_pem)?);
-        let targets = Arc::new(options.targets.clone());
+        let targets = Arc::new(options.targets);
         let tls = tls_with(Arc::<Onlooker>::clone(&onlooker))?;
-        let client = builder(&options, &targets).tls_backend_preconfigured(tls).build();
+        let client = builder(options.user_agent, options.connect_timeout, &targets)
+            .tls_backend_preconfigured(tls)
+            .build();
         let client = client.map_err(HttpSetupError::from)?;
         let http = Self { client, plain_http: PlainHttp::Refused, targets };
         let request = HttpRequest {
@@ -206,10 +209,14 @@ impl HttpPort for ReqwestHttp {
 }
 
 /// What all clients have in common, but for what they trust.
-fn builder(options: &HttpOptions, targets: &Arc<TargetPolicy>) -> ClientBuilder {
+fn builder(
+    user_agent: String,
+    connect_timeout: Duration,
+    targets: &Arc<TargetPolicy>,
+) -> ClientBuilder {
     Client::builder()
-        .user_agent(options.user_agent.clone())
-        .connect_timeout(options.connect_timeout)
+        .user_agent(user_agent)
+        .connect_timeout(connect_timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -217,9 +224,9 @@ fn builder(options: &HttpOptions, targets: &Arc<TargetPolicy>) -> ClientBuilder 
         .dns_resolver(GuardedResolver::new(Arc::clone(targets)))
 }
 
-fn read_roots(options: &HttpOptions) -> Result<Vec<Certificate>, HttpSetupError> {
+fn read_roots(extra_roots_pem: &[String]) -> Result<Vec<Certificate>, HttpSetupError> {
     let mut roots = Vec::new();
-    for pem in &options.extra_roots_pem {
+    for pem in extra_roots_pem {
         // Read first with our own reader: the client's builder does not say which of its
         // inputs it dislikes.
         describe_certificates(pem)?;

@@ -21,7 +21,7 @@
 //! exchange PERSON delete TITLE
 //! exchange PERSON move TITLE FOLDER            TITLE as it was last seen in the calendar
 //! exchange PERSON answer TITLE accepted|declined|tentative
-//! business put|patch PERSON ID JSON [if-match N] [refused WHY]
+//! business put|patch PERSON ID JSON [if-match N] [refused WHY] [ignored POINTER]
 //! business delete PERSON ID [if-match N] [refused WHY]
 //! decide send|without-attendees|discard        about everything that waits
 //! expect feed VERB ID [in PERSON] [PROPERTY VALUE]…        the next event of this kind; it is read then

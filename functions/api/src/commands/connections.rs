@@ -80,6 +80,7 @@ pub(crate) struct ChangeConnection {
     /// Certificates of authorities (PEM); `null` takes them away.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
+    #[expect(clippy::option_option, reason = "absent, null and a text mean three things")]
     extra_ca: Option<Option<String>>,
     /// How changes in Exchange are noticed.
     #[serde(default)]
@@ -154,6 +155,7 @@ const fn yes() -> bool {
 }
 
 /// Tells `null` from a member that is absent.
+#[expect(clippy::option_option, reason = "absent, null and a text mean three things")]
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(value).map(Some)
 }

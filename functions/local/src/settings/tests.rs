@@ -58,7 +58,8 @@ fn what_is_wrong_is_named_with_its_place_and_its_mend() {
     ];
     for (pointer, value, expected) in cases {
         let mut settings = example();
-        *settings.pointer_mut(pointer).unwrap() = value;
+        let (place, member) = pointer.rsplit_once('/').unwrap();
+        settings.pointer_mut(place).unwrap()[member] = value;
         let error = setup_of(&settings).err().unwrap();
         let shown = format!("{error:#}");
         assert!(shown.contains(expected), "{pointer}: {shown}");

@@ -1,64 +1,12 @@
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use tidemark_mailbox::{Mailbox, MailboxError};
 use tidemark_model::{MailboxId, SystemId};
-use tidemark_service::{Engine, Exchange, Options, World};
+use tidemark_service::rehearsal::service_on;
 use tidemark_store::StoreError;
-use tidemark_store::memory::{Faults, MemoryQueue, MemorySecrets, MemoryTable, Operation};
-use tidemark_store::records::{
-    ConnectionId, ConnectionRow, FirstSync, Keyring, MailboxRow, MailboxState, Records,
-};
-use tidemark_transport::{
-    Clock, Entropy, HttpPort, HttpRequest, HttpResponse, SystemClock, SystemEntropy, TransportError,
-};
+use tidemark_store::memory::{Faults, MemoryTable, Operation};
+use tidemark_store::records::{ConnectionId, FirstSync, MailboxRow, MailboxState};
 
 use super::*;
 
 const EVENT: &str = include_str!("../../tests/fixtures/sqs-fifo.json");
-
-/// No run of these tests gets as far as a mailbox or an endpoint.
-struct Nowhere;
-
-#[async_trait]
-impl Exchange for Nowhere {
-    async fn open(
-        &self,
-        _: &tidemark_model::OrganisationId,
-        _: &ConnectionRow,
-        _: &MailboxRow,
-    ) -> Result<Arc<dyn Mailbox>, MailboxError> {
-        panic!("no mailbox is opened");
-    }
-}
-
-#[async_trait]
-impl HttpPort for Nowhere {
-    async fn send(&self, _: HttpRequest) -> Result<HttpResponse, TransportError> {
-        panic!("nothing is sent");
-    }
-}
-
-fn service(table: MemoryTable) -> Service {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let random = Arc::clone(&entropy);
-    let fill = Arc::new(move |buffer: &mut [u8]| random.fill(buffer));
-    let keyring = Keyring::new(&[7; 32], fill).unwrap();
-    let queue_clock = Arc::clone(&clock);
-    let queue =
-        MemoryQueue::new(Arc::new(move || queue_clock.now()), SignedDuration::from_secs(120));
-    Service {
-        records: Arc::new(Records::new(Arc::new(table), Arc::new(keyring))),
-        queue: Arc::new(queue),
-        secrets: Arc::new(MemorySecrets::new()),
-        exchange: Arc::new(Nowhere),
-        webhooks: Arc::new(Nowhere),
-        planner: Arc::new(Engine),
-        world: World::new(clock, entropy),
-        options: Options::default(),
-    }
-}
 
 fn event() -> SqsEvent {
     serde_json::from_str(EVENT).unwrap()
@@ -72,7 +20,7 @@ const ID: &str = "11d6ee51-4cc7-4302-9e22-7cd8afdaadf5";
 
 #[tokio::test]
 async fn a_message_for_a_mailbox_that_is_gone_is_done_with() {
-    let service = service(MemoryTable::new());
+    let service = service_on(MemoryTable::new());
     let response = handle(&service, event(), Timestamp::MAX).await;
     assert!(failed(&response).is_empty());
 }
@@ -80,14 +28,14 @@ async fn a_message_for_a_mailbox_that_is_gone_is_done_with() {
 #[tokio::test]
 async fn a_message_comes_again_when_the_store_fails() {
     let faults: Faults = Box::new(|_: &Operation<'_>| Some(StoreError::Throttled.into()));
-    let service = service(MemoryTable::with_faults(faults));
+    let service = service_on(MemoryTable::with_faults(faults));
     let response = handle(&service, event(), Timestamp::MAX).await;
     assert_eq!(failed(&response), [ID]);
 }
 
 #[tokio::test]
 async fn what_is_not_ours_goes_the_way_to_the_dead_letters() {
-    let service = service(MemoryTable::new());
+    let service = service_on(MemoryTable::new());
     let mut event = event();
     event.records[0].body = Some("{\"type\":\"sync\",\"v\":2}".to_owned());
     let response = handle(&service, event, Timestamp::MAX).await;
@@ -96,7 +44,7 @@ async fn what_is_not_ours_goes_the_way_to_the_dead_letters() {
 
 #[tokio::test]
 async fn nothing_passes_a_message_that_failed_in_its_group() {
-    let service = service(MemoryTable::new());
+    let service = service_on(MemoryTable::new());
     let mut event = event();
     let good = event.records[0].clone();
     event.records[0].body = None;
@@ -112,7 +60,7 @@ async fn nothing_passes_a_message_that_failed_in_its_group() {
 
 #[tokio::test]
 async fn a_mailbox_that_somebody_holds_is_run_again_later() {
-    let service = service(MemoryTable::new());
+    let service = service_on(MemoryTable::new());
     let scope = SyncTask::read(event().records[0].body.as_deref().unwrap()).unwrap();
     let row = mailbox(scope.mailbox);
     service.records.save_mailbox(&scope.organisation, &row, None).await.unwrap();

@@ -132,16 +132,15 @@ impl Onlooker {
         confirmed: Option<Fingerprint>,
         extra_roots_pem: &[String],
     ) -> Result<Self, HttpSetupError> {
-        let judge: Arc<dyn ServerCertVerifier> = match confirmed {
-            Some(confirmed) => Arc::new(ConfirmedCertificate::new(confirmed)),
-            None => {
-                let mut roots = Vec::new();
-                for pem in extra_roots_pem {
-                    roots.extend(read_der(pem)?.into_iter().map(CertificateDer::from));
-                }
-                let provider = Arc::new(aws_lc_rs::default_provider());
-                Arc::new(Verifier::new_with_extra_roots(roots, provider)?)
+        let judge: Arc<dyn ServerCertVerifier> = if let Some(confirmed) = confirmed {
+            Arc::new(ConfirmedCertificate::new(confirmed))
+        } else {
+            let mut roots = Vec::new();
+            for pem in extra_roots_pem {
+                roots.extend(read_der(pem)?.into_iter().map(CertificateDer::from));
             }
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            Arc::new(Verifier::new_with_extra_roots(roots, provider)?)
         };
         Ok(Self { judge, seen: Mutex::default() })
     }

@@ -21,8 +21,14 @@ impl Script {
         let if_match = if_match.map(ItemVersion::Settled);
         let guards = Guards { if_match, idempotency_key: None };
         let refused = if words.takes("refused") { Some(words.word("a reason")?) } else { None };
+        let ignored = if words.takes("ignored") { Some(words.word("a pointer")?) } else { None };
         match (self.stage.ask(&person, &id, change, guards), refused) {
-            (Ok(_), None) => Ok(()),
+            (Ok(accepted), None) => match ignored {
+                Some(pointer) if !accepted.ignored.contains(&pointer) => {
+                    Err(format!("what is not carried: {:?}", accepted.ignored))
+                }
+                Some(_) | None => Ok(()),
+            },
             (Ok(_), Some(_)) => Err("the border accepts it".to_owned()),
             (Err(refusal), Some(why)) if format!("{refusal:?}").contains(&why) => Ok(()),
             (Err(refusal), _) => Err(format!("the border refuses it: {refusal:?}")),

@@ -135,7 +135,7 @@ fn changes_that_come_together_get_dense_numbers() {
             let key = if number <= 2 { "twice".to_owned() } else { number.to_string() };
             let link = link_id(if number <= 2 { 1 } else { number });
             let idempotency = Some(IdempotencyKey::new(key, &[b"{}"]));
-            PendingChange { idempotency, link, ..change(number, "{}") }
+            PendingChange { link, idempotency, ..change(number, "{}") }
         };
         let changes: Vec<_> = (1..=6).map(keyed).collect();
         let actors = changes.iter().map(|change| -> Actor<'_> {
