@@ -13,6 +13,7 @@ use tidemark_service::border::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::commands::Choice;
 use crate::etag;
 
 /// An item: a JSCalendar Event (RFC 8984), with what the standard lacks under `tidemark:`.
@@ -398,12 +399,15 @@ pub(crate) struct Hold {
     /// The item's id; `null` where the mailbox as a whole is held by the brake.
     #[schema(required)]
     item: Option<String>,
-    /// A stable word: `would-mail`, `loop`, `late-copy-changed`, `brake-deletes`, `brake-mails`.
+    /// A stable word: `would-mail`, `cannot-be-silent`, `loop`, `late-copy-changed`,
+    /// `brake-deletes`, `brake-mails`.
     why: String,
     /// What waits and what to do, in words.
     text: String,
     /// How many people would be mailed.
     people: u32,
+    /// What can be decided about it.
+    choices: Vec<Choice>,
     /// Since when, RFC 3339.
     since: String,
 }
@@ -417,6 +421,7 @@ impl From<HoldView> for Hold {
             why: view.why,
             text: view.text,
             people: view.people,
+            choices: view.choices.into_iter().map(Choice::from).collect(),
             since: view.since,
         }
     }

@@ -4,7 +4,7 @@ mod connections;
 
 pub(crate) use connections::{ChangeConnection, ConfirmCertificate, CreateConnection};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemark_service::border::HoldChoice;
 use utoipa::ToSchema;
@@ -62,12 +62,13 @@ impl CommandForm for DecideHold {
 }
 
 /// What a person decides.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Choice {
     /// Do it, and let Exchange mail.
     Send,
-    /// Do it silently; create without attendees.
+    /// Do it silently; create without attendees. Not where a server cannot be kept from mailing for
+    /// what exists already.
     WithoutAttendees,
     /// Do not do it: the waiting changes are refused.
     Discard,
@@ -79,6 +80,16 @@ impl From<Choice> for HoldChoice {
             Choice::Send => Self::Send,
             Choice::WithoutAttendees => Self::WithoutAttendees,
             Choice::Discard => Self::Discard,
+        }
+    }
+}
+
+impl From<HoldChoice> for Choice {
+    fn from(choice: HoldChoice) -> Self {
+        match choice {
+            HoldChoice::Send => Self::Send,
+            HoldChoice::WithoutAttendees => Self::WithoutAttendees,
+            HoldChoice::Discard => Self::Discard,
         }
     }
 }

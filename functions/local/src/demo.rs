@@ -10,13 +10,25 @@ use tidemark_mailbox::ews::EwsUrl;
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_runtime::Environment;
 use tidemark_store::Secrets;
-use tidemark_store::records::{Notifications, Role};
+use tidemark_store::records::{Cloud, Notifications, Role};
 use tidemark_transport::Entropy;
 
-use crate::setup::{ApiKeySetup, ConnectionSetup, MailboxSetup, Setup, SystemSetup};
+use crate::setup::{
+    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, GraphSetup, MailboxSetup, ProofSetup,
+    Setup, SystemSetup,
+};
 
 /// The people whose calendars are synced over EWS.
-const PEOPLE: [&str; 4] = ["alex", "blake", "casey", "devon"];
+const OVER_EWS: [&str; 4] = ["alex", "blake", "casey", "devon"];
+/// The people whose calendars are synced over Graph.
+const OVER_GRAPH: [&str; 16] = [
+    "ellis", "frankie", "gray", "harper", "indigo", "jamie", "kendall", "logan", "morgan", "noel",
+    "oakley", "parker", "quinn", "riley", "sage", "taylor",
+];
+/// The application that the simulator knows.
+const TENANT: &str = "00000000-0000-4000-8000-000000000001";
+const CLIENT: &str = "00000000-0000-4000-8000-000000000002";
+const CLIENT_SECRET: &str = "sim-secret";
 const DOMAIN: &str = "tidemark.example";
 const TIME_ZONE: &str = "Europe/Berlin";
 /// The password of every account of the simulator.
@@ -39,23 +51,51 @@ pub(crate) fn check_ways(environment: &Environment) -> anyhow::Result<()> {
 
 /// The demo organisation against a simulator at this URL (without a path).
 pub(crate) fn setup(simulator: &str, api_key: SecretString) -> anyhow::Result<Setup> {
-    let url = format!("{}/EWS/Exchange.asmx", simulator.trim_end_matches('/'));
+    let simulator = simulator.trim_end_matches('/');
+    let url = format!("{simulator}/EWS/Exchange.asmx");
     EwsUrl::parse(&url).context("TIDEMARK_SIM_URL should look like http://127.0.0.1:8481")?;
     let system = SystemId::parse("demo")?;
-    let mailboxes = PEOPLE.map(|person| MailboxSetup {
+    let mailbox = |person: &&str| MailboxSetup {
         address: format!("{person}@{DOMAIN}"),
         aliases: BTreeSet::new(),
         time_zone: Some(TIME_ZONE.to_owned()),
         system: system.clone(),
         profile: None,
-    });
+    };
+    let ews = ConnectionSetup {
+        name: "Simulator".to_owned(),
+        access: AccessSetup::Ews(EwsSetup {
+            url,
+            account: format!("svc@{DOMAIN}"),
+            password: SecretString::from(PASSWORD),
+            impersonate: true,
+        }),
+        extra_ca_pem: None,
+        notifications: Notifications::Push,
+        mailboxes: OVER_EWS.iter().map(mailbox).collect(),
+    };
+    let graph = ConnectionSetup {
+        name: "Simulated cloud".to_owned(),
+        access: AccessSetup::Graph(GraphSetup {
+            tenant: TENANT.to_owned(),
+            client: CLIENT.to_owned(),
+            cloud: Cloud::Other {
+                authority: simulator.to_owned(),
+                graph: format!("{simulator}/graph"),
+            },
+            proof: ProofSetup::Secret(SecretString::from(CLIENT_SECRET)),
+        }),
+        extra_ca_pem: None,
+        notifications: Notifications::Push,
+        mailboxes: OVER_GRAPH.iter().map(mailbox).collect(),
+    };
     Ok(Setup {
         organisation: OrganisationId::parse("demo")?,
         organisation_name: "Demo".to_owned(),
         domains: vec![DOMAIN.to_owned()],
         allowed_networks: vec!["127.0.0.0/8".to_owned()],
         systems: vec![SystemSetup {
-            id: system,
+            id: system.clone(),
             name: "Demo".to_owned(),
             api_keys: vec![ApiKeySetup {
                 label: "demo".to_owned(),
@@ -63,16 +103,7 @@ pub(crate) fn setup(simulator: &str, api_key: SecretString) -> anyhow::Result<Se
                 key: api_key,
             }],
         }],
-        connections: vec![ConnectionSetup {
-            name: "Simulator".to_owned(),
-            url,
-            account: format!("svc@{DOMAIN}"),
-            password: SecretString::from(PASSWORD),
-            impersonate: true,
-            extra_ca_pem: None,
-            notifications: Notifications::Push,
-            mailboxes: mailboxes.into(),
-        }],
+        connections: vec![ews, graph],
     })
 }
 
@@ -120,12 +151,15 @@ mod tests {
     }
 
     #[test]
-    fn four_calendars_of_one_simulator_on_this_machine() {
+    fn twenty_calendars_of_one_simulator_on_this_machine() {
         let key = || SecretString::from("12345678");
         let setup = setup("http://127.0.0.1:8481/", key()).unwrap();
-        let connection = &setup.connections[0];
-        assert_eq!(connection.url, "http://127.0.0.1:8481/EWS/Exchange.asmx");
-        assert_eq!(connection.mailboxes.len(), 4);
+        let [ews, graph] = &setup.connections[..] else { panic!("two connections") };
+        let AccessSetup::Ews(access) = &ews.access else { panic!("the first speaks EWS") };
+        assert_eq!(access.url, "http://127.0.0.1:8481/EWS/Exchange.asmx");
+        let AccessSetup::Graph(access) = &graph.access else { panic!("the second speaks Graph") };
+        assert!(tidemark_service::refresh::application_of(&access.to_access()).is_ok());
+        assert_eq!((ews.mailboxes.len(), graph.mailboxes.len()), (4, 16));
         assert!(super::setup("http://sim.example:8481", key()).is_err());
     }
 

@@ -12,10 +12,10 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use tidemark_api::ApiOptions;
 use tidemark_embedded::{EmbeddedStore, LocalQueue};
-use tidemark_runtime::exchange::EwsExchange;
 use tidemark_runtime::master_key::{draw_master_key, read_master_key};
-use tidemark_service::border::PushIntake;
-use tidemark_service::{Border, Engine, Options, Service, World};
+use tidemark_runtime::{EveryExchange, open_tokens};
+use tidemark_service::border::{GraphIntake, PushIntake};
+use tidemark_service::{Border, Engine, Options, Refresher, Service, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{Keyring, MailboxScope, Records};
 use tidemark_transport::{
@@ -45,6 +45,7 @@ const MASTER_KEY_SECRET: &str = "master-key";
 /// The product on the embedded store.
 pub(crate) struct Host {
     pub(crate) service: Arc<Service>,
+    refresher: Refresher,
     store: EmbeddedStore,
     queue: LocalQueue,
 }
@@ -96,17 +97,21 @@ impl Host {
             targets: TargetPolicy::PublicOnly { allowed: options.webhook_networks },
             ..HttpOptions::default()
         })?;
+        let records = Arc::new(records);
+        let tokens = open_tokens(Arc::clone(&records), Arc::clone(&secrets), world.clone(), None);
+        let exchange = EveryExchange::new(Arc::clone(&secrets), Arc::clone(&tokens), world.clone());
+        let refresher = Refresher { records: Arc::clone(&records), tokens, world: world.clone() };
         let service = Service {
-            records: Arc::new(records),
+            records,
             queue: Arc::new(queue.clone()),
-            exchange: Arc::new(EwsExchange::new(Arc::clone(&secrets), world.clone())),
+            exchange: Arc::new(exchange),
             secrets,
             webhooks: Arc::new(webhooks),
             planner: Arc::new(Engine),
             world,
             options: service_options,
         };
-        Ok(Host { service: Arc::new(service), store, queue })
+        Ok(Host { service: Arc::new(service), refresher, store, queue })
     }
 
     /// Serves until `stop` ends: API, status page and callbacks on `listener`, the queue, the
@@ -135,6 +140,7 @@ impl Host {
         };
         let service = &self.service;
         let minutes = schedule::run_minutes(Arc::clone(service), self.store.clone());
+        let tokens = schedule::run_refreshes(self.refresher.clone());
         let deliveries = schedule::run_deliveries(Arc::clone(service), ran);
         let lines = console::run_lines(Arc::clone(service), setup.organisation.clone());
         tokio::select! {
@@ -143,6 +149,7 @@ impl Host {
             }
             () = workers.run() => Ok(()),
             () = minutes => Ok(()),
+            () = tokens => Ok(()),
             () = deliveries => Ok(()),
             () = lines => Ok(()),
             () = stop => Ok(()),
@@ -168,6 +175,7 @@ impl Host {
     ) -> Router {
         let border: Arc<dyn Border> = self.service.clone();
         let intake: Arc<dyn PushIntake> = self.service.clone();
+        let graph_intake: Arc<dyn GraphIntake> = self.service.clone();
         let readiness =
             Arc::new(Readiness { service: Arc::clone(&self.service), mailboxes, simulator });
         let page = Arc::new(StatusPage {
@@ -179,6 +187,7 @@ impl Host {
             .merge(readiness::router(readiness))
             .merge(console::router(page))
             .merge(tidemark_ews_webhook::router(intake))
+            .merge(tidemark_graph_webhook::router(graph_intake))
             .fallback_service(api)
     }
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tidemark_embedded::EmbeddedStore;
-use tidemark_service::Service;
+use tidemark_service::{Refresher, Service};
 use tokio::sync::Notify;
 
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+/// How often tokens are looked at: a token lives an hour at least and is renewed at half of that.
+const REFRESH_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// How often endpoints are looked at although no run has ended: changes are committed in the midst
 /// of runs, and retries fall due at any second.
 const DELIVERIES_EVERY: SignedDuration = SignedDuration::from_millis(250);
@@ -28,6 +30,15 @@ pub(crate) async fn run_minutes(service: Arc<Service>, store: EmbeddedStore) {
             tracing::warn!(error = %error, "expired rows are not dropped; it is tried again");
         }
         service.world.clock().sleep(MINUTE.unsigned_abs()).await;
+    }
+}
+
+/// Renews tokens ahead of their end, so that no sync waits for one.
+pub(crate) async fn run_refreshes(refresher: Refresher) {
+    loop {
+        let report = refresher.refresh().await;
+        tracing::debug!(?report, "tokens were looked at");
+        refresher.world.clock().sleep(REFRESH_EVERY.unsigned_abs()).await;
     }
 }
 

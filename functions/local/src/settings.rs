@@ -10,13 +10,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use secrecy::SecretString;
 use serde::Deserialize;
+use tidemark_identity::CertificateKey;
 use tidemark_mailbox::ews::{BasicUser, EwsUrl, MailboxAddress};
 use tidemark_model::{OrganisationId, SystemId, Zone};
 use tidemark_runtime::Environment;
-use tidemark_store::records::{ADDRESSES_MAX, Notifications, Role};
+use tidemark_service::refresh::application_of;
+use tidemark_store::records::{ADDRESSES_MAX, Cloud, Notifications, Role};
 use tidemark_transport::{NetworkRange, describe_certificates};
 
-use crate::setup::{ApiKeySetup, ConnectionSetup, MailboxSetup, Setup, SystemSetup};
+use crate::setup::{
+    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, GraphSetup, MailboxSetup, ProofSetup,
+    Setup, SystemSetup,
+};
 
 /// Largest configuration file, and largest file that it names.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -68,16 +73,35 @@ struct ApiKeyPart {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ConnectionPart {
     name: String,
-    url: String,
-    account: String,
-    password: SecretPart,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    account: Option<String>,
+    #[serde(default)]
+    password: Option<SecretPart>,
     #[serde(default)]
     impersonate: bool,
+    #[serde(default)]
+    graph: Option<GraphPart>,
     #[serde(default)]
     extra_ca_file: Option<PathBuf>,
     #[serde(default = "push")]
     notifications: Notifications,
     mailboxes: Vec<MailboxPart>,
+}
+
+/// Stands instead of `url`, `account`, `password` and `impersonate`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GraphPart {
+    tenant: String,
+    client: String,
+    #[serde(default = "global")]
+    cloud: Cloud,
+    #[serde(default)]
+    certificate: Option<SecretPart>,
+    #[serde(default)]
+    secret: Option<SecretPart>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,6 +125,10 @@ enum SecretPart {
     File(PathBuf),
     /// In this environment variable.
     Variable(String),
+}
+
+const fn global() -> Cloud {
+    Cloud::Global
 }
 
 const fn push() -> Notifications {
@@ -184,8 +212,16 @@ impl Settings {
         environment: &Environment,
         systems: &BTreeSet<SystemId>,
     ) -> anyhow::Result<ConnectionSetup> {
-        EwsUrl::parse(&part.url).context("url")?;
-        BasicUser::parse(&part.account).context("account")?;
+        let access = match &part.graph {
+            Some(graph) => {
+                let of_ews = part.url.is_some() || part.account.is_some();
+                if of_ews || part.password.is_some() || part.impersonate {
+                    bail!("graph: stands instead of url, account, password and impersonate");
+                }
+                AccessSetup::Graph(self.graph(graph, environment).context("graph")?)
+            }
+            None => AccessSetup::Ews(self.ews(part, environment)?),
+        };
         let extra_ca_pem = match &part.extra_ca_file {
             Some(file) => {
                 let pem = read_text(&self.folder.join(file)).context("extraCaFile")?;
@@ -194,19 +230,54 @@ impl Settings {
             }
             None => None,
         };
-        if part.mailboxes.len() > 1 && !part.impersonate {
-            bail!("impersonate: an account without impersonation reaches its own mailbox only");
-        }
         Ok(ConnectionSetup {
             name: part.name.clone(),
-            url: part.url.clone(),
-            account: part.account.clone(),
-            password: self.secret(&part.password, environment).context("password")?,
-            impersonate: part.impersonate,
+            access,
             extra_ca_pem,
             notifications: part.notifications,
             mailboxes: each("mailboxes", &part.mailboxes, |part| read_mailbox(part, systems))?,
         })
+    }
+
+    fn ews(&self, part: &ConnectionPart, environment: &Environment) -> anyhow::Result<EwsSetup> {
+        let url = part.url.as_deref().context("url: is missing; or name a graph application")?;
+        EwsUrl::parse(url).context("url")?;
+        let account = part.account.as_deref().context("account: is missing")?;
+        BasicUser::parse(account).context("account")?;
+        let password = part.password.as_ref().context("password: is missing")?;
+        if part.mailboxes.len() > 1 && !part.impersonate {
+            bail!("impersonate: an account without impersonation reaches its own mailbox only");
+        }
+        Ok(EwsSetup {
+            url: url.to_owned(),
+            account: account.to_owned(),
+            password: self.secret(password, environment).context("password")?,
+            impersonate: part.impersonate,
+        })
+    }
+
+    fn graph(&self, part: &GraphPart, environment: &Environment) -> anyhow::Result<GraphSetup> {
+        let proof = match (&part.certificate, &part.secret) {
+            (Some(pem), None) => {
+                let pem = self.secret(pem, environment).context("certificate")?;
+                CertificateKey::from_pem(&pem).context("certificate")?;
+                ProofSetup::Certificate(pem)
+            }
+            (None, Some(secret)) => {
+                ProofSetup::Secret(self.secret(secret, environment).context("secret")?)
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                bail!("name either certificate (with its private key, PEM) or secret")
+            }
+        };
+        let setup = GraphSetup {
+            tenant: part.tenant.trim().to_owned(),
+            client: part.client.trim().to_owned(),
+            cloud: part.cloud.clone(),
+            proof,
+        };
+        application_of(&setup.to_access())?;
+        Ok(setup)
     }
 
     fn secret(&self, part: &SecretPart, environment: &Environment) -> anyhow::Result<SecretString> {

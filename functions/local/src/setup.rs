@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tidemark_model::{MailboxId, OrganisationId, SystemId};
 use tidemark_service::Service;
 use tidemark_store::records::{
-    AddressTaken, ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, EwsAccess, FirstSync,
-    MailboxRow, MailboxScope, MailboxState, Notifications, OrganisationRow, Protocol, Role,
-    SystemRow,
+    AddressTaken, ApiKeyId, ApiKeyRow, Cloud, ConnectionId, ConnectionRow, CredentialKind,
+    Document, EwsAccess, FirstSync, GraphAccess, GraphCredential, MailboxRow, MailboxScope,
+    MailboxState, Notifications, OrganisationRow, Protocol, Role, SystemRow,
 };
 
 /// What a process is to serve.
@@ -40,13 +40,101 @@ pub(crate) struct ApiKeySetup {
 /// A connection with its mailboxes; the name names it when it is changed.
 pub(crate) struct ConnectionSetup {
     pub(crate) name: String,
+    pub(crate) access: AccessSetup,
+    pub(crate) extra_ca_pem: Option<String>,
+    pub(crate) notifications: Notifications,
+    pub(crate) mailboxes: Vec<MailboxSetup>,
+}
+
+/// How a connection speaks, and as whom.
+pub(crate) enum AccessSetup {
+    /// Exchange Web Services with a password.
+    Ews(EwsSetup),
+    /// Microsoft Graph as an application.
+    Graph(GraphSetup),
+}
+
+/// The account that logs on to EWS.
+pub(crate) struct EwsSetup {
     pub(crate) url: String,
     pub(crate) account: String,
     pub(crate) password: SecretString,
     pub(crate) impersonate: bool,
-    pub(crate) extra_ca_pem: Option<String>,
-    pub(crate) notifications: Notifications,
-    pub(crate) mailboxes: Vec<MailboxSetup>,
+}
+
+/// The application that logs on to Graph.
+pub(crate) struct GraphSetup {
+    pub(crate) tenant: String,
+    pub(crate) client: String,
+    pub(crate) cloud: Cloud,
+    pub(crate) proof: ProofSetup,
+}
+
+impl GraphSetup {
+    /// The application as a row holds it, without what it proves itself with.
+    pub(crate) fn to_access(&self) -> GraphAccess {
+        GraphAccess {
+            tenant: self.tenant.clone(),
+            client: self.client.clone(),
+            cloud: self.cloud.clone(),
+            credentials: Vec::new(),
+            application_object: None,
+        }
+    }
+}
+
+/// What an application proves itself with.
+pub(crate) enum ProofSetup {
+    /// A certificate and its private key, both PEM.
+    Certificate(SecretString),
+    /// A client secret.
+    Secret(SecretString),
+}
+
+impl AccessSetup {
+    /// The protocol as a row holds it, and the secret to be put under the name that the row gives it.
+    fn to_row(
+        &self,
+        id: ConnectionId,
+        before: Option<&Protocol>,
+    ) -> (Protocol, String, SecretString) {
+        match self {
+            Self::Ews(access) => {
+                let secret_name = format!("connections/{}/password", id.uuid());
+                let row = EwsAccess {
+                    url: access.url.clone(),
+                    account: access.account.clone(),
+                    secret_name: secret_name.clone(),
+                    impersonate: access.impersonate,
+                };
+                (Protocol::Ews(row), secret_name, access.password.clone())
+            }
+            Self::Graph(access) => {
+                let name = |what| format!("connections/{}/{what}", id.uuid());
+                let (secret_name, kind, secret) = match &access.proof {
+                    ProofSetup::Certificate(pem) => {
+                        let secret_name = name("certificate");
+                        let kind = CredentialKind::Certificate { secret_name: secret_name.clone() };
+                        (secret_name, kind, pem.clone())
+                    }
+                    ProofSetup::Secret(secret) => {
+                        let secret_name = name("client-secret");
+                        let kind = CredentialKind::Secret { secret_name: secret_name.clone() };
+                        (secret_name, kind, secret.clone())
+                    }
+                };
+                // What rotation has noted of the same credential stays.
+                let known = match before {
+                    Some(Protocol::Graph(row)) => row.credentials.iter().find(|it| it.kind == kind),
+                    Some(Protocol::Ews(_)) | None => None,
+                };
+                let credential =
+                    GraphCredential { expires_at: known.and_then(|known| known.expires_at), kind };
+                let row = GraphAccess { credentials: vec![credential], ..access.to_access() };
+                (Protocol::Graph(row), secret_name, secret)
+            }
+        }
+    }
 }
 
 /// A mailbox; the address names it when it is changed.
@@ -160,18 +248,14 @@ async fn save_connection(
         Some(before) => before.value.id,
         None => ConnectionId::new(service.world.uuid()),
     };
-    let secret_name = format!("connections/{}/password", id.uuid());
-    // The password first: a connection whose password is not there yet would show an error.
-    service.secrets.put(&secret_name, connection.password.clone()).await?;
+    let known = before.as_ref().map(|before| &before.value.protocol);
+    let (protocol, secret_name, secret) = connection.access.to_row(id, known);
+    // The secret first: a connection whose secret is not there yet would show an error.
+    service.secrets.put(&secret_name, secret).await?;
     let row = ConnectionRow {
         id,
         name: connection.name.clone(),
-        protocol: Protocol::Ews(EwsAccess {
-            url: connection.url.clone(),
-            account: connection.account.clone(),
-            secret_name,
-            impersonate: connection.impersonate,
-        }),
+        protocol,
         extra_ca_pem: connection.extra_ca_pem.clone(),
         confirmed_fingerprint: before.as_ref().and_then(|row| still_confirmed(connection, row)),
         enabled: true,
@@ -195,7 +279,10 @@ fn still_confirmed(
     connection: &ConnectionSetup,
     before: &Document<ConnectionRow>,
 ) -> Option<String> {
-    let same = before.value.ews().is_some_and(|access| access.url == connection.url);
+    let same = match (&connection.access, before.value.ews()) {
+        (AccessSetup::Ews(access), Some(row)) => access.url == row.url,
+        _ => false,
+    };
     before.value.confirmed_fingerprint.clone().filter(|_| same)
 }
 

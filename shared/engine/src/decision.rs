@@ -137,6 +137,9 @@ impl ExchangeAction {
 pub enum HoldWhy {
     /// Exchange would mail people, and nobody has chosen what to do then (N10).
     WouldMail,
+    /// The same, of an item that exists, on a server that cannot be kept from it: it can be released
+    /// with mail or not at all.
+    CannotBeSilent,
     /// Something else writes the same property back again and again (E21).
     Loop,
     /// A late create of ours was changed by somebody before it was found.
@@ -288,11 +291,12 @@ pub struct MailForecast {
     recipients: BTreeSet<String>,
     everybody: bool,
     spared: bool,
+    unavoidable: bool,
 }
 
 impl MailForecast {
     pub(crate) fn new(recipients: BTreeSet<String>, everybody: bool) -> Self {
-        Self { recipients, everybody, spared: false }
+        Self { recipients, everybody, spared: false, unavoidable: false }
     }
 
     /// The same write where it mails nobody: in the first copy, or since it is over.
@@ -300,9 +304,21 @@ impl MailForecast {
         Self { spared: !self.recipients.is_empty(), ..Self::default() }
     }
 
-    /// Whether people would have been mailed for the write at another time.
+    /// The same write on a server that cannot be kept from mailing; `spare` where nobody is to be
+    /// mailed.
+    pub(crate) fn insist(self, spare: bool) -> Self {
+        let somebody = !self.recipients.is_empty();
+        Self { spared: spare && somebody, unavoidable: somebody, ..self }
+    }
+
+    /// Whether nobody is to be mailed, though people would have been at another time.
     pub(crate) const fn is_spared(&self) -> bool {
         self.spared
+    }
+
+    /// Whether these are mailed whatever is asked.
+    pub const fn is_unavoidable(&self) -> bool {
+        self.unavoidable
     }
 
     /// The addresses, lower case: for the ledger, never for a log.

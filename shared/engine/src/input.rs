@@ -209,6 +209,25 @@ pub struct MailboxFacts {
     pub zone: Zone,
     /// Whether this is the first copy of the mailbox: nobody is mailed for it (N10).
     pub first_copy: bool,
+    /// Whether its server can be kept from mailing.
+    pub mailing: Mailing,
+}
+
+/// Whether a server can be kept from mailing the people on a meeting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mailing {
+    /// Each write says who is mailed, and may say nobody.
+    #[default]
+    AsAsked,
+    /// Whoever is concerned is mailed, whatever is asked. A write then goes out only where the mail
+    /// rule allows mail, and waits for a person everywhere else. Answers to invitations can be
+    /// silent all the same.
+    Always {
+        /// The properties that are each one's own: to change them alone tells nobody, of the item
+        /// and of its occurrences. All others tell everybody, but for the list of people, which tells
+        /// those who are added, taken off or given another role.
+        quiet: &'static [Property],
+    },
 }
 
 impl fmt::Debug for MailboxFacts {
@@ -217,6 +236,7 @@ impl fmt::Debug for MailboxFacts {
             .field("addresses", &self.addresses.len())
             .field("employees", &self.employees.len())
             .field("first_copy", &self.first_copy)
+            .field("mailing", &self.mailing)
             .finish_non_exhaustive()
     }
 }

@@ -26,8 +26,8 @@ pub use decision::{
 };
 pub use flips::{FlipCounter, guard_loop};
 pub use input::{
-    Base, BusinessChange, BusinessOperation, ExchangeView, LinkView, MailboxFacts, PlanInput, Side,
-    StampView, Unfinished,
+    Base, BusinessChange, BusinessOperation, ExchangeView, LinkView, MailboxFacts, Mailing,
+    PlanInput, Side, StampView, Unfinished,
 };
 pub use plan::plan;
 pub use profile::{Budgets, ConflictPolicy, MailRule, Owner, Profile, PropertyClass, StartOfSync};

@@ -3,7 +3,7 @@
 mod absent;
 mod present;
 
-use tidemark_model::{Event, EventStatus, MailMode};
+use tidemark_model::{Event, EventStatus, MailMode, OccurrencePatch, Override};
 
 use crate::decision::{
     BaseAfter, BrakeCost, Decision, ExchangeAction, HoldWhy, Loser, MailForecast, News, Verdict,
@@ -104,6 +104,7 @@ fn is_protected(input: &PlanInput<'_>, base: &Base) -> bool {
 }
 
 /// How a write goes out under the mail rule (N10).
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Passage {
     /// Write, in this mode.
     Write(MailMode),
@@ -112,6 +113,9 @@ enum Passage {
 }
 
 fn passage(rule: MailRule, forecast: &MailForecast, reasons: &mut Vec<Reason>) -> Passage {
+    if forecast.is_unavoidable() {
+        return insistent_passage(rule, forecast, reasons);
+    }
     if forecast.is_spared() {
         reasons.push(Reason::NobodyMailed);
     }
@@ -120,7 +124,7 @@ fn passage(rule: MailRule, forecast: &MailForecast, reasons: &mut Vec<Reason>) -
     }
     let people = forecast.count();
     match rule {
-        MailRule::Send => Passage::Write(forecast.mode()),
+        MailRule::Send | MailRule::Released => Passage::Write(forecast.mode()),
         MailRule::Hold => {
             reasons.push(Reason::HeldForMail { people });
             Passage::Hold
@@ -128,6 +132,25 @@ fn passage(rule: MailRule, forecast: &MailForecast, reasons: &mut Vec<Reason>) -
         MailRule::WithoutAttendees => {
             reasons.push(Reason::WrittenSilently { people });
             Passage::Write(MailMode::Silent)
+        }
+    }
+}
+
+/// The same where the server cannot be kept from mailing: no rule makes the write silent, and only a
+/// person lets it mail those who are not to be mailed.
+fn insistent_passage(
+    rule: MailRule,
+    forecast: &MailForecast,
+    reasons: &mut Vec<Reason>,
+) -> Passage {
+    match (rule, forecast.is_spared()) {
+        (MailRule::Released, _) | (MailRule::Send, false) => Passage::Write(forecast.mode()),
+        (MailRule::Send | MailRule::Hold | MailRule::WithoutAttendees, spared) => {
+            if spared {
+                reasons.push(Reason::NobodyToMail);
+            }
+            reasons.push(Reason::HeldForMail { people: forecast.count() });
+            Passage::Hold
         }
     }
 }
@@ -152,15 +175,34 @@ fn send(
             false
         }
         Passage::Hold => {
-            decision.exchange = ExchangeAction::Hold {
-                why: HoldWhy::WouldMail,
-                what: Box::new(action(forecast.mode())),
+            let what = Box::new(action(forecast.mode()));
+            // What does not exist yet can still be created without its attendees.
+            let is_new = matches!(*what, ExchangeAction::Create { .. });
+            let why = if forecast.is_unavoidable() && !is_new {
+                decision.reasons.push(Reason::CannotBeSilent);
+                HoldWhy::CannotBeSilent
+            } else {
+                HoldWhy::WouldMail
             };
+            decision.exchange = ExchangeAction::Hold { why, what };
             true
         }
     };
     decision.forecast = forecast;
     held
+}
+
+/// An item that nobody is on, at none of its occurrences.
+fn without_people(mut event: Event) -> Event {
+    event.attendees.clear();
+    event.overrides.retain(|_, change| match change {
+        Override::Changed(patch) => {
+            let invites = patch.attendees.take().is_some();
+            !(invites && **patch == OccurrencePatch::default())
+        }
+        Override::Excluded => true,
+    });
+    event
 }
 
 /// Tells of a delete, which takes from the budget as one in Exchange does.

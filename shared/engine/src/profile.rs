@@ -145,8 +145,12 @@ pub enum MailRule {
     Hold,
     /// Write, and let Exchange mail.
     Send,
-    /// Write silently; create without attendees.
+    /// Write silently; create without attendees. Where the server cannot be silent, what exists
+    /// already is held.
     WithoutAttendees,
+    /// Write, and let Exchange mail, even where nobody is to be mailed and the server cannot be kept
+    /// from it: a person saw this very write and released it. No profile says so.
+    Released,
 }
 
 /// From which moment on changes are carried.

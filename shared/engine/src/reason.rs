@@ -54,7 +54,7 @@ pub enum Reason {
     DirectionOff(Side),
     /// On an invitation only the answer can be changed.
     AttendeeCopy,
-    /// People would be mailed, and nobody has chosen a rule.
+    /// People would be mailed, and nobody has chosen that.
     HeldForMail {
         /// How many people.
         people: u32,
@@ -71,6 +71,10 @@ pub enum Reason {
     },
     /// It lies in the past or is part of the first copy: nobody is mailed.
     NobodyMailed,
+    /// The same, where the server cannot be kept from mailing: it is not written unasked.
+    NobodyToMail,
+    /// The server cannot be kept from mailing for a change of what exists.
+    CannotBeSilent,
     /// A change to an occurrence that the series no longer has was dropped.
     OccurrenceVanished,
     /// A write that was cut off is carried on.
@@ -79,6 +83,8 @@ pub enum Reason {
     OutOfSight,
     /// A create of ours that arrived late was removed.
     LateCopyRemoved,
+    /// A create of ours that arrived late cannot be removed without mail and is held.
+    LateCopyMails,
     /// A create of ours that arrived late was changed meanwhile and is held.
     LateCopyHeld,
     /// Something else writes the same property back again and again (E21).
@@ -129,10 +135,13 @@ impl Reason {
             Self::WrittenSilently { .. } => "written-silently",
             Self::WithoutAttendees { .. } => "without-attendees",
             Self::NobodyMailed => "nobody-mailed",
+            Self::NobodyToMail => "nobody-to-mail",
+            Self::CannotBeSilent => "cannot-be-silent",
             Self::OccurrenceVanished => "occurrence-vanished",
             Self::Continued => "continued",
             Self::OutOfSight => "out-of-sight",
             Self::LateCopyRemoved => "late-copy-removed",
+            Self::LateCopyMails => "late-copy-mails",
             Self::LateCopyHeld => "late-copy-held",
             Self::Loop => "loop",
             Self::Restored => "restored",
@@ -178,10 +187,7 @@ impl fmt::Display for Reason {
                 return write!(f, "The profile carries no changes to {}.", side_name(*side));
             }
             Self::HeldForMail { people } => {
-                return write!(
-                    f,
-                    "Exchange would mail {people} people; it waits until a mail rule is chosen."
-                );
+                return write!(f, "Exchange would mail {people} people; it waits for a decision.");
             }
             Self::WrittenSilently { people } => {
                 return write!(f, "Written without mailing the {people} people on it.");
@@ -211,12 +217,21 @@ impl fmt::Display for Reason {
             }
             Self::AttendeeCopy => "It is an invitation: only the answer can be changed.",
             Self::NobodyMailed => "It is past or part of the first copy: nobody is mailed.",
+            Self::NobodyToMail => {
+                "It is past or part of the first copy: nobody is to be mailed for it."
+            }
+            Self::CannotBeSilent => {
+                "This Exchange cannot be kept from mailing for a meeting that exists: send it, or discard it."
+            }
             Self::OccurrenceVanished => {
                 "A change to an occurrence that the series no longer has was dropped."
             }
             Self::Continued => "A write that was cut off is carried on.",
             Self::OutOfSight => "It is out of sight in Exchange, which is no delete.",
             Self::LateCopyRemoved => "A second copy from a late answer was removed.",
+            Self::LateCopyMails => {
+                "A second copy from a late answer cannot be removed without mail; it is held."
+            }
             Self::LateCopyHeld => "A second copy from a late answer was changed; it is held.",
             Self::Loop => "Something else changes the same property back again and again.",
             Self::Restored => "It came back after it had been deleted.",

@@ -15,6 +15,7 @@ use super::*;
 mod interleaving;
 mod laws;
 mod made;
+mod mailing;
 mod parts;
 mod table;
 
@@ -28,6 +29,7 @@ fn facts() -> MailboxFacts {
         employees: BTreeSet::from(["colleague@x.example".to_owned()]),
         zone: Zone::utc(),
         first_copy: false,
+        mailing: Mailing::AsAsked,
     }
 }
 

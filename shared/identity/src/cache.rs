@@ -104,7 +104,7 @@ impl TokenCache {
     pub async fn renew_ahead(&self) -> Result<Renewed, TokenError> {
         let shelf = self.shelf.look().await.map_err(unreachable)?;
         let now = self.clock.now();
-        match self.decide(&shelf, now) {
+        match decide(&shelf, now) {
             Next::Use(_) => Ok(Renewed::NotDue),
             Next::Wait(error) => Err(error),
             Next::Renew(_) => match self.claim(&shelf, now).await? {
@@ -121,7 +121,7 @@ impl TokenCache {
     async fn step(&self) -> Result<Option<AccessToken>, TokenError> {
         let shelf = self.shelf.look().await.map_err(unreachable)?;
         let now = self.clock.now();
-        let old = match self.decide(&shelf, now) {
+        let old = match decide(&shelf, now) {
             Next::Use(known) => {
                 self.remember(known.clone());
                 return Ok(Some(known.token));
@@ -139,25 +139,6 @@ impl TokenCache {
                 Ok(Some(old.token))
             }
             (Err(error), None) => Err(error),
-        }
-    }
-
-    fn decide(&self, shelf: &Shelf, now: Timestamp) -> Next {
-        let usable = shelf
-            .token
-            .as_ref()
-            .filter(|_| !shelf.refused)
-            .map(|token| known(token, now))
-            .filter(|known| is_usable(known, now));
-        let is_claimed = shelf.claimed_until.is_some_and(|until| until > now);
-        match (usable, &shelf.setback) {
-            (Some(known), _) if known.refresh_at > now => Next::Use(known),
-            // The authority was asked in vain and is left alone; the old token goes on.
-            (Some(known), Some(_)) if is_claimed => Next::Use(known),
-            (None, Some(setback)) if is_claimed => {
-                Next::Wait(error_of(setback, shelf.claimed_until, now))
-            }
-            (old, _) => Next::Renew(old),
         }
     }
 
@@ -290,6 +271,25 @@ impl TokenSource for TokenCache {
     }
 }
 
+fn decide(shelf: &Shelf, now: Timestamp) -> Next {
+    let usable = shelf
+        .token
+        .as_ref()
+        .filter(|_| !shelf.refused)
+        .map(|token| known(token, now))
+        .filter(|known| is_usable(known, now));
+    let is_claimed = shelf.claimed_until.is_some_and(|until| until > now);
+    match (usable, &shelf.setback) {
+        (Some(known), _) if known.refresh_at > now => Next::Use(known),
+        // The authority was asked in vain and is left alone; the old token goes on.
+        (Some(known), Some(_)) if is_claimed => Next::Use(known),
+        (None, Some(setback)) if is_claimed => {
+            Next::Wait(error_of(setback, shelf.claimed_until, now))
+        }
+        (old, _) => Next::Renew(old),
+    }
+}
+
 /// A shelved token as this machine may use it. Where the token seems to come from the future, the
 /// clock of whoever asked is ahead of ours by so much at least, and the end is moved as much.
 fn known(token: &ShelvedToken, now: Timestamp) -> Known {
@@ -332,6 +332,7 @@ fn error_of(setback: &Setback, until: Option<Timestamp>, now: Timestamp) -> Toke
     TokenError::Later { after, code, text }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
 fn unreachable(error: ShelfError) -> TokenError {
     tracing::warn!(error = %error, "the shared tokens cannot be reached");
     TokenError::Later {

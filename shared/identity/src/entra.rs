@@ -33,11 +33,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait when the token service cannot be reached or does not say how long.
 const WAIT: Duration = Duration::from_secs(15);
 /// Longest wait that is taken from an answer.
-const WAIT_MAX: Duration = Duration::from_secs(3600);
+const WAIT_MAX: Duration = Duration::from_hours(1);
 /// Life of a token whose answer does not say one.
-const LIFE_ASSUMED: Duration = Duration::from_secs(300);
+const LIFE_ASSUMED: Duration = Duration::from_mins(5);
 /// Longest life that is believed: tokens under continuous access evaluation live up to 28 hours.
-const LIFE_MAX: Duration = Duration::from_secs(30 * 3600);
+const LIFE_MAX: Duration = Duration::from_hours(30);
 
 /// What Entra checks of assertions that come from elsewhere (page "workload-identity-federation").
 pub const FEDERATION_AUDIENCE: &str = "api://AzureADTokenExchange";

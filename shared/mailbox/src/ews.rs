@@ -11,7 +11,7 @@ mod session;
 mod wire;
 mod write;
 
-pub use adapter::EwsMailbox;
+pub use adapter::{CAPABILITIES, EwsMailbox};
 pub use credential::{BasicUser, Credential, EndpointError, EwsUrl, MailboxAddress};
 pub use fault::HALF_WRITTEN;
 pub use limiter::{BACK_OFF_MAX, ConnectionLimiter, REQUESTS_PER_MAILBOX_MAX, RequestLimiter};

@@ -7,12 +7,14 @@ mod adapter;
 mod changes;
 mod cursor;
 mod fault;
+mod place;
 mod read;
 mod session;
 mod subscription;
+mod translate;
 mod write;
 
-pub use adapter::{GraphFacts, GraphMailbox};
+pub use adapter::{CAPABILITIES, GraphFacts, GraphMailbox};
 pub use changes::PAGE_ITEMS_MAX;
 pub use cursor::{ChangeFeed, WINDOW_DAYS_AFTER, WINDOW_DAYS_BEFORE, WINDOW_RENEW_DAYS};
 pub use fault::WOULD_MAIL;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tidemark_model::{CopyRole, Event, LinkId, MailMode, Participation, RecurrenceId};
+use tidemark_model::{CopyRole, Event, LinkId, MailMode, Participation, Property, RecurrenceId};
 use uuid::Uuid;
 
 use crate::error::{Disposition, MailboxError, Scope};
@@ -122,6 +122,9 @@ pub type ItemRead = Result<RemoteEvent, MailboxError>;
 pub struct Capabilities {
     /// Whether a write can be kept silent although people are on the item (EWS yes, Graph no).
     pub silent_writes: bool,
+    /// Properties that can be changed without anybody being mailed where writes cannot be silent. No
+    /// concern of a server that can be silent.
+    pub quiet_properties: &'static [Property],
     /// Largest number of ids in one read.
     pub read_items_max: usize,
     /// Largest page of changes.

@@ -10,6 +10,8 @@
 
 #[path = "simulator/bench.rs"]
 mod bench;
+#[path = "simulator/cloud.rs"]
+mod cloud;
 #[path = "simulator/faults.rs"]
 mod faults;
 #[path = "simulator/series.rs"]

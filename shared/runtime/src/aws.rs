@@ -18,8 +18,9 @@ use tidemark_transport::{
     TargetPolicy,
 };
 
+use crate::cloud::{EveryExchange, open_tokens};
 use crate::environment::{Environment, EnvironmentError};
-use crate::exchange::EwsExchange;
+use crate::federation::StsIdentity;
 use crate::master_key::read_master_key;
 
 /// How long connecting to an AWS service may take.
@@ -62,10 +63,14 @@ pub async fn service_from_environment(environment: &Environment) -> anyhow::Resu
     let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), table_name);
     let records =
         Records::new(Arc::new(table), Arc::new(keyring)).with_retention(options.retention);
+    let records = Arc::new(records);
+    let platform = Arc::new(StsIdentity::new(aws_sdk_sts::Client::new(&sdk)));
+    let tokens =
+        open_tokens(Arc::clone(&records), Arc::clone(&secrets), world.clone(), Some(platform));
     Ok(Service {
-        records: Arc::new(records),
+        records,
         queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), queue_url)),
-        exchange: Arc::new(EwsExchange::new(Arc::clone(&secrets), world.clone())),
+        exchange: Arc::new(EveryExchange::new(Arc::clone(&secrets), tokens, world.clone())),
         secrets,
         webhooks: Arc::new(webhooks),
         planner: Arc::new(Engine),
@@ -75,7 +80,7 @@ pub async fn service_from_environment(environment: &Environment) -> anyhow::Resu
 }
 
 /// Region, credentials and `AWS_ENDPOINT_URL` come from the environment that Lambda sets.
-async fn load_sdk_config() -> SdkConfig {
+pub(crate) async fn load_sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)

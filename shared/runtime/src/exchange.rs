@@ -12,7 +12,7 @@ use tidemark_mailbox::ews::{
     EwsUrl, MailboxAddress,
 };
 use tidemark_mailbox::{Disposition, Mailbox, MailboxError, Scope};
-use tidemark_model::{MailboxId, Zone};
+use tidemark_model::{MailboxId, OrganisationId, Zone};
 use tidemark_service::{Exchange, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{ConnectionId, ConnectionRow, MailboxRow, Protocol};
@@ -282,6 +282,7 @@ impl EwsExchange {
 impl Exchange for EwsExchange {
     async fn open(
         &self,
+        _: &OrganisationId,
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {
@@ -312,7 +313,7 @@ impl Exchange for EwsExchange {
 
 /// The mailbox's own zone; UTC where it is not known. It only decides how whole days and times
 /// without a zone of their own are read.
-fn zone_of(row: &MailboxRow) -> Zone {
+pub(crate) fn zone_of(row: &MailboxRow) -> Zone {
     let Some(name) = &row.time_zone else {
         return Zone::utc();
     };
@@ -363,7 +364,7 @@ fn unusable(error: EndpointError) -> MailboxError {
     )
 }
 
-fn refused(disposition: Disposition, code: &str, text: String) -> MailboxError {
+pub(crate) fn refused(disposition: Disposition, code: &str, text: String) -> MailboxError {
     MailboxError { disposition, scope: Scope::Connection, code: code.to_owned(), text }
 }
 

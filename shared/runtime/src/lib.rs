@@ -18,11 +18,17 @@
 //! | `AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | form and detail of the log | text, info |
 
 pub mod aws;
+pub mod cloud;
 pub mod environment;
 pub mod exchange;
+pub mod federation;
 pub mod logs;
 pub mod master_key;
+pub mod rotation;
 
 pub use aws::service_from_environment;
+pub use cloud::{EveryExchange, GraphExchange, open_tokens};
 pub use environment::{Environment, EnvironmentError};
 pub use exchange::EwsExchange;
+pub use federation::StsIdentity;
+pub use rotation::refresh_from_environment;

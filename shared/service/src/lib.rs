@@ -10,6 +10,7 @@ pub mod deliver;
 mod intake;
 pub mod ports;
 pub mod profile;
+pub mod refresh;
 #[cfg(feature = "testing")]
 pub mod rehearsal;
 pub mod renew;
@@ -25,6 +26,7 @@ pub use border::Border;
 pub use deliver::{DeliveryEnd, DeliveryReport, Woken};
 pub use ports::{Engine, Exchange, Planner};
 pub use profile::Rules;
+pub use refresh::{RefreshReport, Refresher, Tokens};
 pub use renew::Renewal;
 pub use service::{Options, Service, SyncTask};
 pub use sweep::SweepReport;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tidemark_engine::{Decision, PlanInput};
 use tidemark_mailbox::{Mailbox, MailboxError};
+use tidemark_model::OrganisationId;
 use tidemark_store::records::{ConnectionRow, MailboxRow};
 use tidemark_transport::ShownCertificate;
 
@@ -17,6 +18,7 @@ pub trait Exchange: Send + Sync {
     /// [`MailboxError`] when the connection's settings or credential do not suffice.
     async fn open(
         &self,
+        organisation: &OrganisationId,
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError>;

@@ -54,6 +54,7 @@ impl Exchange for Nowhere {
     #[expect(clippy::panic, reason = "a rehearsal that gets here has failed")]
     async fn open(
         &self,
+        _: &tidemark_model::OrganisationId,
         _: &ConnectionRow,
         _: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {

@@ -126,7 +126,7 @@ impl Service {
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<Result<String, MailboxError>, StoreError> {
-        let port = match self.exchange.open(connection, mailbox).await {
+        let port = match self.exchange.open(&scope.organisation, connection, mailbox).await {
             Ok(port) => port,
             Err(error) => return Ok(Err(error)),
         };

@@ -10,6 +10,7 @@ mod ending;
 mod first_copy;
 mod item;
 mod lease;
+pub(crate) mod mail;
 mod news;
 mod pages;
 mod run;
@@ -17,5 +18,6 @@ mod stamps;
 mod stop;
 pub(crate) mod wish;
 
+pub(crate) use item::CANNOT_BE_SILENT;
 pub use lease::REQUEST_TIMEOUT;
 pub use run::{RunEnd, RunReport};

@@ -201,6 +201,7 @@ impl FakeExchange {
 impl Exchange for FakeExchange {
     async fn open(
         &self,
+        _: &OrganisationId,
         _: &ConnectionRow,
         _: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {
@@ -223,7 +224,12 @@ impl Exchange for FakeExchange {
 #[async_trait]
 impl Mailbox for FakeExchange {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { silent_writes: true, read_items_max: 10, page_items_max: 10 }
+        Capabilities {
+            silent_writes: true,
+            quiet_properties: &[],
+            read_items_max: 10,
+            page_items_max: 10,
+        }
     }
 
     async fn changes(&self, _: Option<&Cursor>, _: usize) -> Result<ChangePage, MailboxError> {

@@ -14,7 +14,7 @@ use tidemark_mailbox::ews::{
 };
 use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
 use tidemark_mailbox::{Mailbox, MailboxError};
-use tidemark_model::Zone;
+use tidemark_model::{OrganisationId, Zone};
 use tidemark_service::Exchange;
 use tidemark_store::records::{
     Cloud as CloudRow, ConnectionRow, CredentialKind, EwsAccess, GraphAccess, GraphCredential,
@@ -128,6 +128,7 @@ fn zone_of(mailbox: &MailboxRow) -> Zone {
 impl Exchange for SimulatedExchange {
     async fn open(
         &self,
+        _: &OrganisationId,
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {

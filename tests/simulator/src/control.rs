@@ -77,6 +77,15 @@ fn route(
         (method, ["graph", rest @ ..]) => {
             crate::graph::control(&mut state.graph, method, rest, &request.body, now)
         }
+        ("POST", ["mailboxes", address, "migrate"]) => {
+            let found = state.store.find(&decoded(address)).ok_or((404, "no such mailbox"))?;
+            let number = found.number;
+            state.store.migrate(number).map_err(|_| (409, "the mailbox refuses this"))?;
+            state.graph.take_in(number);
+            state.subscriptions.end_all_of(number);
+            state.moved_away.insert(number);
+            Ok(json!({}))
+        }
         ("POST", ["mailboxes", address, "forget-states"]) => {
             let found = state.store.find(&decoded(address)).ok_or((404, "no such mailbox"))?;
             let number = found.number;

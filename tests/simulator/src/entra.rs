@@ -1,5 +1,6 @@
 //! Entra's token endpoint, as far as an application on its own uses it (exchange-graph.md 2).
 
+mod application;
 mod assertion;
 mod control;
 mod der;
@@ -17,6 +18,7 @@ use crate::simulator::{SimOutcome, SimRequest, State};
 use error::TokenError;
 use jwt::{PublicKey, SigningKey, Token};
 
+pub(crate) use application::object_id;
 pub(crate) use control::control;
 pub(crate) use grant::{is_loopback, opens_graph};
 
@@ -31,6 +33,8 @@ const EXPIRES_IN: i64 = 3_599;
 
 /// One client secret.
 struct Secret {
+    id: String,
+    name: Option<String>,
     value: String,
     expires: Option<Timestamp>,
 }
@@ -91,7 +95,12 @@ impl Entra {
     /// The directory at the start; `seed` is where ids start.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            secrets: vec![Secret { value: SECRET.to_owned(), expires: None }],
+            secrets: vec![Secret {
+                id: crate::graph::guid(4),
+                name: None,
+                value: SECRET.to_owned(),
+                expires: None,
+            }],
             certificates: Vec::new(),
             federated: Vec::new(),
             expires_in: EXPIRES_IN,
@@ -166,6 +175,33 @@ impl Entra {
                 .collect(),
         })
     }
+}
+
+/// `SubjectPublicKeyInfo` of a certificate in DER.
+pub(crate) fn certificate_key(der: &[u8]) -> Option<Vec<u8>> {
+    der::certificate(der).map(|parts| parts.key_info)
+}
+
+/// Application id of Graph's change tracking: who sends notifications with resource data.
+const CHANGE_TRACKING: &str = "0bf30f3b-4a52-48df-9a82-234910c4a086";
+
+/// The token that proves to an application that Graph sent a notification (page:
+/// change-notifications-with-resource-data).
+pub(crate) fn validation_token(application: &str, number: u64, now: Timestamp) -> Option<String> {
+    let at = now.as_second();
+    let claims = json!({
+        "aud": application,
+        "iss": format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
+        "iat": at,
+        "nbf": at,
+        "exp": at.saturating_add(EXPIRES_IN),
+        "azp": CHANGE_TRACKING,
+        "azpacr": "2",
+        "tid": TENANT,
+        "uti": format!("n{number}"),
+        "ver": "2.0",
+    });
+    SigningKey::own()?.sign(&claims)
 }
 
 /// Answers a request below `/{tenant}/`; none if the path is not Entra's.

@@ -18,7 +18,9 @@ mod notify;
 mod query;
 mod recurrence;
 mod request;
+mod rich;
 mod routes;
+mod schedule;
 mod subscriptions;
 mod time;
 mod view;
@@ -33,7 +35,7 @@ use crate::entra::Bearer;
 use crate::fault::FaultKind;
 use crate::random::Random;
 use crate::simulator::{SimOutcome, SimRequest, State};
-use crate::store::{Actor, ItemNumber, Mailbox, MailboxNumber};
+use crate::store::{Actor, ItemNumber, Mailbox, MailboxNumber, Store, StoreEvent};
 
 pub(crate) use control::control;
 pub(crate) use error::GraphError;
@@ -119,6 +121,11 @@ impl GraphState {
             },
             random: Random::new(seed ^ 0x6ea9_4000),
         }
+    }
+
+    /// Tells every listener what happened.
+    pub(crate) fn tell(&mut self, store: &Store, events: &[StoreEvent]) {
+        self.subscriptions.tell(store, &self.extras, events);
     }
 
     fn join_url(&mut self) -> String {

@@ -120,6 +120,8 @@ pub(crate) struct State {
     pub(crate) graph: GraphState,
     /// Accounts that may impersonate beside the service accounts.
     pub(crate) impersonators: BTreeSet<MailboxNumber>,
+    /// Mailboxes that EWS no longer finds: they moved into the cloud.
+    pub(crate) moved_away: BTreeSet<MailboxNumber>,
     /// How often each operation was asked for.
     pub(crate) requests: BTreeMap<String, u64>,
     /// Calls that wait for a later one to pass them.
@@ -138,6 +140,7 @@ impl State {
             entra: Entra::new(config.seed),
             graph: GraphState::new(config.seed),
             impersonators: BTreeSet::new(),
+            moved_away: BTreeSet::new(),
             requests: BTreeMap::new(),
             delayed: Vec::new(),
             config,
@@ -149,7 +152,7 @@ impl State {
     pub(crate) fn spread_events(&mut self) {
         let events = self.store.take_events();
         self.subscriptions.tell(&events);
-        self.graph.subscriptions.tell(&self.store, &events);
+        self.graph.tell(&self.store, &events);
     }
 
     /// Puts everything back to the start.
@@ -365,6 +368,9 @@ fn act(
         None => caller,
         Some(address) => impersonated(state, caller, address)?,
     };
+    if state.moved_away.contains(&mailbox) {
+        return Err(no_mailbox());
+    }
     let name = state.store.mailbox(mailbox)?.display_name.clone();
     state.subscriptions.expire(now);
     let mut context = Context {
@@ -391,12 +397,11 @@ fn impersonated(
             "The account does not have permission to impersonate the requested user.",
         ));
     }
-    state.store.find(address).map(|found| found.number).ok_or_else(|| {
-        EwsError::new(
-            "ErrorNonExistentMailbox",
-            "The SMTP address has no mailbox associated with it.",
-        )
-    })
+    state.store.find(address).map(|found| found.number).ok_or_else(no_mailbox)
+}
+
+fn no_mailbox() -> EwsError {
+    EwsError::new("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
 }
 
 /// The account that the Basic credentials of a request belong to.

@@ -6,6 +6,7 @@
 mod apply;
 mod folder;
 mod meeting;
+mod migrate;
 mod occurrence;
 mod record;
 mod series;

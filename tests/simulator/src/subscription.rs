@@ -192,6 +192,11 @@ impl Subscriptions {
         }
     }
 
+    /// Ends all subscriptions to a mailbox.
+    pub(crate) fn end_all_of(&mut self, mailbox: MailboxNumber) {
+        self.list.retain(|_, one| one.mailbox != mailbox);
+    }
+
     /// Tells every listener what happened.
     pub(crate) fn tell(&mut self, events: &[StoreEvent]) {
         for one in self.list.values_mut() {

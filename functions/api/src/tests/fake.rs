@@ -107,6 +107,7 @@ fn hold_view() -> HoldView {
         why: "brake-deletes".to_owned(),
         text: "more than 50 deletes in an hour".to_owned(),
         people: 0,
+        choices: vec![HoldChoice::Send, HoldChoice::WithoutAttendees],
         since: "2026-03-01T08:00:00Z".to_owned(),
     }
 }

@@ -168,6 +168,7 @@ async fn a_person_decides_about_what_waits() {
                 "why": "brake-deletes",
                 "text": "more than 50 deletes in an hour",
                 "people": 0,
+                "choices": ["send", "without-attendees"],
                 "since": "2026-03-01T08:00:00Z"
             }],
             "next": null

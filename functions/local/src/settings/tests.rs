@@ -6,7 +6,7 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../example.json");
 
 fn environment() -> Environment {
-    [("EXCHANGE_PASSWORD", "p"), ("ERP_API_KEY", "0123456789abcdefghij")]
+    [("EXCHANGE_PASSWORD", "p"), ("GRAPH_SECRET", "s"), ("ERP_API_KEY", "0123456789abcdefghij")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into_iter()
         .collect()
@@ -25,8 +25,13 @@ fn example() -> Value {
 fn the_example_is_taken() {
     let setup = setup_of(&example()).unwrap();
     let connection = &setup.connections[0];
-    assert_eq!(connection.password.expose_secret(), "p");
-    assert!(connection.impersonate);
+    let AccessSetup::Ews(access) = &connection.access else { panic!("it speaks EWS") };
+    assert_eq!(access.password.expose_secret(), "p");
+    assert!(access.impersonate);
+    let cloud = &setup.connections[1];
+    let AccessSetup::Graph(access) = &cloud.access else { panic!("it speaks Graph") };
+    let ProofSetup::Secret(secret) = &access.proof else { panic!("it has a secret") };
+    assert_eq!((secret.expose_secret(), &access.cloud), ("s", &Cloud::Global));
     assert_eq!(connection.mailboxes[0].system, setup.systems[0].id);
     assert_eq!(setup.systems[0].api_keys[0].key.expose_secret().len(), 20);
 }
@@ -43,11 +48,18 @@ fn what_is_wrong_is_named_with_its_place_and_its_mend() {
         ("/connections/0/mailboxes/0/timeZone", json!("Mars/Olympus"), "Europe/Berlin"),
         ("/connections/0/mailboxes/0/system", json!("other"), "connections[0]: mailboxes[0]"),
         ("/connections/0/mailboxes/0/address", json!("nobody"), "address"),
+        ("/connections/0/url", json!(null), "url: is missing"),
+        ("/connections/0/graph", example()["connections"][1]["graph"].clone(), "graph: stands"),
+        ("/connections/1/graph/tenant", json!("common"), "connections[1]: graph"),
+        ("/connections/1/graph/client", json!("my app"), "application (client) id"),
+        ("/connections/1/graph/secret", json!(null), "either certificate"),
+        ("/connections/1/graph/certificate", json!({"variable": "GRAPH_SECRET"}), "either"),
         ("/callbackUrl", json!("http://hooks.example"), "callbackUrl"),
     ];
     for (pointer, value, expected) in cases {
         let mut settings = example();
-        *settings.pointer_mut(pointer).unwrap() = value;
+        let (place, member) = pointer.rsplit_once('/').unwrap();
+        settings.pointer_mut(place).unwrap()[member] = value;
         let error = setup_of(&settings).err().unwrap();
         let shown = format!("{error:#}");
         assert!(shown.contains(expected), "{pointer}: {shown}");

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tidemark_model::{Event, Property, PropertyValue};
 
-use super::{hides, is_protected, lost_delete, quiet, send, tell_deleted};
+use super::{hides, is_protected, lost_delete, quiet, send, tell_deleted, without_people};
 use crate::decision::{BaseAfter, Decision, ExchangeAction, Loser, LoserValue};
 use crate::input::{Base, LinkView, PlanInput, Side};
 use crate::intake::{Intake, Wish};
@@ -181,7 +181,7 @@ fn create(
     if input.profile.mail == MailRule::WithoutAttendees && !forecast.is_empty() {
         let people = forecast.count();
         decision.reasons.push(Reason::WithoutAttendees { people });
-        target.attendees.clear();
+        target = without_people(target);
         forecast = forecast_create(&target, input.mailbox, input.now);
     }
     decision.written = target.properties();

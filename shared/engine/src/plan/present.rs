@@ -2,9 +2,9 @@
 
 use tidemark_model::{CopyRole, Event, MailMode, Property};
 
-use super::{hides, is_protected, lost_delete, quiet, send};
+use super::{hides, is_protected, lost_delete, quiet, send, without_people};
 use crate::decision::{
-    BaseAfter, Decision, ExchangeAction, HoldWhy, Loser, LoserValue, News, Verdict,
+    BaseAfter, BrakeCost, Decision, ExchangeAction, HoldWhy, Loser, LoserValue, News, Verdict,
 };
 use crate::input::{Base, LinkView, PlanInput, Side, StampView};
 use crate::intake::{Intake, Wish};
@@ -23,7 +23,7 @@ pub(super) fn decide(
     stamped: StampView,
 ) -> Decision {
     if stamped == StampView::Late {
-        return decide_late(input, event);
+        return decide_late(input, event, role);
     }
     let begun = match (input.link, input.unfinished) {
         (LinkView::New, Some(begun)) => Some(created(input, &intake, &begun.target, event)),
@@ -73,19 +73,21 @@ fn created(input: &PlanInput<'_>, intake: &Intake, target: &Event, event: &Event
         }
     }
     let mut business = target.clone();
-    let invited = intake.opinion(Property::Attendees);
-    if let Some(people) = invited
-        && input.profile.mail == MailRule::WithoutAttendees
-        && target.attendees.is_empty()
-    {
+    if input.profile.mail == MailRule::WithoutAttendees && target.attendees.is_empty() {
         // They were left out on purpose, and are not to be added now.
-        business.apply(people);
+        let mut invited = target.clone();
+        invited.apply_patch(&intake.patch);
+        if without_people(invited.clone()) == *target {
+            business = invited;
+        } else if let Some(people) = intake.opinion(Property::Attendees) {
+            business.apply(people);
+        }
     }
     Base { exchange, business, born: Side::Business, announced: true }
 }
 
 /// A second copy from a late answer is removed if nobody touched it, and held if somebody did.
-fn decide_late(input: &PlanInput<'_>, event: &Event) -> Decision {
+fn decide_late(input: &PlanInput<'_>, event: &Event, role: CopyRole) -> Decision {
     let known = match (input.unfinished, input.link) {
         (Some(begun), _) => Some(&begun.target),
         (None, LinkView::Linked(base)) => Some(&base.exchange),
@@ -100,7 +102,21 @@ fn decide_late(input: &PlanInput<'_>, event: &Event) -> Decision {
         })
     });
     let remove = ExchangeAction::Delete { mail: MailMode::Silent };
-    if untouched {
+    let forecast = forecast_delete(event, role, input.mailbox, input.now);
+    if untouched && forecast.is_unavoidable() {
+        let remove = ExchangeAction::Delete { mail: forecast.mode() };
+        // People hear of our mistake only if a person lets them, whatever the rule says.
+        if input.profile.mail == MailRule::Released {
+            decision.exchange = remove;
+            decision.cost = BrakeCost { deletes: 1, mails: forecast.count() };
+        } else {
+            let (why, what) = (HoldWhy::CannotBeSilent, Box::new(remove));
+            decision.exchange = ExchangeAction::Hold { why, what };
+            decision.reasons =
+                vec![Reason::LateCopyMails, Reason::HeldForMail { people: forecast.count() }];
+        }
+        decision.forecast = forecast;
+    } else if untouched {
         decision.exchange = remove;
         decision.cost.deletes = 1;
     } else {
@@ -363,7 +379,11 @@ fn redact(input: &PlanInput<'_>, decision: &mut Decision, merged: &Merged, event
     decision.reasons.retain(|reason| {
         matches!(
             reason,
-            Reason::HeldForMail { .. } | Reason::WrittenSilently { .. } | Reason::Continued
+            Reason::HeldForMail { .. }
+                | Reason::NobodyToMail
+                | Reason::CannotBeSilent
+                | Reason::WrittenSilently { .. }
+                | Reason::Continued
         )
     });
     decision.reasons.push(Reason::Private);

@@ -131,15 +131,22 @@ impl EventItem {
     }
 }
 
-/// An exception with its times in the zone of the series, if its own is the same class of zones:
-/// otherwise it would differ by the name of its zone alone.
+/// An exception with its times in the zones of the series where these are other names of its own:
+/// otherwise it would differ by the name of a zone alone.
+///
+/// An end in UTC is one of them: the end of the whole series is written so where its first one has
+/// no other word ([`Times::of`](super::times::Times::of)).
 fn in_zone_of(series: &Event, mut exception: Event) -> Event {
-    if let (Schedule::Timed(own), Some(zone)) = (&exception.schedule, series.schedule.zone())
-        && own.zone() != zone
-        && own.zone().same_class(zone)
+    if let (Schedule::Timed(own), Schedule::Timed(of_series)) =
+        (&exception.schedule, &series.schedule)
+        && own.zone().same_class(of_series.zone())
     {
+        let zone = of_series.zone();
         let start = own.zone().to_instant(own.start());
-        let end_zone = own.end_zone().cloned();
+        let end_zone = own.end_zone().filter(|end_zone| **end_zone != Zone::utc());
+        let end_zone =
+            end_zone.or_else(|| of_series.end_zone().filter(|_| own.end_zone().is_some()));
+        let end_zone = end_zone.cloned();
         let moved = Schedule::timed(zone.to_civil(start), zone.clone(), own.duration(), end_zone);
         if let Ok(moved) = moved {
             exception.schedule = moved;

@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::{prop_assert, proptest};
+
 use super::*;
 
 /// As the change-notifications-delivery-webhooks page shows it, with the casing of the service.
@@ -126,4 +129,21 @@ fn resource_data_comes_with_its_tokens_and_is_not_shown() {
         panic!("a change")
     };
     assert_eq!(change.content.as_ref().map(|it| it.certificate_id.as_str()), Some("key-1"));
+}
+
+proptest! {
+    /// The sender is anonymous: nothing that it posts may end the reader, or make one entry of two.
+    #[test]
+    fn whatever_is_posted_is_read_or_refused(
+        entries in vec("[ -~]{0,40}|\\{\"subscriptionId\":\"s\",\"changeType\":\"updated\"\\}", 0..6),
+        cut in 0usize..400,
+    ) {
+        let body = format!("{{\"value\":[{}]}}", entries.join(","));
+        if let Ok(found) = read_notifications(body.as_bytes()) {
+            let good = r#"{"subscriptionId":"s","changeType":"updated"}"#;
+            let expected = entries.iter().filter(|entry| entry.as_str() == good).count();
+            prop_assert!(found.entries.iter().flatten().count() >= expected);
+        }
+        let _ = read_notifications(body.as_bytes().get(..cut).unwrap_or_default());
+    }
 }

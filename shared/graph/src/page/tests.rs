@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::{prop_assert, prop_assert_eq, proptest};
+
 use super::*;
 use crate::root::Cloud;
 
@@ -109,4 +112,25 @@ fn entries_of_a_list_are_handed_on_as_they_came() {
     let entries: Vec<_> = entries.iter().map(|entry| entry.get()).collect();
     assert_eq!(entries, [r#"{"id":"a"}"#, "7"]);
     assert!(matches!(next, Next::More(_)));
+}
+
+proptest! {
+    /// Whatever the members are, a page keeps as many entries as it has, in their places.
+    #[test]
+    fn an_entry_with_odd_members_stays_one_entry(
+        values in vec(
+            "null|true|-1|1\\.5|\"[a-z]{0,5}\"|\\[1\\]|\\{\"a\":\\[\\]\\}",
+            6..7,
+        ),
+    ) {
+        let names = ["id", "changeKey", "@odata.etag", "type", "seriesMasterId", "@removed"];
+        let members: Vec<_> =
+            names.iter().zip(&values).map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let json = format!("{{\"value\":[{{\"id\":\"a\"}},{{{}}}]}}", members.join(","));
+        let page = read(&json).expect("a page");
+        prop_assert_eq!(page.entries.len(), 2);
+        prop_assert!(page.entries[0].is_ok());
+        let has_id = values[0].starts_with('"') && values[0].len() > 2;
+        prop_assert_eq!(page.entries[1].is_ok(), has_id);
+    }
 }

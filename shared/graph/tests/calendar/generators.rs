@@ -8,8 +8,8 @@ use proptest::option;
 use proptest::prelude::*;
 use tidemark_model::{
     Attendee, AttendeeRole, Body, BodyFormat, Event, EventStatus, OccurrencePatch, Override,
-    Participation, Pattern, Privacy, Range, Recurrence, Schedule, ShowAs, WeekIndex, WeekdaySet,
-    Zone,
+    Participation, Pattern, Privacy, Property, PropertyValue, Range, Recurrence, Schedule, ShowAs,
+    WeekIndex, WeekdaySet, Zone,
 };
 
 /// Text as people write it, markup and white space included; it says something.
@@ -57,9 +57,27 @@ fn timed(first_hour: i8) -> impl Strategy<Value = Schedule> {
         |(day, hour, minute, zone, minutes, end_zone)| {
             let start = day.at(hour, minute, 0, 0);
             let length = SignedDuration::from_mins(minutes);
-            Schedule::timed(start, zone, length, end_zone).expect("a schedule")
+            let schedule = Schedule::timed(start, zone, length, end_zone).expect("a schedule");
+            if keeps_end_zone(&schedule) { schedule } else { without_end_zone(&schedule) }
         },
     )
+}
+
+/// Whether an end has a word of its own in its zone. In the second of two hours of the same name it
+/// is written in UTC, which is what its zone then seems to be.
+fn keeps_end_zone(schedule: &Schedule) -> bool {
+    let Schedule::Timed(timed) = schedule else { return true };
+    let (_, end) = schedule.instants(timed.zone());
+    let has_word = |zone: &Zone| zone.to_instant(zone.to_civil(end)) == end;
+    timed
+        .end_zone()
+        .is_none_or(|zone| has_word(zone) && (*zone != Zone::utc() || has_word(timed.zone())))
+}
+
+fn without_end_zone(schedule: &Schedule) -> Schedule {
+    let Schedule::Timed(timed) = schedule else { return schedule.clone() };
+    let times = Schedule::timed(timed.start(), timed.zone().clone(), timed.duration(), None);
+    times.expect("a schedule")
 }
 
 fn schedules() -> impl Strategy<Value = Schedule> {
@@ -236,7 +254,21 @@ pub(crate) fn with_overrides(mut event: Event, changes: BTreeMap<usize, Change>)
         };
         if let (Some(minutes), Schedule::Timed(_)) = (moved_minutes, &event.schedule) {
             let moved = id.start().saturating_add(SignedDuration::from_mins(minutes));
-            patch.schedule = Some(event.schedule.moved_to(moved));
+            let moved = event.schedule.moved_to(moved);
+            patch.schedule = Some(moved).filter(keeps_end_zone);
+        }
+        // What reads the same as in the series is no difference, and is not written.
+        let body = patch.body.take().map(PropertyValue::Body);
+        let own_body = event.value(Property::Body);
+        if let Some(PropertyValue::Body(body)) = body.filter(|body| !own_body.same(body)) {
+            patch.body = Some(body);
+        }
+        let people = patch.attendees.take().map(PropertyValue::Attendees);
+        let own_people = event.value(Property::Attendees);
+        if let Some(PropertyValue::Attendees(people)) =
+            people.filter(|people| !own_people.same(people))
+        {
+            patch.attendees = Some(people);
         }
         event.overrides.insert(id, Override::Changed(Box::new(patch)));
     }

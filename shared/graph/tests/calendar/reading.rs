@@ -90,7 +90,7 @@ fn a_meeting_is_read_whole() {
     assert_eq!(event.organizer.map(|who| who.address).as_deref(), Some("fern@tidemark.example"));
     let join_url = event.online_meeting.map(|meeting| meeting.join_url);
     assert!(join_url.is_some_and(|url| url.ends_with("?context=a&b=c")));
-    assert_eq!(event.created.map(|at| at.as_second()), Some(1_771_572_665));
+    assert_eq!(event.created.map(jiff::Timestamp::as_second), Some(1_771_572_665));
     let people: Vec<_> = event
         .attendees
         .iter()

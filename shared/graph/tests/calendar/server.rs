@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 use tidemark_graph::calendar::{OccurrenceAction, OccurrenceWrite, Update};
 use tidemark_model::{RecurrenceId, Zone};
 
+/// Zone of a time that is kept as an instant: an end may have no other word in its own zone.
+const KEPT_ZONE: &str = "zone it was written in";
+
 pub(crate) struct Server {
     /// What was written, with its defaults.
     members: Map<String, Value>,
@@ -138,12 +141,10 @@ impl Server {
             return;
         }
         let at = zone_of(start).to_instant(id.start()) + length;
-        let at_end = zone_of(end).to_civil(at);
-        members["end"] = if instant(&civil(at_end, end)) == at {
-            civil(at_end, end)
-        } else {
-            json!({ "dateTime": Zone::utc().to_civil(at).to_string(), "timeZone": "UTC" })
-        };
+        members["end"] = json!({
+            "dateTime": Zone::utc().to_civil(at).to_string(), "timeZone": "UTC",
+            KEPT_ZONE: end["timeZone"],
+        });
     }
 
     fn instance(&self, members: &Map<String, Value>) -> Value {
@@ -163,7 +164,8 @@ impl Server {
             answer[name] = value.clone();
         }
         for (name, zone) in [("start", "originalStartTimeZone"), ("end", "originalEndTimeZone")] {
-            answer[zone] = members[name]["timeZone"].clone();
+            let kept = members[name].get(KEPT_ZONE);
+            answer[zone] = kept.unwrap_or(&members[name]["timeZone"]).clone();
             answer[name] = self.answered_time(&members[name], members["isAllDay"] == json!(true));
         }
         answer["body"] = answered_body(&members["body"]);

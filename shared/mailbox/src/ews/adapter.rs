@@ -37,14 +37,18 @@ impl EwsMailbox {
     }
 }
 
+/// What every server of this protocol can do.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    silent_writes: true,
+    quiet_properties: &[],
+    read_items_max: read::READ_ITEMS_MAX,
+    page_items_max: read::PAGE_ITEMS_MAX,
+};
+
 #[async_trait]
 impl Mailbox for EwsMailbox {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            silent_writes: true,
-            read_items_max: read::READ_ITEMS_MAX,
-            page_items_max: read::PAGE_ITEMS_MAX,
-        }
+        CAPABILITIES
     }
 
     async fn changes(

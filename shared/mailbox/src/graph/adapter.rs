@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use tidemark_graph::settings::{
     build_calendar, build_mailbox_settings, read_calendar, read_mailbox_settings,
 };
-use tidemark_model::{Event, LinkId, MailMode, Participation, Zone};
+use tidemark_model::{Event, LinkId, MailMode, Participation, Property, Zone};
 
 use super::fault::{self, Effect};
+use super::place::Listed;
 use super::session::{GraphEndpoint, Session};
 use super::{changes, read};
 use crate::error::MailboxError;
@@ -23,6 +24,7 @@ use crate::port::{
 #[derive(Debug)]
 pub struct GraphMailbox {
     pub(super) session: Session,
+    pub(super) listed: Listed,
 }
 
 /// What a look at the mailbox tells.
@@ -35,7 +37,7 @@ pub struct GraphFacts {
 impl GraphMailbox {
     /// A mailbox at an endpoint. Nothing is sent yet.
     pub fn new(endpoint: GraphEndpoint) -> Self {
-        Self { session: Session { endpoint } }
+        Self { session: Session { endpoint }, listed: Listed::default() }
     }
 
     /// Tries the way to the calendar: address, token, permission, mailbox.
@@ -65,14 +67,19 @@ impl GraphMailbox {
     }
 }
 
+/// What every server of this protocol can do. What is quiet is what
+/// [`mailed_by_update`](tidemark_graph::calendar::mailed_by_update) takes for the owner's own.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    silent_writes: false,
+    quiet_properties: &[Property::Categories, Property::Reminder],
+    read_items_max: read::READ_ITEMS_MAX,
+    page_items_max: changes::PAGE_ITEMS_MAX,
+};
+
 #[async_trait]
 impl Mailbox for GraphMailbox {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            silent_writes: false,
-            read_items_max: read::READ_ITEMS_MAX,
-            page_items_max: changes::PAGE_ITEMS_MAX,
-        }
+        CAPABILITIES
     }
 
     async fn changes(
@@ -80,11 +87,13 @@ impl Mailbox for GraphMailbox {
         cursor: Option<&Cursor>,
         items_max: usize,
     ) -> Result<ChangePage, MailboxError> {
-        self.fetch_changes(cursor, items_max).await
+        let page = self.fetch_changes(cursor, items_max).await?;
+        self.listed.replace(&page.changes);
+        Ok(page)
     }
 
     async fn read(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError> {
-        self.fetch_items(ids).await
+        self.read_items(ids).await
     }
 
     async fn find_by_stamp(&self, link: LinkId) -> Result<Vec<RemoteRef>, MailboxError> {
@@ -102,7 +111,9 @@ impl Mailbox for GraphMailbox {
         mail: MailMode,
         permit: &dyn Permit,
     ) -> Result<RemoteRef, MailboxError> {
-        self.push_create(event, stamp, mail, permit).await
+        let made = self.push_create(event, stamp, mail, permit).await?;
+        self.listed.add(&made.id);
+        Ok(made)
     }
 
     async fn update(
@@ -112,7 +123,9 @@ impl Mailbox for GraphMailbox {
         mail: MailMode,
         permit: &dyn Permit,
     ) -> Result<RemoteRef, MailboxError> {
-        self.push_update(current, target, mail, permit).await
+        let written = self.push_update(current, target, mail, permit).await?;
+        self.listed.add(&written.id);
+        Ok(written)
     }
 
     async fn delete(

@@ -118,14 +118,11 @@ impl GraphMailbox {
             }
             match next {
                 Next::More(link) => request = GraphRequest::follow(&link),
-                Next::Delta(_) | Next::End => break,
+                Next::Delta(_) | Next::End => return Ok(changes.references()),
             }
         }
-        let found = changes.in_order().into_iter().filter_map(|change| match change {
-            Change::Touched(reference) => Some(reference),
-            Change::Removed(_) => None,
-        });
-        Ok(found.collect())
+        // Cut short, it would look as if the rest were not there.
+        Err(fault::unreadable(Effect::Read))
     }
 }
 
@@ -233,6 +230,14 @@ impl Changes {
             *slot = None;
         }
         self.listed.push(Some(change));
+    }
+
+    fn references(self) -> Vec<RemoteRef> {
+        let touched = self.in_order().into_iter().filter_map(|change| match change {
+            Change::Touched(reference) => Some(reference),
+            Change::Removed(_) => None,
+        });
+        touched.collect()
     }
 
     fn in_order(self) -> Vec<Change> {

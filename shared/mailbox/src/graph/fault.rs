@@ -106,6 +106,16 @@ pub(super) fn no_such_item() -> MailboxError {
     error(Disposition::Gone, Scope::Item, "id-invalid", "no item has such an id")
 }
 
+/// The error of an item that is in the mailbox, but not in the calendar.
+pub(super) fn elsewhere() -> MailboxError {
+    error(
+        Disposition::Gone,
+        Scope::Item,
+        "item-elsewhere",
+        "the item is no longer in the calendar: it was deleted, or moved to another folder",
+    )
+}
+
 /// The error of a value that Exchange cannot hold. `why` is our own text.
 pub(super) fn unfit(why: &dyn core::fmt::Display) -> MailboxError {
     error(Disposition::Reject, Scope::Item, "value-unfit", why.to_string())

@@ -15,11 +15,11 @@ use tidemark_transport::{Delivery, TransportFault};
 use super::*;
 use crate::error::{Disposition, Scope};
 use crate::port::{Cursor, Mailbox, RemoteId};
-use script::{Script, Step, event, failure, mailbox, ok};
+use script::{Script, Step, event, failure, list, mailbox, ok};
 
 #[tokio::test]
 async fn every_request_carries_what_graph_asks_for() {
-    let script = Script::new([ok(&event("a", "1"))]);
+    let script = Script::new([ok(&event("a=", "1")), list(&[event("a=", "1")])]);
     mailbox(&script).read(&[RemoteId::new("a=")]).await.expect("items");
     let request = script.request(0);
     assert_eq!(request.method, http::Method::GET);

@@ -27,7 +27,7 @@ pub(crate) const SERVICE: &str = "svc@tidemark.example";
 pub(crate) const PASSWORD: &str = "Passw0rd!";
 
 /// The simulator behind the ports of the adapter.
-struct Wire {
+pub(crate) struct Wire {
     simulator: Arc<Simulator>,
     clock: Arc<ManualClock>,
 }
@@ -36,14 +36,15 @@ struct Wire {
 impl HttpPort for Wire {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let uri: Uri = request.url.parse().expect("a URL");
+        let host = uri.authority().map(|authority| ("host".to_owned(), authority.to_string()));
         let headers = request.headers.iter().map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             (name.as_str().to_owned(), value)
         });
         let outcome = self.simulator.handle(&SimRequest {
             method: request.method.to_string(),
-            path: uri.path().to_owned(),
-            headers: headers.collect(),
+            path: uri.path_and_query().expect("a path").as_str().to_owned(),
+            headers: headers.chain(host).collect(),
             body: request.body.to_vec(),
         });
         match outcome {
@@ -105,6 +106,10 @@ impl Bench {
         Self { simulator, clock }
     }
 
+    pub(crate) fn wire(&self) -> Arc<Wire> {
+        Arc::new(Wire { simulator: Arc::clone(&self.simulator), clock: Arc::clone(&self.clock) })
+    }
+
     /// A mailbox that the service account impersonates.
     pub(crate) fn mailbox(&self, address: &str) -> EwsMailbox {
         self.mailbox_as(SERVICE, PASSWORD, address, Access::Impersonation)
@@ -117,10 +122,7 @@ impl Bench {
         address: &str,
         access: Access,
     ) -> EwsMailbox {
-        let wire = Arc::new(Wire {
-            simulator: Arc::clone(&self.simulator),
-            clock: Arc::clone(&self.clock),
-        });
+        let wire = self.wire();
         EwsMailbox::new(EwsEndpoint {
             url: EwsUrl::parse("https://mail.tidemark.example/EWS/Exchange.asmx").expect("a URL"),
             credential: Credential::Basic {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::access::{may_administer, may_see};
 use crate::border::{Caller, HoldChoice, HoldDetails, HoldView, Refusal};
 use crate::service::{Service, collection_of};
+use crate::sync::CANNOT_BE_SILENT;
 
 /// Holds that are read at once.
 const PAGE_ITEMS: usize = 200;
@@ -58,6 +59,8 @@ impl Service {
             Some(link) => Some(self.id_of(scope, link).await?),
             None => None,
         };
+        let all = [HoldChoice::Send, HoldChoice::WithoutAttendees, HoldChoice::Discard];
+        let choices = all.into_iter().filter(|choice| obstacle(&hold, *choice).is_none()).collect();
         Ok(HoldView {
             id: hold.id.uuid(),
             mailbox: row.address.clone(),
@@ -65,6 +68,7 @@ impl Service {
             why: hold.why,
             text: hold.text,
             people: hold.people,
+            choices,
             since: hold.since.to_string(),
         })
     }
@@ -97,8 +101,7 @@ impl Service {
         let id = HoldId::new(id);
         let found = self.records.hold(&caller.organisation, id).await?;
         let (mailbox, hold) = found.ok_or(Refusal::NotFound { what: "hold" })?;
-        if hold.link.is_none() && choice == HoldChoice::Discard {
-            let text = "a brake is released or left on: choose `send` to let the mailbox go on";
+        if let Some(text) = obstacle(&hold, choice) {
             return Err(Refusal::Conflict(text.to_owned()));
         }
         let scope = MailboxScope { organisation: caller.organisation.clone(), mailbox };
@@ -112,6 +115,20 @@ impl Service {
         }
         // The run carries it out: of a brake, too, which it releases once and for all.
         Ok(self.raise(&scope, &collection_of(Kind::Appointment)).await?)
+    }
+}
+
+/// Why a hold cannot be decided in this way, and what to choose; none where it can.
+fn obstacle(hold: &HoldRow, choice: HoldChoice) -> Option<&'static str> {
+    match choice {
+        HoldChoice::Discard if hold.link.is_none() => {
+            Some("a brake is released or left on: choose `send` to let the mailbox go on")
+        }
+        HoldChoice::WithoutAttendees if hold.why == CANNOT_BE_SILENT => Some(
+            "this Exchange cannot be kept from mailing for a meeting that exists: choose `send` to \
+             mail the people on it, or `discard` to leave it as it is",
+        ),
+        HoldChoice::Send | HoldChoice::WithoutAttendees | HoldChoice::Discard => None,
     }
 }
 

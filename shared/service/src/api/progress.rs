@@ -181,7 +181,12 @@ mod tests {
     fn a6_the_total_is_never_less_than_what_was_copied() {
         let mut row = crate::testing::mailbox_row(1, at(0));
         row.state = MailboxState::FirstSync;
-        row.first_sync = FirstSync { done: 12, total: Some(10), phase: FirstSyncPhase::Everything };
+        row.first_sync = FirstSync {
+            done: 12,
+            total: Some(10),
+            phase: FirstSyncPhase::Everything,
+            ..FirstSync::default()
+        };
         let view = first_copy(&row);
         assert_eq!((view.phase, view.items, view.total), ("everything", 12, Some(12)));
         row.first_sync = FirstSync::default();

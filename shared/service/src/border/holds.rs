@@ -11,12 +11,15 @@ pub struct HoldView {
     pub mailbox: String,
     /// The item's id; none where the mailbox as a whole is held by the brake.
     pub item: Option<String>,
-    /// A stable word: `would-mail`, `loop`, `late-copy-changed`, `brake-deletes`, `brake-mails`.
+    /// A stable word: `would-mail`, `cannot-be-silent`, `loop`, `late-copy-changed`, `brake-deletes`,
+    /// `brake-mails`.
     pub why: String,
     /// What waits and what to do, in words.
     pub text: String,
     /// How many people would be mailed.
     pub people: u32,
+    /// What can be decided about it.
+    pub choices: Vec<HoldChoice>,
     /// Since when, RFC 3339.
     pub since: String,
 }
@@ -53,7 +56,7 @@ pub struct PreviewItem {
     pub id: String,
     /// `create`, `update`, `delete`, `respond`, or `hold` where it would wait for a person.
     pub action: &'static str,
-    /// How many people would be mailed.
+    /// How many people would be mailed; of what would wait, if it were released.
     pub people: u32,
 }
 
@@ -62,7 +65,8 @@ pub struct PreviewItem {
 pub enum HoldChoice {
     /// Do it, and let Exchange mail.
     Send,
-    /// Do it silently; create without attendees.
+    /// Do it silently; create without attendees. Not where a server cannot be kept from mailing for
+    /// what exists already.
     WithoutAttendees,
     /// Do not do it: the waiting changes are refused.
     Discard,

@@ -44,7 +44,7 @@ impl Service {
             return Ok(Some(Renewal::Alive));
         };
         let (expires_at, renew_at) = self.expiry(now);
-        let renewed = match self.exchange.open(connection, mailbox).await {
+        let renewed = match self.exchange.open(&scope.organisation, connection, mailbox).await {
             Ok(port) => port.renew(id, expires_at).await,
             Err(error) => Err(error),
         };
@@ -115,7 +115,11 @@ impl Service {
         let (Some(connection), Some(mailbox)) = (connection, mailbox) else {
             return Ok(false);
         };
-        let ended = match self.exchange.open(&connection.value, &mailbox.value).await {
+        let ended = match self
+            .exchange
+            .open(&scope.organisation, &connection.value, &mailbox.value)
+            .await
+        {
             Ok(port) => port.unsubscribe(id).await,
             Err(error) => Err(error),
         };

@@ -173,6 +173,8 @@ impl Run<'_> {
         row.value.last_synced = Some(now);
         if first {
             row.value.first_sync.total = Some(row.value.first_sync.done);
+            let held = self.holds.values().flat_map(|hold| hold.pending.iter().copied());
+            row.value.first_sync.last_held = held.max().unwrap_or_default();
         }
         Ok(self.service.save_row(&self.scope, row).await?)
     }

@@ -2,6 +2,8 @@
 
 mod settle;
 
+pub(crate) use settle::CANNOT_BE_SILENT;
+
 use std::collections::BTreeSet;
 
 use tidemark_engine::{
@@ -16,6 +18,7 @@ use tidemark_store::records::{
 };
 
 use super::effect::{self, Written};
+use super::mail;
 use super::run::Run;
 use super::stop::Stop;
 use super::wish::{self, Wishes};
@@ -134,7 +137,7 @@ impl Run<'_> {
     fn profile_under(&self, hold: Option<&HoldRow>) -> Profile {
         let mut profile = self.profile.clone();
         match hold.and_then(|hold| hold.decision.as_deref()) {
-            Some("send") => profile.mail = MailRule::Send,
+            Some("send") => profile.mail = MailRule::Released,
             Some("without-attendees") => profile.mail = MailRule::WithoutAttendees,
             _ => {}
         }
@@ -185,7 +188,11 @@ impl Run<'_> {
             }
         };
         let unfinished = work.unfinished()?;
-        let facts = MailboxFacts { employees: self.employees(base, wishes), ..self.facts.clone() };
+        let facts = MailboxFacts {
+            employees: self.employees(base, wishes),
+            first_copy: mail::is_of_first_copy(&self.row.value, &work.pending),
+            ..self.facts.clone()
+        };
         let now = self.now();
         let decision = self.service.planner.plan(&PlanInput {
             link,

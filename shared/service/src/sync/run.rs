@@ -18,6 +18,7 @@ use super::aside::{self, Aside};
 use super::ending::BROKEN_WAIT;
 use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
+use super::mail;
 use super::stop::Stop;
 use crate::profile::Rules;
 use crate::service::Service;
@@ -179,8 +180,8 @@ impl Service {
         let settings = self.records.organisation(organisation).await?;
         let domains = settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default();
         let brake = self.records.brake(scope).await?;
-        let mailbox =
-            self.exchange.open(&connection.value, &row.value).await.map_err(Stop::Broken)?;
+        let opened = self.exchange.open(organisation, &connection.value, &row.value).await;
+        let mailbox = opened.map_err(Stop::Broken)?;
         let now = self.world.now();
         let zone = row.value.time_zone.as_deref().and_then(|name| Zone::parse(name).ok());
         Ok(Some(Run {
@@ -192,6 +193,7 @@ impl Service {
                 employees: BTreeSet::new(),
                 zone: zone.unwrap_or_else(Zone::utc),
                 first_copy: row.value.state != MailboxState::Synced,
+                mailing: mail::mailing(mailbox.capabilities()),
             },
             row,
             domains,

@@ -71,6 +71,10 @@ pub struct FirstSync {
     /// What it is at, while [`MailboxRow::state`] says that it is made.
     #[serde(default)]
     pub phase: FirstSyncPhase,
+    /// Number of the last change of the business system that waited for a person when it was done; 0
+    /// for none. Whatever was asked up to there belongs to the first copy.
+    #[serde(default)]
+    pub last_held: u64,
 }
 
 /// A mailbox. `Debug` shows no address.

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use tidemark_scenarios::exchange::Wire;
 use tidemark_scenarios::on_disk::OnDiskTable;
 use tidemark_scenarios::sabotage::Sabotage;
 use tidemark_scenarios::simulation::{Finished, Violation, run};
@@ -50,7 +51,8 @@ fn run_all(
 fn no_seed_breaks_a_promise() {
     let seeds = from_environment("TIDEMARK_SIM_SEEDS").unwrap_or(SEEDS);
     let start = from_environment("TIDEMARK_SIM_START").unwrap_or(0);
-    let results = run_all(start..start + seeds, Setting::default);
+    let results =
+        run_all(start..start + seeds, || Setting { wire: chosen_wire(), ..Setting::default() });
     let mut broken: Vec<_> =
         results.iter().filter_map(|(seed, result)| Some((seed, result.as_ref().err()?))).collect();
     broken.sort_by_key(|(seed, _)| **seed);
@@ -91,11 +93,16 @@ fn a_seed_replays_exactly() {
     }
 }
 
-/// `make sim SEED=42`.
+/// The protocol that `TIDEMARK_SIM_WIRE` names.
+fn chosen_wire() -> Wire {
+    if from_environment("TIDEMARK_SIM_GRAPH") == Some(1) { Wire::Graph } else { Wire::Ews }
+}
+
+/// `make sim SEED=42`, over Graph `make sim SEED=42 WIRE=graph`.
 #[test]
 fn replay_one_seed() {
     let seed = from_environment("TIDEMARK_SIM_SEED").unwrap_or(1);
-    match run(seed, Setting { trace: true, ..Setting::default() }) {
+    match run(seed, Setting { trace: true, wire: chosen_wire(), ..Setting::default() }) {
         Ok(finished) => println!("seed {seed}: {finished:?}"),
         Err(violation) => panic!("seed {seed}: {}: {}", violation.rule, violation.detail),
     }

@@ -95,7 +95,8 @@ pub(crate) fn control(
             let NewSecret { secret, expires } = read(body)?;
             room(entra.secrets.len())?;
             entra.secrets.retain(|known| known.value != secret);
-            entra.secrets.push(Secret { value: secret, expires });
+            let id = crate::graph::guid(entra.random.next());
+            entra.secrets.push(Secret { id, name: None, value: secret, expires });
             Ok(json!({}))
         }
         ("DELETE", ["secrets"]) => {

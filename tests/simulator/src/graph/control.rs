@@ -92,6 +92,15 @@ impl GraphState {
         }
     }
 
+    /// Takes in a mailbox that comes from a server: nothing of what was known of it holds.
+    pub(crate) fn take_in(&mut self, mailbox: MailboxNumber) {
+        self.on_premises.remove(&mailbox);
+        self.deltas.forget(mailbox);
+        self.extras.retain(|(owner, _), _| *owner != mailbox);
+        self.transactions.retain(|(owner, _), _| *owner != mailbox);
+        self.subscriptions.end_all_of(mailbox);
+    }
+
     /// Puts a mailbox onto a server of its own, or into the cloud.
     pub(crate) fn set_on_premises(&mut self, mailbox: MailboxNumber, on_premises: bool) {
         if on_premises {

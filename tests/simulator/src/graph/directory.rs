@@ -1,5 +1,6 @@
 //! Users, settings of their mailboxes, calendars, ids of other forms; mail as far as a probe reads it.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::event_read::Reader;
@@ -8,7 +9,7 @@ use super::id::{self, IdForm};
 use super::query::{self, Page};
 use super::request::Request;
 use super::{Answer, Call, GraphError, guid, time};
-use crate::entra::{Bearer, TENANT};
+use crate::entra::{Bearer, TENANT, object_id};
 use crate::simulator::State;
 use crate::store::{FolderNumber, Item, Mailbox, MailboxNumber};
 use crate::windows_zone;
@@ -29,11 +30,7 @@ pub(super) fn may_read(bearer: &Bearer) -> Result<(), GraphError> {
     if bearer.roles.iter().any(|role| may.contains(&role.as_str())) {
         return Ok(());
     }
-    Err(GraphError::new(
-        403,
-        "Authorization_RequestDenied",
-        "Insufficient privileges to complete the operation.",
-    ))
+    Err(denied())
 }
 
 /// The directory's id of a mailbox's owner; it never changes.
@@ -101,6 +98,58 @@ pub(super) fn organization(request: &Request<'_>) -> Answer {
     Answer::json(200, json!({ "@odata.context": context, "value": [one] }))
 }
 
+/// Everything below the registration that asks: an application may change what it owns.
+pub(super) fn application(
+    state: &mut State,
+    request: &Request<'_>,
+    bearer: &Bearer,
+    rest: &[&str],
+    now: Timestamp,
+) -> Result<Answer, GraphError> {
+    let may = ["Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"];
+    if !bearer.roles.iter().any(|role| may.contains(&role.as_str())) {
+        return Err(denied());
+    }
+    // `applications(appId='…')` names it by its client id.
+    let by_client = request.path.first().and_then(|first| {
+        first.strip_prefix("applications(appId='")?.strip_suffix("')").map(str::to_owned)
+    });
+    let (known, rest) = match (&by_client, rest) {
+        (Some(client), rest) => (client.eq_ignore_ascii_case(&bearer.application), rest),
+        (None, [id, rest @ ..]) => (id.eq_ignore_ascii_case(&object_id()), rest),
+        (None, []) => (false, rest),
+    };
+    if !known {
+        return Err(GraphError::resource_not_found("application"));
+    }
+    let invalid = || GraphError::new(400, "Request_BadRequest", "Invalid value specified.");
+    match (request.method, rest) {
+        ("GET", []) => {
+            let found = state.entra.application();
+            Ok(Answer::json(200, query::select(found, request.option("$select"))))
+        }
+        ("POST", ["addPassword"]) => {
+            let wanted = request.json()?;
+            let made = state.entra.add_password(&wanted, now).ok_or_else(invalid)?;
+            Ok(Answer::json(200, made))
+        }
+        ("POST", ["removePassword"]) => {
+            let wanted = request.json()?;
+            let id = wanted.get("keyId").and_then(Value::as_str).ok_or_else(invalid)?;
+            if state.entra.remove_password(id) { Ok(Answer::empty(204)) } else { Err(invalid()) }
+        }
+        _ => Err(GraphError::query("Resource not found for the segment 'applications'.")),
+    }
+}
+
+fn denied() -> GraphError {
+    GraphError::new(
+        403,
+        "Authorization_RequestDenied",
+        "Insufficient privileges to complete the operation.",
+    )
+}
+
 /// `GET …/mailboxSettings`.
 pub(super) fn mailbox_settings(call: &Call<'_>) -> Result<Answer, GraphError> {
     let zone = call.mailbox()?.time_zone.clone();
@@ -113,12 +162,7 @@ pub(super) fn mailbox_settings(call: &Call<'_>) -> Result<Answer, GraphError> {
         "userPurpose": "user",
         "automaticRepliesSetting": { "status": "disabled", "externalAudience": "all" },
         "language": { "locale": "en-US", "displayName": "English (United States)" },
-        "workingHours": {
-            "daysOfWeek": ["monday", "tuesday", "wednesday", "thursday", "friday"],
-            "startTime": "08:00:00.0000000",
-            "endTime": "17:00:00.0000000",
-            "timeZone": { "name": zone },
-        },
+        "workingHours": super::schedule::working_hours(call.mailbox()?),
     });
     Ok(Answer::json(200, query::select(settings, call.request.option("$select"))))
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tidemark_model::{AttendeeRole, Participation, Privacy, ShowAs};
 
 use super::request::Prefer;
-use super::time::{NEVER, instant};
+use super::time::{self, NEVER, instant};
 use super::{Extras, body, extended, id, recurrence};
 use crate::store::{
     Appointment, Importance, Invitee, Item, Mailbox, MyResponse, Occurrence, OccurrenceState,
@@ -48,8 +48,8 @@ impl Reader<'_> {
         put("changeKey", id::change_key(item.changed).into());
         put("categories", json!(of.categories));
         put("transactionId", json!(extra.and_then(|extra| extra.transaction.as_ref())));
-        put("originalStartTimeZone", whole.start_zone.as_str().into());
-        put("originalEndTimeZone", whole.end_zone.as_str().into());
+        put("originalStartTimeZone", time::zone_name(&whole.start_zone).into());
+        put("originalEndTimeZone", time::zone_name(&whole.end_zone).into());
         put("iCalUId", uid(whole, occurrence).into());
         put("reminderMinutesBeforeStart", of.reminder_minutes.into());
         put("isReminderOn", of.reminder_set.into());
@@ -157,6 +157,25 @@ impl Reader<'_> {
             .into()
     }
 
+    /// What is attached to an item or to its occurrence, without the bytes.
+    pub(super) fn attachments(item: &Item, occurrence: Option<&Occurrence>) -> Vec<Value> {
+        let whole = item.appointment().map(|of| of.attachments.as_slice());
+        let of = occurrence.map_or(whole, |seen| Some(&seen.appointment.attachments));
+        let list = of.unwrap_or_default().iter();
+        list.map(|one| {
+            json!({
+                "@odata.type": "#microsoft.graph.fileAttachment",
+                "id": one.id,
+                "name": one.name,
+                "contentType": one.content_type,
+                "size": one.size_bytes,
+                "isInline": one.inline,
+                "lastModifiedDateTime": instant(item.modified),
+            })
+        })
+        .collect()
+    }
+
     /// All extended properties of an item or of its occurrence.
     pub(super) fn extended(
         item: &Item,
@@ -185,7 +204,7 @@ impl Reader<'_> {
         match (&whole.recurrence, occurrence) {
             (Some(rule), None) => {
                 let start = to_civil(&whole.start_zone, whole.start).date();
-                recurrence::write(rule, start, &whole.start_zone)
+                recurrence::write(rule, start, time::zone_name(&whole.start_zone))
             }
             _ => Value::Null,
         }
@@ -292,7 +311,8 @@ const fn sensitivity(of: Privacy) -> &'static str {
     }
 }
 
-const fn show_as(of: ShowAs) -> &'static str {
+/// Graph's word for a busy status.
+pub(super) const fn show_as(of: ShowAs) -> &'static str {
     match of {
         ShowAs::Free => "free",
         ShowAs::Tentative => "tentative",

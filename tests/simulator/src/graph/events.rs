@@ -56,6 +56,9 @@ pub(super) fn shown(call: &Call<'_>, target: Target) -> Result<Value, GraphError
         if query::selects(call.request, "cancelledOccurrences") {
             members.insert("cancelledOccurrences".to_owned(), reader.cancelled(item));
         }
+        if expand.attachments {
+            members.insert("attachments".to_owned(), Reader::attachments(item, None).into());
+        }
         if expand.exceptions {
             members.insert("exceptionOccurrences".to_owned(), reader.exceptions(item));
         }
@@ -63,6 +66,17 @@ pub(super) fn shown(call: &Call<'_>, target: Target) -> Result<Value, GraphError
     Ok(finish(call, event, &expand))
 }
 
+/// `GET …/events/{id}/attachments`.
+pub(super) fn attachments(call: &Call<'_>, event_id: &str) -> Result<Answer, GraphError> {
+    let target = find(call, event_id)?;
+    let mailbox = call.mailbox()?;
+    let item = mailbox.item(target.item())?;
+    let all = Reader::attachments(item, seen(item, target)?.as_ref());
+    let show = |one: &Value| query::select(one.clone(), call.request.option("$select"));
+    Ok(Answer::json(200, Page::read(call.request)?.body(call.request, &all, show)))
+}
+
+/// An entity with the annotation that says what it is.
 pub(super) fn with_context(mut entity: Value, context: String) -> Value {
     if let Some(members) = entity.as_object_mut() {
         members.insert("@odata.context".to_owned(), context.into());
@@ -182,7 +196,8 @@ pub(super) fn finish(call: &Call<'_>, mut event: Value, expand: &Expand) -> Valu
             }
         }
         if expand.attachments {
-            kept.insert("attachments".to_owned(), json!([]));
+            let list = members.get("attachments").cloned().unwrap_or_else(|| json!([]));
+            kept.insert("attachments".to_owned(), list);
         }
         if let Some(exceptions) = members.get("exceptionOccurrences").cloned() {
             kept.insert("exceptionOccurrences".to_owned(), without_properties(exceptions));

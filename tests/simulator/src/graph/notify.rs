@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::event_read::Reader;
+use super::request::Prefer;
 use super::subscriptions::{GraphSubscriptions, Subscription, Watch};
-use super::{directory, id, time};
+use super::{Extras, directory, id, time};
 use crate::callback::{Callback, CallbackKind};
 use crate::entra::TENANT;
 use crate::random::Random;
@@ -55,7 +57,9 @@ struct Note {
 /// A POST without a good answer.
 struct Post {
     url: String,
-    body: String,
+    notes: Vec<Value>,
+    /// The application whose notifications carry resources, if it is one.
+    application: Option<String>,
     /// Subscriptions that it tells something.
     subscriptions: Vec<String>,
     first: Timestamp,
@@ -63,6 +67,16 @@ struct Post {
     /// When it is sent next; none while it is on its way.
     next: Option<Timestamp>,
     wait: SignedDuration,
+}
+
+impl Post {
+    /// What is sent. Its proof of who sends it is made anew each time.
+    fn body(&self, call: u64, now: Timestamp) -> String {
+        let application = self.application.as_deref();
+        let token = application.and_then(|id| crate::entra::validation_token(id, call, now));
+        let tokens = token.map(|token| vec![token]);
+        json!({ "value": self.notes, "validationTokens": tokens }).to_string()
+    }
 }
 
 /// How a host answered lately: when, and whether late.
@@ -101,14 +115,17 @@ impl Deliveries {
     }
 
     fn push(&mut self, note: Note) {
-        // Two times the same before the first was sent is told once.
-        let same = self.queue.iter().any(|known| {
+        // Two times the same before the first was sent is told once, as it is now.
+        let same = self.queue.iter().position(|known| {
             known.subscription == note.subscription
                 && known.lifecycle == note.lifecycle
                 && known.due == note.due
                 && told(&known.value) == told(&note.value)
         });
-        if !same && self.queue.len() < QUEUE_MAX {
+        let room = self.queue.len() < QUEUE_MAX;
+        if let Some(known) = same.and_then(|at| self.queue.get_mut(at)) {
+            known.value = note.value;
+        } else if room {
             self.queue.push(note);
         }
     }
@@ -163,7 +180,7 @@ fn told(value: &Value) -> (&Value, &Value, &Value) {
 
 impl GraphSubscriptions {
     /// Tells every listener what happened.
-    pub(crate) fn tell(&mut self, store: &Store, events: &[StoreEvent]) {
+    pub(super) fn tell(&mut self, store: &Store, extras: &Extras, events: &[StoreEvent]) {
         if self.list.is_empty() {
             return;
         }
@@ -181,10 +198,15 @@ impl GraphSubscriptions {
                 for one in listeners {
                     let due = event.at.saturating_add(late).unwrap_or(event.at);
                     let id = super::guid(self.deliveries.random.next());
+                    let mut value = resource_note(one, mailbox, kind.word, item, &id);
+                    if kind.word != "deleted" {
+                        let random = &mut self.deliveries.random;
+                        add_resource(&mut value, one, mailbox, extras, item, random);
+                    }
                     self.deliveries.push(Note {
                         subscription: one.id.clone(),
                         url: one.url.clone(),
-                        value: resource_note(one, mailbox, kind.word, item, &id),
+                        value,
                         lifecycle: false,
                         since: event.at,
                         due,
@@ -233,18 +255,23 @@ impl GraphSubscriptions {
 
     fn post(&mut self, url: &str, notes: Vec<Note>, now: Timestamp) -> Callback {
         let subscriptions = notes.iter().map(|note| note.subscription.clone()).collect();
-        let value: Vec<_> = notes.into_iter().map(|note| note.value).collect();
-        let body = json!({ "value": value, "validationTokens": null }).to_string();
+        // There is one application and one tenant: one token proves all.
+        let application = notes.iter().find_map(|note| {
+            let one = self.list.get(&note.subscription)?;
+            one.rich.as_ref().map(|_| one.application.clone())
+        });
         let id = self.deliveries.next_call();
         let post = Post {
             url: url.to_owned(),
-            body: body.clone(),
+            notes: notes.into_iter().map(|note| note.value).collect(),
+            application,
             subscriptions,
             first: now,
             sent: now,
             next: None,
             wait: RETRY_FIRST,
         };
+        let body = post.body(id, now);
         self.deliveries.open.insert(id, post);
         Callback { id, url: url.to_owned(), body, kind: CallbackKind::GraphNotification }
     }
@@ -259,7 +286,7 @@ impl GraphSubscriptions {
                 Callback {
                     id: *id,
                     url: post.url.clone(),
-                    body: post.body.clone(),
+                    body: post.body(*id, now),
                     kind: CallbackKind::GraphNotification,
                 }
             })
@@ -411,6 +438,27 @@ fn watches(watch: Watch, mailbox: &Mailbox, folder: crate::store::FolderNumber) 
         Watch::Messages(None) => is_mail(),
         Watch::Messages(Some(wanted)) => wanted == folder,
         Watch::Contacts => false,
+    }
+}
+
+/// Puts the resource itself into a notification whose listener asked for it.
+fn add_resource(
+    value: &mut Value,
+    one: &Subscription,
+    mailbox: &Mailbox,
+    extras: &Extras,
+    item: ItemNumber,
+    random: &mut Random,
+) {
+    let (Some(rich), Ok(item)) = (&one.rich, mailbox.item(item)) else {
+        return;
+    };
+    let prefer = Prefer::plain(one.immutable);
+    let reader = Reader { mailbox, extras, prefer: &prefer, beta: false };
+    let content = super::events::with_properties(&reader, item, None)
+        .and_then(|event| rich.encrypt(event, random));
+    if let (Some(content), Some(members)) = (content, value.as_object_mut()) {
+        members.insert("encryptedContent".to_owned(), content);
     }
 }
 

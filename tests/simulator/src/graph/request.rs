@@ -65,6 +65,19 @@ pub(super) struct Prefer {
     pub(super) applied: Vec<String>,
 }
 
+impl Prefer {
+    /// What holds when nothing else is said.
+    pub(super) fn plain(immutable: bool) -> Self {
+        Self {
+            immutable,
+            zone: Shown { name: "UTC".to_owned(), zone: TimeZone::UTC },
+            text_body: false,
+            page_max: None,
+            applied: Vec::new(),
+        }
+    }
+}
+
 /// A request below `/graph/v1.0` or `/graph/beta`.
 pub(super) struct Request<'a> {
     /// HTTP method.
@@ -219,14 +232,18 @@ pub(super) fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'$' | b'@') {
             out.push(char::from(byte));
         } else {
-            out.extend(['%', hex(byte >> 4), hex(byte & 0x0f)]);
+            out.push('%');
+            out.extend(hex(byte));
         }
     }
     out
 }
 
-fn hex(digit: u8) -> char {
-    char::from_digit(u32::from(digit), 16).map_or('0', |digit| digit.to_ascii_uppercase())
+/// The two hexadecimal digits of a byte, in capitals.
+pub(super) fn hex(byte: u8) -> [char; 2] {
+    [byte >> 4, byte & 0x0f].map(|digit| {
+        char::from_digit(u32::from(digit), 16).map_or('0', |digit| digit.to_ascii_uppercase())
+    })
 }
 
 /// `users('x')` are two segments, `delta()` and `microsoft.graph.delta()` are `delta`.
@@ -250,13 +267,7 @@ fn named(text: &str) -> String {
 }
 
 fn read_prefer(raw: &SimRequest) -> Result<Prefer, GraphError> {
-    let mut prefer = Prefer {
-        immutable: false,
-        zone: Shown { name: "UTC".to_owned(), zone: TimeZone::UTC },
-        text_body: false,
-        page_max: None,
-        applied: Vec::new(),
-    };
+    let mut prefer = Prefer::plain(false);
     let headers = raw.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("prefer"));
     for one in headers.flat_map(|(_, value)| value.split([',', ';'])) {
         let (name, value) = one.split_once('=').unwrap_or((one, ""));

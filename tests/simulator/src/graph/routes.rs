@@ -4,13 +4,16 @@ use jiff::Timestamp;
 use tidemark_model::Participation;
 
 use super::request::Request;
-use super::{Answer, Call, GraphError, Routed, delta, directory, events, id, subscriptions, view};
+use super::{
+    Answer, Call, GraphError, Routed, delta, directory, events, id, schedule, subscriptions, view,
+};
 use crate::entra::Bearer;
 use crate::simulator::State;
 use crate::store::{Actor, DeleteKind, FolderNumber, MailboxNumber};
 
 /// First segments; what follows them and is no name is an id.
-const COLLECTIONS: [&str; 9] = [
+const COLLECTIONS: [&str; 10] = [
+    "applications",
     "users",
     "calendars",
     "calendarGroups",
@@ -95,6 +98,9 @@ pub(super) fn route(
             Err(GraphError::query("/me request is only valid with delegated authentication flow."))
         }
         ("GET", ["organization"]) => Ok(Routed::Answer(directory::organization(request))),
+        (_, [application, rest @ ..]) if application.starts_with("applications") => {
+            directory::application(state, request, bearer, rest, now).map(Routed::Answer)
+        }
         ("GET", ["users"]) => {
             directory::may_read(bearer)?;
             directory::users(state, request).map(Routed::Answer)
@@ -200,6 +206,8 @@ fn calendar(
         ("GET", ["events", "delta"]) => delta::events(call, folder),
         ("GET", ["calendarView"]) => view::calendar_view(call, folder),
         ("GET", ["calendarView", "delta"]) => delta::view(call, folder),
+        ("POST", ["getSchedule"]) => schedule::get(call),
+        ("GET", ["events", event, "attachments"]) => events::attachments(call, event),
         ("GET", ["events", event]) => events::get(call, event),
         ("PATCH", ["events", event]) => events::patch(call, event),
         ("DELETE", ["events", event]) => events::delete(call, event, DeleteKind::ToDeletedItems),

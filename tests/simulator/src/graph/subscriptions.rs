@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::notify::Deliveries;
 use super::request::{Request, encoded};
+use super::rich::Rich;
 use super::routes::{Need, allow};
 use super::{Answer, GraphError, Routed, directory, guid, id, time};
 use crate::callback::{Callback, CallbackKind};
@@ -19,6 +20,8 @@ use crate::store::{FolderNumber, Mailbox, MailboxNumber};
 const LIFE_MIN: SignedDuration = SignedDuration::from_mins(45);
 /// Longest life of a basic subscription to an Outlook resource.
 const LIFE_MAX: SignedDuration = SignedDuration::from_mins(10_080);
+/// Longest life of one with resource data.
+const LIFE_MAX_RICH: SignedDuration = SignedDuration::from_mins(1_440);
 /// Active subscriptions of one mailbox, over all applications.
 const PER_MAILBOX_MAX: usize = 1_000;
 /// Longest `clientState` and `encryptionCertificateId`.
@@ -54,11 +57,13 @@ pub(super) struct Subscription {
     tls: String,
     /// Whether ids in notifications last: the preference of the request that created it.
     pub(super) immutable: bool,
-    application: String,
+    pub(super) application: String,
     /// When the grant behind it was last proved.
     pub(super) authorized: Timestamp,
     /// Whether the listener was asked to prove it again.
     pub(super) asked: bool,
+    /// For whom resources come along.
+    pub(super) rich: Option<Rich>,
 }
 
 enum Intent {
@@ -103,6 +108,11 @@ impl GraphSubscriptions {
     /// Ends those whose time is over.
     pub(super) fn expire(&mut self, now: Timestamp) {
         self.list.retain(|_, one| one.expires > now);
+    }
+
+    /// Ends all subscriptions to a mailbox.
+    pub(super) fn end_all_of(&mut self, mailbox: MailboxNumber) {
+        self.list.retain(|_, one| one.mailbox != mailbox);
     }
 
     /// Gives up a request that waits.
@@ -247,8 +257,9 @@ fn create(
             "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
         ));
     }
-    if body.get("includeResourceData").and_then(Value::as_bool) == Some(true) {
-        return Err(invalid("This simulator does not serve includeResourceData."));
+    let rich = Rich::read(&body, &resource)?;
+    if rich.is_some() && !matches!(watch, Watch::Events(_)) {
+        return Err(invalid("This simulator sends resource data of events only."));
     }
     let change_types = read_change_types(needed("changeType")?)?;
     let url = read_url(needed("notificationUrl")?)?;
@@ -261,7 +272,7 @@ fn create(
     if !matches!(tls.as_str(), "v1_0" | "v1_1" | "v1_2" | "v1_3") {
         return Err(invalid("latestSupportedTlsVersion is not known."));
     }
-    let expires = read_expiration(needed("expirationDateTime")?, now, LIFE_MAX)?;
+    let expires = read_expiration(needed("expirationDateTime")?, now, life_max(rich.as_ref()))?;
     let new = Subscription {
         id: String::new(),
         resource,
@@ -277,6 +288,7 @@ fn create(
         application: bearer.application.clone(),
         authorized: now,
         asked: false,
+        rich,
     };
     check_quota(&state.graph.subscriptions, &new)?;
     let mut urls = vec![new.url.clone()];
@@ -285,6 +297,10 @@ fn create(
     let intent = Intent::Create(Box::new(new));
     let (number, calls) = state.graph.subscriptions.begin(intent, &urls, &request.root);
     Ok(Routed::Handshake(number, calls))
+}
+
+const fn life_max(rich: Option<&Rich>) -> SignedDuration {
+    if rich.is_some() { LIFE_MAX_RICH } else { LIFE_MAX }
 }
 
 fn check_quota(all: &GraphSubscriptions, new: &Subscription) -> Result<(), GraphError> {
@@ -407,8 +423,9 @@ fn patch(
     let expires = body
         .get("expirationDateTime")
         .and_then(Value::as_str)
-        .map(|text| read_expiration(text, now, LIFE_MAX))
+        .map(|text| read_expiration(text, now, life_max(one.rich.as_ref())))
         .transpose()?;
+    rotate(state, &one, &body)?;
     let url = body.get("notificationUrl").and_then(Value::as_str).map(read_url).transpose()?;
     if let Some(url) = url.filter(|url| *url != one.url) {
         let intent = Intent::Update { id: one.id, url: url.clone(), expires };
@@ -417,6 +434,25 @@ fn patch(
     }
     let renewed = renew(&mut state.graph.subscriptions, &one.id, None, expires, now)?;
     Ok(Routed::Answer(Answer::json(200, renewed)))
+}
+
+/// Certificate and id change together.
+fn rotate(
+    state: &mut State,
+    one: &Subscription,
+    body: &Map<String, Value>,
+) -> Result<(), GraphError> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let wanted = (text("encryptionCertificate"), text("encryptionCertificateId"));
+    let rich = match (wanted, &one.rich) {
+        ((None, None), _) => return Ok(()),
+        ((Some(certificate), Some(id)), Some(rich)) => rich.with_certificate(certificate, id)?,
+        _ => return Err(invalid("encryptionCertificate and its id belong together.")),
+    };
+    if let Some(kept) = state.graph.subscriptions.list.get_mut(&one.id) {
+        kept.rich = Some(rich);
+    }
+    Ok(())
 }
 
 fn renew(
@@ -489,10 +525,10 @@ fn entity(of: &Subscription, created: bool) -> Value {
         "lifecycleNotificationUrl": of.lifecycle_url,
         "expirationDateTime": time::instant(of.expires),
         "creatorId": guid(2),
-        "includeResourceData": null,
+        "includeResourceData": of.rich.as_ref().map(|_| true),
         "latestSupportedTlsVersion": of.tls,
-        "encryptionCertificate": null,
-        "encryptionCertificateId": null,
+        "encryptionCertificate": of.rich.as_ref().map(|rich| &rich.certificate),
+        "encryptionCertificateId": of.rich.as_ref().map(|rich| &rich.certificate_id),
         "notificationUrlAppId": null,
     })
 }

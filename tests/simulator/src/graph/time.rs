@@ -71,6 +71,12 @@ pub(super) fn windows_id(name: &str) -> Result<String, GraphError> {
         })
 }
 
+/// The name that Graph shows for a zone of the store: one that is no Windows id was given by its
+/// rules, in older days.
+pub(super) fn zone_name(stored: &str) -> &str {
+    if windows_zone::iana(stored).is_some() { stored } else { "tzone://Microsoft/Custom" }
+}
+
 /// Reads a `dateTimeTimeZone`: the instant and the Windows id of its zone.
 ///
 /// # Errors

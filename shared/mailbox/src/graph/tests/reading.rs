@@ -97,7 +97,8 @@ async fn a_series_comes_with_what_differs_from_its_rule() {
     );
     // The first answer is that of a GET which did not ask for exceptions.
     let bare = with(series("m", "5"), &json!({ "exceptionOccurrences": null }));
-    let script = Script::new([ok(&bare), ok(&whole)]);
+    let shown = list(&[instance("o", "6", "occurrence", 2)]);
+    let script = Script::new([ok(&bare), ok(&whole), shown]);
     let read = mailbox(&script).read(&ids(&["m"])).await.expect("items");
     let remote = read[0].as_ref().expect("a series");
     assert_eq!(remote.reference.change_key.as_str(), "6");
@@ -127,6 +128,46 @@ async fn a_series_that_lacks_an_exception_is_left_aside() {
     let read = mailbox(&script).read(&ids(&["m"])).await.expect("items");
     let error = read[0].as_ref().expect_err("left aside");
     assert_eq!((error.disposition, error.scope), (Disposition::Quarantine, Scope::Item));
+}
+
+#[tokio::test]
+async fn an_item_that_is_asked_for_alone_has_to_be_in_the_calendar() {
+    // An immutable id is good for an item in the Deleted Items too.
+    let script = Script::new([ok(&event("a", "1")), list(&[event("A", "1"), event("b", "1")])]);
+    let read = mailbox(&script).read(&ids(&["a"])).await.expect("an answer");
+    let error = read[0].as_ref().expect_err("elsewhere");
+    assert_eq!((error.disposition, error.code.as_str()), (Disposition::Gone, "item-elsewhere"));
+    assert_eq!(script.calls()[1], "GET /calendar/calendarView");
+    let query = script.query(1);
+    let around = "startDateTime=2026-03-01T08:00:00Z&endDateTime=2026-03-03T08:00:00Z&";
+    assert!(query.starts_with(around), "{query}");
+    // What cannot be looked for is neither there nor gone.
+    let script = Script::new([ok(&event("a", "1")), failure(503, "ServiceUnavailable")]);
+    let error = mailbox(&script).read(&ids(&["a"])).await.expect_err("not known");
+    assert!(matches!(error.disposition, Disposition::RetryAfter(_)));
+}
+
+#[tokio::test]
+async fn an_item_that_was_listed_just_now_is_not_looked_for() {
+    let page = script::delta(&[event("a", "1")], "nextLink", "x?$skiptoken=1");
+    let script = Script::new([page, ok(&event("a", "1"))]);
+    let mailbox = mailbox(&script);
+    mailbox.changes(None, 10).await.expect("a page");
+    let read = mailbox.read(&ids(&["a"])).await.expect("items");
+    assert!(read[0].is_ok());
+}
+
+#[tokio::test]
+async fn a_series_is_looked_for_where_its_first_occurrence_is_left() {
+    let excluded = json!({ "cancelledOccurrences": ["OID.m.2026-03-02", "OID.m.2026-03-03"] });
+    let whole = with(series("m", "6"), &excluded);
+    let shown = list(&[instance("o4", "6", "occurrence", 4)]);
+    let script = Script::new([ok(&whole), ok(&whole), shown]);
+    let read = mailbox(&script).read(&ids(&["m"])).await.expect("items");
+    assert!(read[0].is_ok());
+    let query = script.query(2);
+    let around = "startDateTime=2026-03-03T08:00:00Z&endDateTime=2026-03-05T08:00:00Z&";
+    assert!(query.starts_with(around), "{query}");
 }
 
 #[tokio::test]
@@ -210,4 +251,32 @@ async fn a_uid_is_searched_as_one_text() {
     assert!(matches!(error.disposition, Disposition::RetryAfter(_)));
     let script = Script::new([empty(204)]);
     assert!(mailbox(&script).find_by_uid("x").await.is_err());
+}
+
+#[tokio::test]
+async fn ids_of_ews_are_translated_in_blocks_and_matched_by_what_was_given() {
+    let names: Vec<String> = (0..1001).map(|number| format!("ews{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let script = Script::new([
+        ok(&json!({ "value": [{ "sourceId": "ews2", "targetId": "AAA=" },
+            { "sourceId": "ews1", "targetId": null, "errorDetails": { "code": "ErrorInvalidId" } },
+            { "sourceId": "EWS0", "targetId": "case counts" }] })),
+        ok(&json!({ "value": [{ "sourceId": "ews1000", "targetId": "BBB=" }] })),
+    ]);
+    let found = mailbox(&script).translate(&ids(&names)).await.expect("an answer");
+    assert_eq!(found.len(), 1001);
+    let known: Vec<_> = found
+        .iter()
+        .enumerate()
+        .filter_map(|(place, id)| Some((place, id.as_ref()?.as_str())))
+        .collect();
+    assert_eq!(known, [(2, "AAA="), (1000, "BBB=")]);
+    assert_eq!(script.calls(), ["POST /translateExchangeIds"; 2]);
+    let body = script.body(0);
+    assert_eq!(body["inputIds"].as_array().map(Vec::len), Some(1000));
+    assert_eq!(body["sourceIdType"], "ewsId");
+    assert_eq!(body["targetIdType"], "restImmutableEntryId");
+    let script = Script::new([failure(403, "Authorization_RequestDenied")]);
+    let error = mailbox(&script).translate(&ids(&["x"])).await.expect_err("not allowed");
+    assert_eq!((error.disposition, error.scope), (Disposition::Reject, Scope::Mailbox));
 }

@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemark_engine::{
     Base, BusinessOperation, Decision, ExchangeAction, ExchangeView, LinkView, MailboxFacts,
-    PlanInput, Profile, Side, StampView,
+    Mailing, PlanInput, Profile, Side, StampView,
 };
 use tidemark_model::{CopyRole, Kind, LinkId, Property, PropertyValue, Zone};
 use tidemark_store::records::{
-    LinkRow, LinkState, MailboxRow, MailboxScope, MailboxState, PendingRow,
+    LinkRow, LinkState, MailboxRow, MailboxScope, MailboxState, PendingRow, Protocol,
 };
 
 use crate::border::{BrakePreview, PreviewItem, Refusal};
 use crate::content::decode_base;
 use crate::profile::Rules;
 use crate::service::Service;
+use crate::sync::mail::{is_of_first_copy, mailing};
 use crate::sync::wish::{Wishes, read_wishes};
 
 /// Waiting changes that are looked at.
@@ -28,6 +29,7 @@ struct Planning {
     profile: Profile,
     facts: MailboxFacts,
     domains: BTreeSet<String>,
+    mailbox: MailboxRow,
 }
 
 impl Service {
@@ -64,7 +66,7 @@ impl Service {
                 preview.items.push(PreviewItem {
                     id: id_of(&row, &changes),
                     action: decision.exchange.code(),
-                    people: decision.cost.mails,
+                    people: people_of(&decision),
                 });
             }
         }
@@ -95,8 +97,20 @@ impl Service {
                 employees: BTreeSet::new(),
                 zone: zone.unwrap_or_else(Zone::utc),
                 first_copy: row.state != MailboxState::Synced,
+                mailing: self.mailing_of(scope, row).await?,
             },
+            mailbox: row.clone(),
             domains: settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default(),
+        })
+    }
+
+    /// Whether the server of a mailbox can be kept from mailing, as its connection says.
+    async fn mailing_of(&self, scope: &MailboxScope, row: &MailboxRow) -> Result<Mailing, Refusal> {
+        let found = self.records.connection(&scope.organisation, row.connection).await?;
+        let protocol = found.map(|found| found.value.protocol);
+        Ok(match protocol {
+            Some(Protocol::Graph(_)) => mailing(tidemark_mailbox::graph::CAPABILITIES),
+            Some(Protocol::Ews(_)) | None => mailing(tidemark_mailbox::ews::CAPABILITIES),
         })
     }
 
@@ -136,7 +150,11 @@ impl Service {
             exchange,
             business: &wishes.changes,
             profile: &planning.profile,
-            mailbox: &MailboxFacts { employees, ..planning.facts.clone() },
+            mailbox: &MailboxFacts {
+                employees,
+                first_copy: is_of_first_copy(&planning.mailbox, changes),
+                ..planning.facts.clone()
+            },
             unfinished: None,
             now: self.world.now(),
         }))
@@ -161,6 +179,14 @@ impl Planning {
                 && !self.facts.addresses.contains(address)
         });
         people
+    }
+}
+
+/// How many people a decision mails, or would if it did not wait.
+fn people_of(decision: &Decision) -> u32 {
+    match decision.exchange {
+        ExchangeAction::Hold { .. } => decision.forecast.count(),
+        _ => decision.cost.mails,
     }
 }
 

@@ -193,15 +193,21 @@ impl Run<'_> {
             return false;
         };
         let numbers: Vec<u64> = work.pending.iter().map(|row| row.number).collect();
-        if hold.as_ref().is_some_and(|hold| hold.pending == numbers) {
+        let (why, people) = (hold_word(*why), decision.forecast.count());
+        // One that was decided, or shows what is true no more, is shown again.
+        let as_before = |hold: &HoldRow| {
+            let told = hold.why == why && hold.people == people;
+            told && hold.pending == numbers && hold.decision.is_none()
+        };
+        if hold.as_ref().is_some_and(as_before) {
             return true;
         }
         let row = HoldRow {
             id: HoldId::new(self.service.world.uuid()),
             link: Some(work.link.link),
-            why: hold_word(*why).to_owned(),
+            why: why.to_owned(),
             text: news::sentence(&decision.reasons),
-            people: decision.forecast.count(),
+            people,
             what: None,
             pending: numbers,
             since: self.now(),
@@ -428,10 +434,14 @@ fn identify(link: &mut LinkRow, seen: Option<&RemoteEvent>, done: &Done) {
     }
 }
 
+/// The stable word of a hold of what cannot be done silently.
+pub(crate) const CANNOT_BE_SILENT: &str = "cannot-be-silent";
+
 /// The stable word of a hold.
 const fn hold_word(why: HoldWhy) -> &'static str {
     match why {
         HoldWhy::WouldMail => "would-mail",
+        HoldWhy::CannotBeSilent => CANNOT_BE_SILENT,
         HoldWhy::Loop => "loop",
         HoldWhy::LateCopyChanged => "late-copy-changed",
     }

@@ -1,5 +1,7 @@
 //! Subscriptions and what they hear.
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{Bench, ELLIS, IMMUTABLE, Reply, reply, text, visit};
@@ -291,4 +293,88 @@ fn a_mailbox_takes_a_thousand_subscriptions() {
         }
     }
     assert_eq!(status, 403);
+}
+
+/// Opens the encrypted part of a notification, step by step as a listener does.
+fn opened(note: &Value, key: &[u8]) -> Value {
+    use aws_lc_rs::cipher::{
+        AES_256, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey,
+    };
+    use aws_lc_rs::hmac;
+    use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+    let content = &note["encryptedContent"];
+    let bytes = |name: &str| STANDARD.decode(text(content, name)).unwrap();
+    let private = PrivateDecryptingKey::from_pkcs8(key).unwrap();
+    let private = OaepPrivateDecryptingKey::new(private).unwrap();
+    let mut space = vec![0; private.min_output_size()];
+    let data_key =
+        private.decrypt(&OAEP_SHA1_MGF1SHA1, &bytes("dataKey"), &mut space, None).unwrap().to_vec();
+    let mut data = bytes("data");
+    let check = hmac::Key::new(hmac::HMAC_SHA256, &data_key);
+    hmac::verify(&check, &data, &bytes("dataSignature")).unwrap();
+    let start: [u8; 16] = data_key[..16].try_into().unwrap();
+    let cipher = UnboundCipherKey::new(&AES_256, &data_key).unwrap();
+    let cipher = PaddedBlockDecryptingKey::cbc_pkcs7(cipher).unwrap();
+    let plain = cipher.decrypt(&mut data, DecryptionContext::Iv128(start.into())).unwrap();
+    serde_json::from_slice(plain).unwrap()
+}
+
+/// A key in PKCS #8 and a certificate of it.
+fn listener_certificate() -> (Vec<u8>, String) {
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+    let pkcs8: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+    let pkcs8 = pkcs8.as_ref().to_vec();
+    let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(
+        &pkcs8.clone().into(),
+        &rcgen::PKCS_RSA_SHA256,
+    )
+    .unwrap();
+    let names = vec!["listener.example".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+    (pkcs8, STANDARD.encode(certificate.der()))
+}
+
+#[test]
+fn a_rich_notification_carries_the_event_for_the_listener_alone() {
+    let bench = Bench::new();
+    let (key, certificate) = listener_certificate();
+    let mut body = wanted();
+    body["includeResourceData"] = json!(true);
+    body["encryptionCertificate"] = json!(certificate);
+    body["encryptionCertificateId"] = json!("key-1");
+    assert_eq!(bench.subscribe(&body).status, 400, "no $select");
+    let resource = format!("/users/{ELLIS}/events?$select=");
+    body["resource"] = json!(format!("{resource}subject,body"));
+    assert_eq!(bench.subscribe(&body).status, 400, "a body");
+    body["resource"] = json!(format!("{resource}subject,start"));
+    assert_eq!(bench.subscribe(&body).status, 400, "too long");
+    body["expirationDateTime"] = json!("2026-03-02T07:00:00Z");
+    let made = bench.subscribe(&body).ok();
+    let id = bench.create(&visit());
+    let calls = bench.calls();
+    let sent: Value = serde_json::from_str(&calls[0].body).unwrap();
+    let note = &sent["value"][0];
+    let event = opened(note, &key);
+    assert_eq!((text(&event, "id"), text(&event, "subject")), (id.clone(), "Visit".to_owned()));
+    assert!(event["start"].is_object() && event.get("end").is_none());
+    assert_eq!(note["encryptedContent"]["encryptionCertificateId"], "key-1");
+    // The token says who sends, and for whom.
+    let token = text(&json!({ "token": sent["validationTokens"][0] }), "token");
+    let claims = token.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    assert_eq!(claims["azp"], "0bf30f3b-4a52-48df-9a82-234910c4a086");
+    assert_eq!(claims["aud"], "00000000-0000-4000-8000-000000000002");
+    let (next_key, next) = listener_certificate();
+    let path = format!("subscriptions/{}", text(&made, "id"));
+    let alone = json!({ "encryptionCertificate": next });
+    assert_eq!(bench.patch(&path, &alone).status, 400);
+    let both = json!({ "encryptionCertificate": next, "encryptionCertificateId": "key-2" });
+    assert_eq!(bench.patch(&path, &both).status, 200);
+    bench.hear();
+    bench.patch(&format!("users/{ELLIS}/events/{id}"), &json!({ "subject": "Other" })).ok();
+    let heard = bench.hear();
+    assert_eq!(text(&opened(&heard[0], &next_key), "subject"), "Other");
+    bench.graph("DELETE", &format!("users/{ELLIS}/events/{id}"), &[IMMUTABLE], None).ok();
+    assert!(bench.hear()[0].get("encryptedContent").is_none());
 }

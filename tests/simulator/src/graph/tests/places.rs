@@ -117,3 +117,73 @@ fn the_preview_names_series_and_occurrences() {
     assert_eq!(one["occurrenceId"], format!("OID.{master}.2026-03-02"));
     assert_eq!(one["uid"], bench.event(&master)["iCalUId"]);
 }
+
+#[test]
+fn a_mailbox_that_moves_into_the_cloud_has_new_ids_and_the_old_content() {
+    let bench = Bench::new();
+    let mut new = visit();
+    new["singleValueExtendedProperties"] = json!([{ "id": super::STAMP, "value": "crm:1" }]);
+    let old = bench.create(&new);
+    let before = bench.event(&old);
+    let url = format!("users/{ELLIS}/events/delta");
+    let link = text(&bench.get(&url).ok(), "@odata.deltaLink");
+    bench.control("POST", &format!("mailboxes/{ELLIS}/migrate"), &json!({}));
+    assert_eq!(bench.get(&format!("users/{ELLIS}/events/{old}")).status, 404);
+    let lost = bench.graph("GET", &link, &[super::IMMUTABLE], None);
+    assert_eq!(lost.code().1, "SyncStateNotFound");
+    let filter = format!(
+        "$filter=singleValueExtendedProperties/any(e:e/id%20eq%20'{}'%20and%20e/value%20eq%20'crm:1')",
+        super::STAMP.replace(' ', "%20")
+    );
+    let found = bench.get(&format!("users/{ELLIS}/events?{filter}")).ok();
+    assert_eq!(found["value"][0]["iCalUId"], before["iCalUId"]);
+    assert_eq!(found["value"][0]["subject"], "Visit");
+    assert_ne!(text(&found["value"][0], "id"), old);
+    let body = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
+        <m:GetServerTimeZones xmlns:m=\
+        \"http://schemas.microsoft.com/exchange/services/2006/messages\"/></s:Body></s:Envelope>";
+    let request = crate::simulator::SimRequest::ews(ELLIS, "Passw0rd!", body);
+    let crate::simulator::SimOutcome::Answer { status, body, .. } =
+        bench.simulator.handle(&request)
+    else {
+        panic!("no answer");
+    };
+    assert_eq!(status, 500);
+    assert!(String::from_utf8(body).unwrap().contains("ErrorNonExistentMailbox"));
+}
+
+#[test]
+fn a_schedule_tells_how_busy_people_are() {
+    let bench = Bench::new();
+    let mut free = visit();
+    free["showAs"] = json!("workingElsewhere");
+    bench.create(&free);
+    let mut away = visit();
+    away["showAs"] = json!("oof");
+    away["sensitivity"] = json!("private");
+    away["start"]["dateTime"] = json!("2026-03-02T10:30:00");
+    away["end"]["dateTime"] = json!("2026-03-02T11:00:00");
+    bench.create(&away);
+    let zone = "W. Europe Standard Time";
+    let mut asked = json!({
+        "schedules": [ELLIS, "nobody@tidemark.example"],
+        "startTime": { "dateTime": "2026-03-02T09:00:00", "timeZone": zone },
+        "endTime": { "dateTime": "2026-03-02T12:00:00", "timeZone": zone },
+    });
+    let path = format!("users/{ELLIS}/calendar/getSchedule");
+    let told = bench.post(&path, &asked).ok();
+    let one = &told["value"][0];
+    assert_eq!(one["availabilityView"], "000300");
+    assert_eq!(one["scheduleItems"][1]["status"], "oof");
+    assert_eq!(one["scheduleItems"][1]["subject"], "");
+    assert_eq!(one["scheduleItems"][1]["start"]["dateTime"], "2026-03-02T09:30:00.0000000");
+    assert_eq!(told["value"][1]["error"]["responseCode"], "ErrorMailRecipientNotFound");
+    asked["availabilityViewInterval"] = json!(60);
+    assert_eq!(bench.post(&path, &asked).ok()["value"][0]["availabilityView"], "030");
+    asked["availabilityViewInterval"] = json!(null);
+    assert_eq!(bench.post(&path, &asked).status, 500);
+    asked["availabilityViewInterval"] = json!(4);
+    assert_eq!(bench.post(&path, &asked).status, 400);
+    asked["endTime"]["dateTime"] = json!("2026-05-04T09:00:00");
+    assert_eq!(bench.post(&path, &asked).code(), (400, "ErrorTimeIntervalTooBig"));
+}

@@ -185,3 +185,35 @@ fn a_batch_answers_each_request_for_itself() {
     ] });
     assert_eq!(bench.post("$batch", &bare).status, 400);
 }
+
+#[test]
+fn an_application_changes_its_own_secrets() {
+    let mut bench = Bench::new();
+    let application = format!("applications/{}", crate::entra::object_id());
+    assert_eq!(bench.get(&application).code(), (403, "Authorization_RequestDenied"));
+    let roles = json!({ "roles": ["Application.ReadWrite.OwnedBy"] });
+    bench.control("PATCH", "entra", &roles);
+    bench.renew_token();
+    let wanted = json!({ "passwordCredential": { "displayName": "next" } });
+    let made = bench.post(&format!("{application}/addPassword"), &wanted).ok();
+    let secret = text(&made, "secretText");
+    let path = "/00000000-0000-4000-8000-000000000001/oauth2/v2.0/token";
+    let with = |secret: &str| {
+        let form = format!(
+            "grant_type=client_credentials&client_id=00000000-0000-4000-8000-000000000002\
+             &client_secret={secret}&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
+        );
+        bench.raw("POST", path, &[], form.into_bytes()).status
+    };
+    assert_eq!((with(&secret), with("sim-secret")), (200, 200));
+    let by_client = "applications(appId='00000000-0000-4000-8000-000000000002')";
+    let listed = bench.get(&format!("{by_client}?$select=passwordCredentials")).ok();
+    let list = listed["passwordCredentials"].as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    assert!(list.iter().all(|one| one["secretText"].is_null()));
+    let old = json!({ "keyId": list[0]["keyId"] });
+    let remove = format!("{application}/removePassword");
+    assert_eq!(bench.post(&remove, &old).status, 204);
+    assert_eq!(bench.post(&remove, &old).status, 400);
+    assert_eq!((with(&secret), with("sim-secret")), (200, 401));
+}

@@ -1,0 +1,25 @@
+//! The token-refresh function: tokens ahead of their time, and the rotation of credentials.
+
+mod handler;
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tidemark_runtime::{Environment, logs, refresh_from_environment};
+
+use crate::handler::Event;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let environment = Environment::of_process();
+    logs::start(&environment);
+    let (refresher, rotation) = refresh_from_environment(&environment).await?;
+    let (refresher, rotation) = (Arc::new(refresher), Arc::new(rotation));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
+        let (refresher, rotation) = (Arc::clone(&refresher), Arc::clone(&rotation));
+        async move {
+            handler::handle(&refresher, &rotation, event.payload).await.map_err(Error::from)
+        }
+    }))
+    .await
+}

@@ -1,0 +1,160 @@
+//! What `token-refresh` works with on AWS: the tokens of all connections, and Secrets Manager's
+//! versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use secrecy::{ExposeSecret as _, SecretString};
+use tidemark_service::Refresher;
+use tidemark_service::refresh::Connect;
+use tidemark_service::refresh::rotation::{
+    CURRENT, EntraAuthority, PENDING, Rotation, SecretFacts, SecretVersions,
+};
+use tidemark_store::StoreError;
+
+use crate::aws::{load_sdk_config, service_from_environment};
+use crate::cloud::{build_http, open_tokens};
+use crate::environment::Environment;
+use crate::federation::StsIdentity;
+
+/// The refresher and the rotation, wired to AWS as the variables say that the crate's page lists.
+///
+/// # Errors
+/// As [`service_from_environment`].
+pub async fn refresh_from_environment(
+    environment: &Environment,
+) -> anyhow::Result<(Refresher, Rotation)> {
+    let service = service_from_environment(environment).await?;
+    let prefix = environment.text("TIDEMARK_SECRETS_PREFIX").unwrap_or_default();
+    let sdk = load_sdk_config().await;
+    let (records, world) = (Arc::clone(&service.records), service.world.clone());
+    let connect: Connect = Arc::new(build_http);
+    let platform = Arc::new(StsIdentity::new(aws_sdk_sts::Client::new(&sdk)));
+    let secrets = Arc::clone(&service.secrets);
+    let tokens = open_tokens(Arc::clone(&records), secrets, world.clone(), Some(platform));
+    let refresher = Refresher {
+        records: Arc::clone(&records),
+        tokens: Arc::clone(&tokens),
+        world: world.clone(),
+    };
+    let rotation = Rotation {
+        records,
+        versions: Arc::new(SecretsManagerVersions::new(Client::new(&sdk), prefix)),
+        authority: Arc::new(EntraAuthority { tokens, connect, world: world.clone() }),
+        world,
+    };
+    Ok((refresher, rotation))
+}
+
+/// The versions of secrets in AWS Secrets Manager under a common prefix.
+#[derive(Debug, Clone)]
+pub struct SecretsManagerVersions {
+    client: Client,
+    prefix: String,
+}
+
+impl SecretsManagerVersions {
+    /// Secrets whose names begin with `prefix`; connections name them without it.
+    pub fn new(client: Client, prefix: impl Into<String>) -> Self {
+        Self { client, prefix: prefix.into() }
+    }
+}
+
+#[async_trait]
+impl SecretVersions for SecretsManagerVersions {
+    async fn facts(&self, secret: &str) -> Result<Option<SecretFacts>, StoreError> {
+        let described = match self.client.describe_secret().secret_id(secret).send().await {
+            Ok(described) => described,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(failure(&error)),
+        };
+        let name = described.name.unwrap_or_default();
+        // A secret of somebody else's has no connection of ours.
+        let Some(name) = name.strip_prefix(self.prefix.as_str()) else {
+            return Ok(None);
+        };
+        let versions = described.version_ids_to_stages.unwrap_or_default();
+        let versions: BTreeMap<String, BTreeSet<String>> = versions
+            .into_iter()
+            .map(|(version, labels)| (version, labels.into_iter().collect()))
+            .collect();
+        let rotated = described.rotation_enabled.unwrap_or(false);
+        Ok(Some(SecretFacts { name: name.to_owned(), rotated, versions }))
+    }
+
+    async fn value(&self, secret: &str, version: &str) -> Result<Option<SecretString>, StoreError> {
+        let got = self.client.get_secret_value().secret_id(secret).version_id(version).send().await;
+        match got {
+            Ok(output) => Ok(output.secret_string.map(SecretString::from)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    async fn put_pending(
+        &self,
+        secret: &str,
+        version: &str,
+        value: SecretString,
+    ) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_secret_value()
+            .secret_id(secret)
+            .client_request_token(version)
+            .secret_string(value.expose_secret())
+            .version_stages(PENDING)
+            .send()
+            .await;
+        put.map(drop).map_err(|error| failure(&error))
+    }
+
+    /// Secrets Manager itself moves AWSPREVIOUS to the version that was current.
+    async fn make_current(
+        &self,
+        secret: &str,
+        version: &str,
+        from: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let moved = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(secret)
+            .version_stage(CURRENT)
+            .move_to_version_id(version)
+            .set_remove_from_version_id(from.map(str::to_owned))
+            .send()
+            .await;
+        moved.map_err(|error| failure(&error))?;
+        // The label of the pending version goes too, as the guide's functions have it.
+        let cleared = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(secret)
+            .version_stage(PENDING)
+            .remove_from_version_id(version)
+            .send()
+            .await;
+        cleared.map(drop).map_err(|error| failure(&error))
+    }
+}
+
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
+}
+
+fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    code(error) == Some("ResourceNotFoundException")
+}
+
+/// Only the code is kept: messages may quote names and values.
+fn failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
+    match code(error) {
+        Some("ThrottlingException" | "LimitExceededException") => StoreError::Throttled,
+        Some(code) => StoreError::Unavailable(code.to_owned()),
+        None => StoreError::Unavailable("the secret store did not answer".to_owned()),
+    }
+}
