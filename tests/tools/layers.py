@@ -15,19 +15,19 @@ FORBIDDEN_IN_PURE = ["tokio", "rustls", "aws-lc-sys", "ring", "reqwest", "hyper"
 ORDER = [
     "model", "jscalendar", "engine", "ews", "graph", "transport", "identity", "mailbox", "store", "embedded",
     "business", "service", "runtime", "simulator",
-    "ews-webhook", "graph-webhook", "sync", "sweep", "deliver", "api", "local", "scenarios", "bench",
+    "ews-webhook", "graph-webhook", "sync", "sweep", "deliver", "token-refresh", "api", "local", "scenarios", "bench",
 ]
 # (foreign crate, the only crates of ours that may name it outside tests)
 ONLY = [
     ("reqwest", {"transport", "simulator", "bench", "scenarios"}),
     ("aws-sdk-dynamodb", {"store", "embedded", "runtime"}),
-    ("lambda_runtime", {"sync", "sweep", "deliver"}),
+    ("lambda_runtime", {"sync", "sweep", "deliver", "token-refresh"}),
     ("lambda_http", {"ews-webhook", "graph-webhook", "api"}),
     ("dynoxide-rs", {"embedded"}),
 ]
 # What no Lambda function may carry.
 NOT_IN_LAMBDA = ["dynoxide-rs", "tidemark-simulator", "rusqlite"]
-LAMBDAS = ["ews-webhook", "graph-webhook", "sync", "sweep", "deliver", "api"]
+LAMBDAS = ["ews-webhook", "graph-webhook", "sync", "sweep", "deliver", "token-refresh", "api"]
 
 
 def main() -> int:
