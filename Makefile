@@ -7,6 +7,7 @@ TOOLS := $(CURDIR)/.tools
 CARGO_DENY := $(TOOLS)/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
 SEED ?= 1
+WIRE ?= ews
 FUZZ_SECONDS ?= 300
 FUZZ_TARGETS := event_json get_item send_notification sync_folder_items
 
@@ -55,14 +56,15 @@ deny: $(CARGO_DENY) ## Check licences, sources and banned crates
 purity: ## Check that the pure crates stay pure and the layers keep their direction
 	$(PYTHON) tests/tools/layers.py
 
-sim: ## Replay one seed of the simulation: make sim SEED=42
-	TIDEMARK_SIM_SEED=$(SEED) $(CARGO) test --package tidemark-scenarios --test it -- --nocapture simulation::replay_one_seed
+sim: ## Replay one seed of the simulation: make sim SEED=42, or SEED=42 WIRE=graph
+	TIDEMARK_SIM_SEED=$(SEED) TIDEMARK_SIM_WIRE=$(WIRE) $(CARGO) test --package tidemark-scenarios --test it -- --nocapture simulation::replay_one_seed
 
 bench: ## Measure, with peers beside
 	$(PYTHON) tests/bench/run.py
 
 soak: ## The long runs: 10,000 seeds, 200 kills, every parser fuzzed
-	TIDEMARK_SIM_SEEDS=10000 $(CARGO) test --release --package tidemark-scenarios --test it -- --nocapture simulation
+	TIDEMARK_SIM_SEEDS=10000 TIDEMARK_SIM_GRAPH_SEEDS=5000 TIDEMARK_SIM_DISK_SEEDS=500 \
+	  $(CARGO) test --release --package tidemark-scenarios --test it -- --nocapture simulation
 	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill
 	$(MAKE) fuzz
 

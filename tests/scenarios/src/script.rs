@@ -23,7 +23,7 @@
 //! exchange PERSON answer TITLE accepted|declined|tentative
 //! business put|patch PERSON ID JSON [if-match N] [refused WHY] [ignored POINTER]
 //! business delete PERSON ID [if-match N] [refused WHY]
-//! decide send|without-attendees|discard        about everything that waits
+//! decide send|without-attendees|discard [refused WHY]   about everything that waits
 //! expect feed VERB ID [in PERSON] [PROPERTY VALUE]…        the next event of this kind; it is read then
 //! expect feed nothing                          no event about an item is unread
 //! expect order TITLE…                          the unread events of these items came in this order

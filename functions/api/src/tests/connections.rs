@@ -60,7 +60,7 @@ async fn null_takes_the_authorities_away_and_absence_leaves_them() {
         assert_eq!(answer.status, StatusCode::OK);
     }
     let taken = api.border.authorities.lock().unwrap().clone();
-    assert_eq!(taken, [None, Some(None), Some(Some("PEM".to_owned()))]);
+    assert_eq!(taken, ["left", "taken away", "replaced"]);
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ fn the_document_says_how_long_keys_are_remembered() {
     let document = document();
     let keys: Vec<Value> = operations(&document)
         .iter()
-        .flat_map(|(_, _, operation)| operation["parameters"].as_array().cloned())
+        .filter_map(|(_, _, operation)| operation["parameters"].as_array().cloned())
         .flatten()
         .filter(|parameter| parameter["name"] == "Idempotency-Key")
         .collect();

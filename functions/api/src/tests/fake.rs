@@ -36,7 +36,7 @@ pub(super) struct FakeBorder {
     connections: Mutex<Vec<ConnectionView>>,
     /// The passwords that came, and the changes of the authorities.
     pub(super) passwords: Mutex<Vec<String>>,
-    pub(super) authorities: Mutex<Vec<Option<Option<String>>>>,
+    pub(super) authorities: Mutex<Vec<&'static str>>,
     pub(super) decided: Mutex<Vec<HoldChoice>>,
     pub(super) synced: Mutex<Vec<String>>,
     pub(super) pages: Mutex<Vec<(Option<String>, usize)>>,
@@ -462,7 +462,11 @@ impl Border for FakeBorder {
         if let Some(password) = &change.password {
             self.passwords.lock().unwrap().push(password.expose_secret().to_owned());
         }
-        self.authorities.lock().unwrap().push(change.extra_ca);
+        self.authorities.lock().unwrap().push(match change.extra_ca {
+            None => "left",
+            Some(None) => "taken away",
+            Some(Some(_)) => "replaced",
+        });
         self.connection_at(id, |connection| {
             connection.enabled = change.enabled.unwrap_or(connection.enabled);
             connection.clone()

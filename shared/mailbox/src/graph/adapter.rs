@@ -16,8 +16,8 @@ use super::session::{GraphEndpoint, Session};
 use super::{changes, read};
 use crate::error::MailboxError;
 use crate::port::{
-    Capabilities, ChangePage, Cursor, ItemRead, Mailbox, Permit, PushRequest, PushSubscription,
-    RemoteEvent, RemoteId, RemoteRef, Stamp,
+    Capabilities, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit, PushRequest,
+    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
 };
 
 /// The calendar of one mailbox behind Microsoft Graph.
@@ -90,6 +90,15 @@ impl Mailbox for GraphMailbox {
         let page = self.fetch_changes(cursor, items_max).await?;
         self.listed.replace(&page.changes);
         Ok(page)
+    }
+
+    async fn first_look(
+        &self,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<FirstLook, MailboxError> {
+        // How many events there are in all is not known without reading them.
+        Ok(FirstLook { soon: self.view(start, end).await?, total: None })
     }
 
     async fn read(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError> {

@@ -100,7 +100,7 @@ impl GraphMailbox {
     ///
     /// # Errors
     /// [`MailboxError`].
-    pub async fn view(
+    pub(super) async fn view(
         &self,
         from: Timestamp,
         until: Timestamp,

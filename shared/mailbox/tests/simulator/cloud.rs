@@ -344,8 +344,8 @@ async fn a_view_names_what_takes_place_soon() {
     create(&mailbox, &event("Later", hour(at(6, 2, 9), "Europe/Berlin")), 2).await;
     let from = "2026-03-03T00:00:00Z".parse().expect("a time");
     let until = "2026-03-17T00:00:00Z".parse().expect("a time");
-    let view = mailbox.view(from, until).await.expect("a view");
-    assert_eq!(view.iter().map(|it| &it.id).collect::<Vec<_>>(), [&days.id]);
+    let look = mailbox.first_look(from, until).await.expect("a look");
+    assert_eq!(look.soon.iter().map(|it| &it.id).collect::<Vec<_>>(), [&days.id]);
 }
 
 #[tokio::test]

@@ -75,14 +75,14 @@ fn lag(marks: &Marks, backlog: &Backlog, heard: Option<Timestamp>, now: Timestam
     let age = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
     let seconds = u64::try_from(age.as_secs()).unwrap_or(0);
     let next_attempt = marks.due_at.filter(|_| since.is_some());
-    let mut text = vec![match since {
+    let mut sentences = vec![match since {
         None => "Nothing waits.".to_owned(),
         Some(_) => format!("Behind by {}.", span(age)),
     }];
     if backlog.changes > 0 {
         let more = if backlog.more { "More than " } else { "" };
         let oldest = backlog.oldest.map_or(SignedDuration::ZERO, |at| now.duration_since(at));
-        text.push(format!(
+        sentences.push(format!(
             "{more}{} of the business system {}, the oldest for {}.",
             plural(backlog.changes, "change", "changes"),
             if backlog.changes == 1 { "waits" } else { "wait" },
@@ -90,25 +90,22 @@ fn lag(marks: &Marks, backlog: &Backlog, heard: Option<Timestamp>, now: Timestam
         ));
     }
     if announced > 0 {
-        text.push(format!(
+        sentences.push(format!(
             "{} of changes {} not dealt with yet.",
             plural(announced, "notice", "notices"),
             if announced == 1 { "is" } else { "are" }
         ));
     }
     if let Some(at) = next_attempt.filter(|at| *at > now) {
-        text.push(format!(
-            "It is looked at again in {} at the latest.",
-            span(at.duration_since(now))
-        ));
+        let wait = span(at.duration_since(now));
+        sentences.push(format!("It is looked at again in {wait} at the latest."));
     }
-    match heard {
+    sentences.push(match heard {
         Some(at) => {
-            let ago = span(now.duration_since(at));
-            text.push(format!("Exchange was last heard {ago} ago."));
+            format!("Exchange was last heard {} ago.", span(now.duration_since(at)))
         }
-        None => text.push("Exchange has sent no notification yet.".to_owned()),
-    }
+        None => "Exchange has sent no notification yet.".to_owned(),
+    });
     LagView {
         seconds,
         changes: backlog.changes,
@@ -117,7 +114,7 @@ fn lag(marks: &Marks, backlog: &Backlog, heard: Option<Timestamp>, now: Timestam
         since: since.map(|at| at.to_string()),
         next_attempt: next_attempt.map(|at| at.to_string()),
         last_heard: heard.map(|at| at.to_string()),
-        text: text.join(" "),
+        text: sentences.join(" "),
     }
 }
 

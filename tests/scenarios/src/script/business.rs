@@ -42,7 +42,14 @@ impl Script {
             "discard" => HoldChoice::Discard,
             other => return Err(format!("there is no choice '{other}'")),
         };
-        self.stage.decide(choice);
-        Ok(())
+        if !words.takes("refused") {
+            self.stage.decide(choice);
+            return Ok(());
+        }
+        let why = words.word("a reason")?;
+        match self.stage.try_decide(choice) {
+            Err(refusal) if format!("{refusal:?}").contains(&why) => Ok(()),
+            other => Err(format!("the border answers {other:?}")),
+        }
     }
 }

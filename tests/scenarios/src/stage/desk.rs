@@ -167,13 +167,24 @@ impl Stage {
     /// # Panics
     /// When nothing waits, or a decision is refused.
     pub fn decide(&mut self, choice: HoldChoice) {
+        self.try_decide(choice).expect("the decision is taken");
+    }
+
+    /// The same where a decision may be refused.
+    ///
+    /// # Errors
+    /// The first refusal.
+    ///
+    /// # Panics
+    /// When nothing waits.
+    pub fn try_decide(&mut self, choice: HoldChoice) -> Result<(), Refusal> {
         let holds = self.holds();
         assert!(!holds.is_empty(), "nothing waits for a decision");
         for hold in holds {
             let (service, caller) = (self.service.clone(), self.caller());
-            self.run(async move { service.decide_hold(&caller, hold.id, choice).await })
-                .expect("the decision is taken");
+            self.run(async move { service.decide_hold(&caller, hold.id, choice).await })?;
         }
+        Ok(())
     }
 
     /// A page of the feed as the border gives it.
