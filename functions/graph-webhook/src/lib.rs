@@ -89,7 +89,7 @@ fn shake_hands(route: &'static str, token: String) -> Response {
         tracing::info!(route, size_bytes = token.len(), "Graph handshake refused");
         return StatusCode::BAD_REQUEST.into_response();
     }
-    tracing::info!(route, size_bytes = token.len(), "Graph handshake answered");
+    tracing::debug!(route, size_bytes = token.len(), "Graph handshake answered");
     let headers: [(HeaderName, &str); 2] = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -47,6 +47,7 @@ pub(crate) async fn run_demo(environment: &Environment) -> anyhow::Result<()> {
     say(&format!("simulated Exchange   {simulator_url}/EWS/Exchange.asmx"));
     say(&format!("demo API key         {shown}"));
     say("demo login           alex@tidemark.example (also blake, casey, devon), Passw0rd!");
+    say(&format!("simulated cloud      {simulator_url}/graph/v1.0 (ellis to taylor)"));
     say("ready when           GET /health answers 200; Ctrl-C ends it");
     let peer = simulator_url.split_once("://").map(|(_, address)| SimulatorPeer {
         address: address.to_owned(),
