@@ -1,6 +1,7 @@
 //! What every function shares at start: configuration, logs, the wiring to AWS.
 //!
-//! The functions on Lambda read these variables; the template sets them.
+//! The functions on Lambda read these variables; a template is to set them. `token-refresh` reads the
+//! same ones: the secrets that it rotates are those below the prefix.
 //!
 //! | Variable | Meaning | Default |
 //! |---|---|---|
@@ -8,7 +9,7 @@
 //! | `TIDEMARK_QUEUE_URL` | URL of the SQS FIFO queue | required |
 //! | `TIDEMARK_MASTER_KEY_SECRET` | full name or ARN of the secret with the master key, 64 hexadecimal digits | required |
 //! | `TIDEMARK_SECRETS_PREFIX` | what the names of all other secrets begin with | empty |
-//! | `TIDEMARK_CALLBACK_URL` | where Exchange reaches the ews-webhook function; without it nothing is subscribed | empty |
+//! | `TIDEMARK_CALLBACK_URL` | where Exchange reaches the ews-webhook function (below `/ews/`) and Microsoft the graph-webhook function (below `/graph/`); without it nothing is subscribed | empty |
 //! | `TIDEMARK_WEBHOOK_NETWORKS` | private networks (CIDR, with commas) that webhooks may reach | none |
 //! | `TIDEMARK_RUN_SECONDS` | how long a sync run may take, 10 to 840 | 45 |
 //! | `TIDEMARK_RETENTION_DAYS` | how long the feed is kept, 1 to 400 | 30 |
