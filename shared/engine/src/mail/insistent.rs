@@ -59,16 +59,12 @@ fn told_of_occurrence(
 ) -> (Told, BTreeSet<String>) {
     let is_out = |event: &Event| event.overrides.get(&id) == Some(&Override::Excluded);
     let (before, after) = (occurrence(standing, id), occurrence(target, id));
-    let mut all: BTreeSet<String> =
-        before.attendees.keys().chain(after.attendees.keys()).cloned().collect();
-    if is_out(standing) && !is_out(target) {
-        // Only the rule, written again, brings an occurrence back: it tells of the whole series.
-        all.extend(everybody(standing));
-        all.extend(everybody(target));
-        return (Told::All, all);
-    }
     if is_out(target) {
-        return (Told::All, all);
+        return (Told::All, before.attendees.into_keys().collect());
+    }
+    if is_out(standing) {
+        // Only the rule, written again, brings an occurrence back: it tells of the whole series.
+        return (Told::All, everybody(standing).chain(everybody(target)).collect());
     }
     let properties: BTreeSet<Property> =
         before.properties().into_iter().chain(after.properties()).collect();
@@ -77,7 +73,10 @@ fn told_of_occurrence(
         .filter(|property| !before.value(*property).same(&after.value(*property)))
         .collect();
     match who_is_told(differing.iter(), quiet) {
-        Told::All => (Told::All, all),
+        Told::All => {
+            let all = before.attendees.into_keys().chain(after.attendees.into_keys());
+            (Told::All, all.collect())
+        }
         Told::Changed => (Told::Changed, changed(&before.attendees, &after.attendees)),
         Told::Nobody => (Told::Nobody, BTreeSet::new()),
     }

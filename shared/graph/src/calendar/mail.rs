@@ -42,7 +42,9 @@ pub fn mailed_by_create(event: &Event) -> Mailed {
 /// Whom an update mails. On the organiser's copy: if only the list of attendees is written, those
 /// who are added to it, taken off it or have another role; else everybody who is or was on the event
 /// (event-update page). Of writes to occurrences, the same holds for each; on a cancelled one,
-/// everybody is told. An attendee's copy tells nobody.
+/// everybody is told. What tells everybody of a series tells those on its exceptions too: one mail
+/// for the master, one for each changed instance (exchange-graph.md 10.3). An attendee's copy tells
+/// nobody.
 ///
 /// Whoever is on the list through a distribution list is not seen: taking such a one off tells
 /// everybody.
@@ -57,8 +59,7 @@ pub fn mailed_by_update(
         return Mailed { addresses };
     }
     addresses.extend(told(&update.event, current, target));
-    if update.event.names().any(|name| name == "recurrence") {
-        // All instances are made anew.
+    if update.event.names().any(|name| name != "attendees" && !OWN.contains(&name)) {
         addresses.extend(people(current));
         addresses.extend(people(target));
     }

@@ -188,9 +188,10 @@ impl Run<'_> {
             }
         };
         let unfinished = work.unfinished()?;
+        let numbers = work.pending.iter().map(|row| row.number);
         let facts = MailboxFacts {
             employees: self.employees(base, wishes),
-            first_copy: mail::is_of_first_copy(&self.row.value, &work.pending),
+            first_copy: mail::is_of_first_copy(&self.row.value, numbers),
             ..self.facts.clone()
         };
         let now = self.now();

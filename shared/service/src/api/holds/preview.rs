@@ -145,6 +145,7 @@ impl Service {
             (LinkState::New | LinkState::Linked, _) => (LinkView::New, ExchangeView::NotLooked),
         };
         let employees = planning.employees(base.as_ref(), &wishes);
+        let numbers = changes.iter().map(|change| change.number);
         Ok(self.planner.plan(&PlanInput {
             link,
             exchange,
@@ -152,7 +153,7 @@ impl Service {
             profile: &planning.profile,
             mailbox: &MailboxFacts {
                 employees,
-                first_copy: is_of_first_copy(&planning.mailbox, changes),
+                first_copy: is_of_first_copy(&planning.mailbox, numbers),
                 ..planning.facts.clone()
             },
             unfinished: None,

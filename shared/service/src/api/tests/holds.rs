@@ -1,5 +1,5 @@
 use super::*;
-use tidemark_store::records::{Brake, HoldId, MailboxState};
+use tidemark_store::records::{Brake, Cloud, GraphAccess, HoldId, MailboxState, Protocol};
 
 const GONE: Refusal = Refusal::NotFound { what: "hold" };
 
@@ -152,4 +152,58 @@ async fn w19_an_integrator_knows_the_holds_of_its_own_system() {
     let elsewhere = Caller { role: Role::Administrator, ..theirs() };
     assert_eq!(seen(&elsewhere).await, (1, Ok(id)));
     assert_eq!(seen(&caller(Role::Operator)).await, (1, Ok(id)));
+}
+
+#[tokio::test]
+async fn n10_what_cannot_be_silent_is_sent_or_discarded() {
+    let stage = Stage::new().await;
+    stage.change("crm-1", ItemChangeRequest::Put(visit("Visit"))).await.unwrap();
+    let id = hold(&stage, 5, Some(own_link("crm-1")), "cannot-be-silent").await;
+    let decide = async |choice| stage.service.decide_hold(&admin(), id, choice).await;
+    let shown = stage.service.hold(&admin(), id).await.unwrap().hold;
+    assert_eq!(shown.choices, [HoldChoice::Send, HoldChoice::Discard]);
+    let Err(Refusal::Conflict(text)) = decide(HoldChoice::WithoutAttendees).await else {
+        panic!("it was accepted");
+    };
+    assert!(text.contains("cannot be kept from mailing") && text.contains("`send`"), "{text}");
+    assert_eq!(decision(&stage, id).await, None);
+    decide(HoldChoice::Send).await.unwrap();
+    assert_eq!(decision(&stage, id).await.as_deref(), Some("send"));
+    // Everything else can be decided in every way.
+    let other = hold(&stage, 6, Some(own_link("crm-1")), "would-mail").await;
+    assert_eq!(stage.service.hold(&admin(), other).await.unwrap().hold.choices.len(), 3);
+}
+
+#[tokio::test]
+async fn n10_a_preview_knows_what_graph_would_mail() {
+    let stage = Stage::new().await;
+    let records = &stage.service.records;
+    let synced = |row: &mut MailboxRow| row.state = MailboxState::Synced;
+    records.change_mailbox(&scope(1), synced).await.unwrap();
+    // What is over is written silently over EWS. Graph cannot do that.
+    let guest = "guest@elsewhere.example";
+    let past = json!({
+        "title": "Past", "start": "2020-03-02T09:00:00", "timeZone": "UTC", "duration": "PT1H",
+        "participants": {(guest): {
+            "@type": "Participant", "roles": {"attendee": true},
+            "sendTo": {"imip": format!("mailto:{guest}")},
+        }},
+    });
+    stage.change("crm-1", ItemChangeRequest::Put(past)).await.unwrap();
+    let brake = hold(&stage, 5, None, "brake-deletes").await;
+    let shown = async || stage.service.hold(&admin(), brake).await.unwrap().preview.unwrap();
+    let item = |action, people| vec![PreviewItem { id: "crm-1".to_owned(), action, people }];
+    assert_eq!(shown().await.items, item("create", 0));
+    let mut found = records.connection(&organisation(), connection_id()).await.unwrap().unwrap();
+    found.value.protocol = Protocol::Graph(GraphAccess {
+        tenant: "tidemark.example".to_owned(),
+        client: "client".to_owned(),
+        cloud: Cloud::Global,
+        credentials: Vec::new(),
+        application_object: None,
+    });
+    let revision = Some(found.revision);
+    records.save_connection(&organisation(), &found.value, revision).await.unwrap();
+    let preview = shown().await;
+    assert_eq!((preview.items, preview.mails), (item("hold", 1), 0));
 }
