@@ -29,7 +29,7 @@ test: ## Run every test that needs no extra tool
 	$(CARGO) test --workspace --quiet
 
 test-engine: ## The fast inner ring: pure crates only
-	$(CARGO) test --quiet -p tidemark-model -p tidemark-engine -p tidemark-jscalendar -p tidemark-ews
+	$(CARGO) test --quiet -p tidemark-model -p tidemark-engine -p tidemark-jscalendar -p tidemark-ews -p tidemark-graph
 
 test-all: test purity judges ## Also the layers and the judges that are not ours
 
@@ -68,7 +68,7 @@ soak: ## The long runs: 10,000 seeds, 200 kills, every parser fuzzed
 	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill
 	$(MAKE) fuzz
 
-fuzz: ## Fuzz every parser that reads from outside, FUZZ_SECONDS each (needs a nightly toolchain)
+fuzz: ## Fuzz what reads EWS and the API's items from outside, FUZZ_SECONDS each (needs a nightly toolchain)
 	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
 	  echo "fuzzing needs a nightly toolchain beside the stable one: rustup toolchain install nightly" >&2; exit 1; }
 	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \

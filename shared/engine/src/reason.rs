@@ -153,6 +153,11 @@ impl Reason {
     }
 }
 
+/// A number with its word.
+fn counted(count: u32, one: &str, more: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {more}") }
+}
+
 /// The sentence for people.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,13 +192,16 @@ impl fmt::Display for Reason {
                 return write!(f, "The profile carries no changes to {}.", side_name(*side));
             }
             Self::HeldForMail { people } => {
-                return write!(f, "Exchange would mail {people} people; it waits for a decision.");
+                let people = counted(*people, "person", "people");
+                return write!(f, "Exchange would mail {people}; it waits for a decision.");
             }
             Self::WrittenSilently { people } => {
-                return write!(f, "Written without mailing the {people} people on it.");
+                let people = counted(*people, "person", "people");
+                return write!(f, "Written without mailing the {people} on it.");
             }
             Self::WithoutAttendees { people } => {
-                return write!(f, "Created without its {people} attendees, so nobody is mailed.");
+                let people = counted(*people, "attendee", "attendees");
+                return write!(f, "Created without its {people}, so nobody is mailed.");
             }
             Self::Refused(code) => code.sentence(),
             Self::Unchanged => "Both sides are as they were.",

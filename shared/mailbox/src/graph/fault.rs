@@ -131,7 +131,7 @@ pub(super) fn would_mail(people: usize) -> MailboxError {
         Scope::Item,
         WOULD_MAIL,
         format!(
-            "Exchange Online would send mail to {people} people for this change and cannot be kept \
+            "Exchange Online would send mail for this change (people: {people}) and cannot be kept \
              from it; release the change with mail, or make it in Outlook"
         ),
     )

@@ -154,7 +154,7 @@ async fn what_graph_would_mail_is_not_sent_in_silence() {
     let made = mailbox.create(&meeting(), &stamp(), MailMode::Silent, &none).await;
     let error = made.expect_err("would mail");
     assert_eq!((error.disposition, error.code.as_str()), (Disposition::Reject, WOULD_MAIL));
-    assert!(error.text.contains("1 people") && !error.text.contains("blake"), "{}", error.text);
+    assert!(error.text.contains("people: 1)") && !error.text.contains("blake"), "{}", error.text);
     // Taking everybody off a meeting mails those who are taken off.
     for target in [renamed(&meeting()), single()] {
         let written =
