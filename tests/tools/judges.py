@@ -10,6 +10,7 @@ usage: judges.py [JUDGE...]        all of them when none is named
   simulator  exchangelib uses the simulator alone
   davmail    a CalDAV client uses the simulator through DavMail, exchangelib looks at the other side
   javascript ews-javascript-api uses the simulator
+  graph      Microsoft's Graph SDK for Python uses the simulator's cloud
   kill       the connector is killed at random moments under load; nothing may be lost or doubled
 
 What they need is installed below .tools. DavMail alone is a package of the system (Debian's
@@ -37,6 +38,10 @@ JUDGES = ROOT / "tests" / "judges"
 VENV = ROOT / ".tools" / "python"
 PYTHON = VENV / "bin" / "python"
 PACKAGES = ["caldav==3.6.0", "exchangelib==5.6.0", "icalendar==7.3.0", "lxml==6.1.3", "standardwebhooks==1.1.0"]
+GRAPH_VENV = ROOT / ".tools" / "graph"
+GRAPH_PYTHON = GRAPH_VENV / "bin" / "python"
+# Without azure-identity: it goes to the real login. The SDK is large, so it has a folder of its own.
+GRAPH_PACKAGES = ["msgraph-sdk==1.65.0", "msgraph-core==1.5.2"]
 NODE = ROOT / ".tools" / "node"
 NODE_PACKAGE = "ews-javascript-api@0.15.3"
 DAVMAIL = pathlib.Path("/usr/share/davmail/davmail.jar")
@@ -46,6 +51,7 @@ START_SECONDS = 120
 STOP_SECONDS = 20
 INSTALL_SECONDS = 600
 BRIDGE_SECONDS = 150
+GRAPH_SECONDS = 180
 
 
 # Only CalDAV is offered, on loopback; errors are told, traffic is not. Small pages make it turn them.
@@ -113,17 +119,29 @@ def prepare_davmail() -> None:
     install(["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", DAVMAIL_PACKAGE], "DavMail", **quiet)
 
 
-def prepare_node() -> None:
-    """Installs the pinned package for Node, once."""
+def prepare_graph() -> None:
+    """Installs Microsoft's Graph SDK for Python, once. It is thousands of files and takes minutes."""
+    stamp, wanted = GRAPH_VENV / "tidemark-packages", "\n".join(GRAPH_PACKAGES)
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    print("   installing the Graph SDK, which takes minutes the first time", flush=True)
+    venv.create(GRAPH_VENV, with_pip=True, clear=True)
+    install([str(GRAPH_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *GRAPH_PACKAGES],
+            "the Graph SDK")
+    stamp.write_text(wanted)
+
+
+def prepare_node(folder=NODE, package=NODE_PACKAGE) -> None:
+    """Installs a pinned package for Node, once."""
     if not shutil.which("node") or not shutil.which("npm"):
         raise Skipped("Node is not installed")
-    stamp = NODE / "tidemark-package"
-    if stamp.is_file() and stamp.read_text() == NODE_PACKAGE:
+    stamp = folder / "tidemark-package"
+    if stamp.is_file() and stamp.read_text() == package:
         return
-    shutil.rmtree(NODE, ignore_errors=True)
-    NODE.mkdir(parents=True)
-    install(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(NODE), NODE_PACKAGE], NODE_PACKAGE)
-    stamp.write_text(NODE_PACKAGE)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    install(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), package], package)
+    stamp.write_text(package)
 
 
 def free_port() -> int:
@@ -236,7 +254,11 @@ class Judges:
         self.binary = build()
 
     def demo(self) -> None:
-        log, data = self.scratch / "demo.log", self.scratch / "demo-data"
+        self.judge_demo("demo", "exchangelib_demo.py")
+
+    def judge_demo(self, name: str, script: str, **how) -> None:
+        """Starts the demo on free ports and lets a script judge it."""
+        log, data = self.scratch / f"{name}.log", self.scratch / f"{name}-data"
         with Program(self.binary, ["local", "--demo"], log, TIDEMARK_API_PORT="0", TIDEMARK_SIM_PORT="0",
                      TIDEMARK_DATA=str(data), TIDEMARK_DEMO_API_KEY=KEY,
                      TIDEMARK_SIM_RECORD=str(self.recording)) as program:
@@ -244,8 +266,8 @@ class Judges:
             simulator = program.printed_url("simulated Exchange")
             program.wait_until_ready(api)
             try:
-                judge(JUDGES / "exchangelib_demo.py", api, simulator, KEY)
-            except Wrong:
+                judge(JUDGES / script, api, simulator, KEY, **how)
+            except (Wrong, subprocess.TimeoutExpired):
                 print(program.tail())
                 raise
             program.interrupt()
@@ -271,6 +293,13 @@ class Judges:
                      TIDEMARK_SIM_RECORD=str(self.recording)) as program:
             url = program.printed_url("simulator")
             judge(ROOT / "tests" / "simulator" / "judges" / "exchangelib_basic.py", url)
+            program.interrupt()
+
+    def graph(self) -> None:
+        prepare_graph()
+        with Program(self.binary, ["simulator"], self.scratch / "graph-simulator.log", TIDEMARK_SIM_PORT="0") as program:
+            url = program.printed_url("simulator")
+            judge(JUDGES / "graph_sdk.py", url, timeout=GRAPH_SECONDS, runner=GRAPH_PYTHON)
             program.interrupt()
 
     def davmail(self) -> None:
@@ -306,7 +335,7 @@ class Judges:
         judge(JUDGES / "kill.py", self.binary, self.scratch / "kill", rounds, seed, timeout=600 + 60 * int(rounds))
 
 
-ORDER = ["demo", "simulator", "davmail", "javascript", "traffic", "captures", "kill"]
+ORDER = ["demo", "simulator", "davmail", "javascript", "graph", "traffic", "captures", "kill"]
 
 
 def main() -> int:
