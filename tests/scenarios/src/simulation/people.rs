@@ -146,14 +146,20 @@ impl People {
         let _ = simulator.user(person).update(item.item, &changes);
     }
 
-    fn edit_occurrence(&self, simulator: &Simulator, person: &str, item: &Snapshot) {
+    fn edit_occurrence(&mut self, simulator: &Simulator, person: &str, item: &Snapshot) {
         let Some(recurrence) = &item.event.recurrence else { return };
         let nth = self.random.below(4);
         let Some(id) = recurrence.starts(item.event.schedule.start()).nth(nth) else { return };
         let user = simulator.user(person);
         // What was taken out cannot be changed: then nothing happens.
         let _ = if self.random.chance(400) {
-            user.cancel_occurrence(item.item, id.start())
+            let cancelled = user.cancel_occurrence(item.item, id.start());
+            let left = simulator.snapshot(person).expect("a mailbox of the demo");
+            // Whoever takes out the last occurrence that is left deletes the series.
+            if !left.iter().any(|it| it.item == item.item) {
+                self.deleted.insert((person.to_owned(), item.uid.clone()));
+            }
+            cancelled
         } else if item.event.privacy.hides_details() {
             Ok(())
         } else {
