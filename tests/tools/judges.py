@@ -5,7 +5,8 @@ usage: judges.py [JUDGE...]        all of them when none is named
 
   demo       exchangelib edits a mailbox of the demo, the business side sees it, and back;
              webhook deliveries are verified with the Standard Webhooks library
-  traffic    every EWS body of the judges before it is validated against Microsoft's schema
+  traffic    every EWS body of the judges before it is validated against Microsoft's schema, and
+             what `make test` said, where TIDEMARK_SIM_RECORD names a directory for both
   captures   our readers read what another EWS server said to other clients
   simulator  exchangelib uses the simulator alone
   davmail    a CalDAV client uses the simulator through DavMail, exchangelib looks at the other side
@@ -274,9 +275,12 @@ class Judges:
 
     def traffic(self) -> None:
         schema = shared() / "reference" / "xsd"
-        if not self.recording.is_dir():
+        tested = os.environ.get("TIDEMARK_SIM_RECORD")
+        folders = [folder for folder in (self.recording, tested and pathlib.Path(tested))
+                   if folder and folder.is_dir()]
+        if not folders:
             raise Skipped("nothing was recorded: ask `demo`, `davmail` or `javascript` as well")
-        judge(JUDGES / "xsd.py", schema, self.recording)
+        judge(JUDGES / "xsd.py", schema, *folders)
 
     def captures(self) -> None:
         folder = shared()
