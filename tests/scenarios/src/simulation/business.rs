@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidemark_jscalendar::read_event_patch;
-use tidemark_model::{BusinessKey, Kind, LinkId, Property, PropertyValue};
+use tidemark_model::{BusinessKey, Kind, LinkId, MailboxId, Property, PropertyValue};
 use tidemark_service::border::{Caller, ItemChangeRequest};
 use tidemark_store::records::{
     ChangeId, Collection, FeedCursor, IdempotencyKey, PendingChange, PendingOperation,
@@ -235,19 +235,17 @@ impl Business {
         change: &ItemChangeRequest,
         idempotency: Option<IdempotencyKey>,
     ) -> PendingChange {
-        let own = LinkId::parse(&key.1);
-        let business_key = own.is_err().then(|| BusinessKey::parse(&key.1).expect("a valid id"));
+        let business_key =
+            LinkId::parse(&key.1).is_err().then(|| BusinessKey::parse(&key.1).expect("a valid id"));
         let mailbox = stage.scope(&key.0).mailbox;
         let (operation, body) = match change {
             ItemChangeRequest::Put(value) => (PendingOperation::Put, value.to_string()),
             ItemChangeRequest::Patch(value) => (PendingOperation::Patch, value.to_string()),
             ItemChangeRequest::Delete => (PendingOperation::Delete, String::new()),
         };
-        let derived =
-            |key| LinkId::of_business_key(&self.caller.system, mailbox, Kind::Appointment, key);
         PendingChange {
             id: ChangeId::new(stage.service.world.uuid()),
-            link: own.ok().or(business_key.as_ref().map(derived)).expect("one of the two"),
+            link: self.link_of(mailbox, key),
             business_key,
             operation,
             body: body.into_bytes(),
@@ -256,6 +254,14 @@ impl Business {
             answer: Vec::new(),
             system: self.caller.system.clone(),
         }
+    }
+
+    /// The link that an item's id means.
+    pub(crate) fn link_of(&self, mailbox: MailboxId, key: &ItemKey) -> LinkId {
+        LinkId::parse(&key.1).unwrap_or_else(|_| {
+            let key = BusinessKey::parse(&key.1).expect("a valid id");
+            LinkId::of_business_key(&self.caller.system, mailbox, Kind::Appointment, &key)
+        })
     }
 
     /// Reads the feed to its end and applies what it says.

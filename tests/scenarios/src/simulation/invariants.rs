@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tidemark_jscalendar::read_event_patch;
-use tidemark_model::{Event, Property, PropertyValue};
+use tidemark_model::{Event, LinkId, MailboxId, Property, PropertyValue};
 use tidemark_simulator::{SimOutcome, SimRequest, Snapshot};
 use tidemark_store::records::MailboxScope;
 use tidemark_transport::Clock as _;
@@ -65,7 +65,7 @@ pub(crate) fn check(
         let snapshots = stage.simulator.snapshot(person).expect("a mailbox of the demo");
         let snapshots = without_held_copies(stage, person, snapshots);
         check_doubles(person, &snapshots)?;
-        check_sides(person, &snapshots, business)?;
+        check_sides(person, stage.scope(person).mailbox, &snapshots, business)?;
         check_survivors(person, &snapshots, business, people)?;
     }
     check_news(business, people)?;
@@ -176,7 +176,12 @@ fn check_doubles(person: &str, snapshots: &[Snapshot]) -> Result<(), Violation> 
 }
 
 /// Both sides are equal under the profile: what is private is not compared.
-fn check_sides(person: &str, snapshots: &[Snapshot], business: &Business) -> Result<(), Violation> {
+fn check_sides(
+    person: &str,
+    mailbox: MailboxId,
+    snapshots: &[Snapshot],
+    business: &Business,
+) -> Result<(), Violation> {
     let mut picture: BTreeMap<&str, (&ItemKey, &Value)> = BTreeMap::new();
     for (key, item) in business.items.iter().filter(|(key, _)| key.0 == person) {
         let uid = item["uid"].as_str().unwrap_or_default();
@@ -187,6 +192,11 @@ fn check_sides(person: &str, snapshots: &[Snapshot], business: &Business) -> Res
     for snapshot in snapshots {
         let known = picture.remove(snapshot.uid.as_str());
         if snapshot.event.privacy.hides_details() {
+            // Made private before it could be read back, its UID was never told: its stamp says
+            // which item it is.
+            picture.retain(|uid, (key, _)| {
+                !uid.is_empty() || !is_stamped(snapshot, business.link_of(mailbox, key))
+            });
             continue;
         }
         let Some((key, item)) = known else {
@@ -209,6 +219,13 @@ fn check_sides(person: &str, snapshots: &[Snapshot], business: &Business) -> Res
             format!("{person}: {} is not in Exchange: {item:#}", key.1),
         )),
     }
+}
+
+/// Whether an item carries our stamp of this link.
+fn is_stamped(snapshot: &Snapshot, link: LinkId) -> bool {
+    let link = link.to_string();
+    let of_link = |stamp: &String| stamp.split(';').next() == Some(link.as_str());
+    snapshot.extended.values().flatten().any(of_link)
 }
 
 /// In what two pictures of an item differ, answers and the like aside.
