@@ -12,6 +12,8 @@ usage: judges.py [JUDGE...]        all of them when none is named
   davmail    a CalDAV client uses the simulator through DavMail, exchangelib looks at the other side
   javascript ews-javascript-api uses the simulator
   graph      Microsoft's Graph SDK for Python uses the simulator's cloud
+  cloud      events are made over Graph in the demo, the business side sees them, and back; Microsoft's
+             SDKs for Python and, where Node is at hand, for JavaScript read what the business side wrote
   kill       the connector is killed at random moments under load; nothing may be lost or doubled
 
 What they need is installed below .tools. DavMail alone is a package of the system (Debian's
@@ -41,6 +43,8 @@ PYTHON = VENV / "bin" / "python"
 PACKAGES = ["caldav==3.6.0", "exchangelib==5.6.0", "icalendar==7.3.0", "lxml==6.1.3", "standardwebhooks==1.1.0"]
 GRAPH_VENV = ROOT / ".tools" / "graph"
 GRAPH_PYTHON = GRAPH_VENV / "bin" / "python"
+GRAPH_NODE = ROOT / ".tools" / "graph-node"
+GRAPH_NODE_PACKAGE = "@microsoft/microsoft-graph-client@3.0.7"
 # Without azure-identity: it goes to the real login. The SDK is large, so it has a folder of its own.
 GRAPH_PACKAGES = ["msgraph-sdk==1.65.0", "msgraph-core==1.5.2"]
 NODE = ROOT / ".tools" / "node"
@@ -273,6 +277,16 @@ class Judges:
                 raise
             program.interrupt()
 
+    def cloud(self) -> None:
+        prepare_graph()
+        try:
+            prepare_node(GRAPH_NODE, GRAPH_NODE_PACKAGE)
+            modules = str(GRAPH_NODE / "node_modules")
+        except Skipped as reason:
+            modules = ""
+            print(f"   without the SDK for JavaScript: {reason}", flush=True)
+        self.judge_demo("cloud", "graph_demo.py", timeout=GRAPH_SECONDS, runner=GRAPH_PYTHON, NODE_PATH=modules)
+
     def traffic(self) -> None:
         schema = shared() / "reference" / "xsd"
         tested = os.environ.get("TIDEMARK_SIM_RECORD")
@@ -339,7 +353,7 @@ class Judges:
         judge(JUDGES / "kill.py", self.binary, self.scratch / "kill", rounds, seed, timeout=600 + 60 * int(rounds))
 
 
-ORDER = ["demo", "simulator", "davmail", "javascript", "graph", "traffic", "captures", "kill"]
+ORDER = ["demo", "simulator", "davmail", "javascript", "graph", "cloud", "traffic", "captures", "kill"]
 
 
 def main() -> int:
