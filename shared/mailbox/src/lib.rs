@@ -3,6 +3,7 @@
 //! [`Mailbox`] is implemented by an adapter per protocol. The engine and the use cases see only
 //! this trait; ids and tokens of the server are opaque to them.
 
+mod effect;
 pub mod error;
 pub mod ews;
 pub mod graph;

@@ -42,7 +42,8 @@ pub(crate) fn record(speaker: &str, body: &[u8]) {
 
 #[expect(clippy::disallowed_methods, reason = "whether to record is said by the environment")]
 fn open() -> Option<Recorder> {
-    let directory = PathBuf::from(std::env::var("TIDEMARK_SIM_RECORD").ok()?);
+    let named = std::env::var("TIDEMARK_SIM_RECORD").ok().filter(|named| !named.is_empty())?;
+    let directory = PathBuf::from(named);
     std::fs::create_dir_all(&directory).expect("the directory can be made");
     Some(Recorder { directory, seen: Mutex::default() })
 }

@@ -6,48 +6,11 @@ use tidemark_graph::{ErrorClass, ServerError, Unreadable};
 use tidemark_identity::TokenError;
 use tidemark_transport::{Delivery, TransportError, TransportFault};
 
+use crate::effect::{BUSY_WAIT, PATH_WAIT, SLIP_WAIT};
+pub(super) use crate::effect::{Effect, error};
 use crate::error::{Disposition, MailboxError, Scope};
 use crate::ews::HALF_WRITTEN;
 use crate::ews::limiter::{BACK_OFF_MAX, Waiting};
-
-/// How long to wait where the server names no time: it is busy.
-const BUSY_WAIT: Duration = Duration::from_secs(30);
-/// How long to wait after a slip that is usually over at once: a cut connection, a failover.
-const SLIP_WAIT: Duration = Duration::from_secs(10);
-/// How long to wait where somebody has to mend the way to the server.
-const PATH_WAIT: Duration = Duration::from_mins(1);
-
-/// What a request does to the mailbox, should it be carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Nothing.
-    Read,
-    /// Something that a second, equal request would not do again: the entity tag refuses it, or the
-    /// item is gone.
-    Write,
-    /// Something that a second request would do twice, or that leaves a state in between which must
-    /// not be taken for somebody's will: it has to be looked up first.
-    Once,
-}
-
-impl Effect {
-    /// What the caller has to do when nobody knows whether the request was carried out.
-    fn unknown_outcome(self, wait: Duration) -> Disposition {
-        match self {
-            Self::Once => Disposition::Unclear,
-            Self::Read | Self::Write => Disposition::RetryAfter(wait),
-        }
-    }
-}
-
-pub(super) fn error(
-    disposition: Disposition,
-    scope: Scope,
-    code: impl Into<String>,
-    text: impl Into<String>,
-) -> MailboxError {
-    MailboxError { disposition, scope, code: code.into(), text: text.into() }
-}
 
 /// The error while a back-off lasts.
 pub(super) fn of_waiting(waiting: Waiting) -> MailboxError {
