@@ -264,6 +264,7 @@ async fn save_connection(
         server_version: before.as_ref().and_then(|row| row.value.server_version.clone()),
         wait_until: before.as_ref().and_then(|row| row.value.wait_until),
         troubles: before.as_ref().map(|row| row.value.troubles.clone()).unwrap_or_default(),
+        fence: before.as_ref().map(|row| row.value.fence.clone()).unwrap_or_default(),
         created_at: since(before.as_ref().map(|before| before.value.created_at), service),
     };
     let revision = before.as_ref().map(|before| before.revision);

@@ -482,6 +482,7 @@ fn connection(now: Timestamp) -> ConnectionRow {
         server_version: None,
         wait_until: None,
         troubles: Vec::new(),
+        fence: tidemark_store::records::Fence::default(),
         created_at: now,
     }
 }

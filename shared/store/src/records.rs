@@ -50,6 +50,7 @@ mod crypto;
 mod cursors;
 mod endpoints;
 mod feed;
+mod fence;
 mod history;
 mod holds;
 mod ids;
@@ -79,6 +80,7 @@ pub use crypto::{CONTENT_BYTES_MAX, FillRandom, Keyring};
 pub use cursors::CursorRow;
 pub use endpoints::{DeliveryState, DueEndpoint, EndpointRow, RETRIES_MAX, RetryRow};
 pub use feed::{FeedCursor, FeedEntry, FeedError, FeedPage, FeedRecord};
+pub use fence::{Fence, FenceFinding, FenceWaiver, Gate};
 pub use history::{HistoryCursor, HistoryEntry, HistoryPage};
 pub use holds::{HoldPage, HoldRow};
 pub use ids::{

@@ -194,6 +194,7 @@ impl Stage {
                 server_version: None,
                 wait_until: None,
                 troubles: Vec::new(),
+                fence: tidemark_store::records::Fence::default(),
                 created_at: now,
             };
             records.save_connection(&organisation, &row, None).await.expect("saved");

@@ -50,6 +50,7 @@ fn connection(protocol: Protocol) -> ConnectionRow {
         server_version: None,
         wait_until: None,
         troubles: Vec::new(),
+        fence: tidemark_store::records::Fence::default(),
         created_at: Timestamp::UNIX_EPOCH,
     }
 }

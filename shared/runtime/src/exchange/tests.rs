@@ -64,6 +64,7 @@ fn connection(url: &str) -> ConnectionRow {
         server_version: None,
         wait_until: None,
         troubles: Vec::new(),
+        fence: tidemark_store::records::Fence::default(),
         created_at: Timestamp::UNIX_EPOCH,
     }
 }

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tidemark_jscalendar::Problem;
 use tidemark_mailbox::ews::{BasicUser, EwsUrl};
 use tidemark_store::records::{
-    ConnectionId, ConnectionRow, Document, EwsAccess, Notifications, Protocol,
+    ConnectionId, ConnectionRow, Document, EwsAccess, Fence, Gate, Notifications, Protocol,
 };
 use tidemark_transport::{CertificateFacts, describe_certificates};
 use uuid::Uuid;
@@ -74,6 +74,8 @@ impl Service {
             server_version: None,
             wait_until: None,
             troubles: Vec::new(),
+            // Nobody has shown yet where it ends.
+            fence: Fence { gate: Gate::Require, ..Fence::default() },
             created_at: self.world.now(),
         };
         check(&row, Some(&new.password), &others)?;

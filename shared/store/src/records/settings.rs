@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_model::{OrganisationId, SystemId};
 
 use super::Records;
+use super::fence::Fence;
 use super::ids::ConnectionId;
 use super::mailboxes::Trouble;
 use super::protocol::{EwsAccess, GraphAccess, Protocol};
@@ -96,6 +97,9 @@ pub struct ConnectionRow {
     /// What is wrong with it now.
     #[serde(default)]
     pub troubles: Vec<Trouble>,
+    /// What keeps it out of mailboxes that are none of its business.
+    #[serde(default)]
+    pub fence: Fence,
     /// Since when.
     pub created_at: Timestamp,
 }

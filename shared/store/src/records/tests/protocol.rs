@@ -17,6 +17,7 @@ fn row(protocol: Protocol) -> ConnectionRow {
         server_version: None,
         wait_until: None,
         troubles: Vec::new(),
+        fence: Fence::default(),
         created_at: at(0),
     }
 }
