@@ -1,8 +1,10 @@
 //! The bodies of commands.
 
 mod connections;
+mod preflight;
 
 pub(crate) use connections::{ChangeConnection, ConfirmCertificate, CreateConnection};
+pub(crate) use preflight::{ChangeFence, CheckAssignment, RunPreflight};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -6,6 +6,7 @@ mod connections;
 mod holds;
 mod items;
 mod mailboxes;
+mod preflight;
 mod status;
 mod webhooks;
 
@@ -70,6 +71,9 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
             connections::confirm_certificate,
             connections::forget_certificate
         ))
+        .routes(routes!(preflight::run_preflight))
+        .routes(routes!(preflight::check_assignment))
+        .routes(routes!(preflight::get_fence, preflight::change_fence))
         .routes(routes!(holds::list_holds))
         .routes(routes!(holds::get_hold, holds::decide_hold))
 }

@@ -10,6 +10,7 @@ mod hostile;
 mod items;
 mod lambda_events;
 mod log;
+mod preflight;
 mod resources;
 
 use core::time::Duration;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::bounds::DOCUMENT_BYTES_MAX;
 use crate::error::Unreadable;
-use crate::request::{GraphRequest, Method, UserKey};
+use crate::request::{GraphRequest, Method, Path, UserKey};
 use crate::text::{List, Object, Text};
 
 /// Asks for zone and kind of a mailbox (user-get-mailboxsettings page). Only a mailbox in Exchange
@@ -73,6 +73,20 @@ pub fn read_calendar(body: &[u8]) -> Result<Calendar, Unreadable> {
     let found: WireCalendar<'_> = read_object(body)?;
     found.id.filled().ok_or(Unreadable::Unexpected)?;
     Ok(Calendar { can_edit: found.can_edit })
+}
+
+/// Asks for the id of one contact (user-list-contacts page): whether contacts open at all.
+pub fn build_contacts_glance(user: &UserKey) -> GraphRequest {
+    GraphRequest::new(Method::Get, glance(user.path().words("/contacts")))
+}
+
+/// Asks for the id of one message (user-list-messages page): whether mail opens at all.
+pub fn build_messages_glance(user: &UserKey) -> GraphRequest {
+    GraphRequest::new(Method::Get, glance(user.path().words("/messages")))
+}
+
+fn glance(path: Path) -> Path {
+    path.query("$top", "1").query("$select", "id")
 }
 
 /// Asks who a user is (user-get page).
@@ -159,6 +173,18 @@ mod tests {
         assert_eq!(found.time_zone.as_deref(), Some("W. Europe Standard Time"));
         assert_eq!(found.purpose.as_deref(), Some("room"));
         assert_eq!(read_mailbox_settings(b"[]"), Err(Unreadable::Unexpected));
+    }
+
+    #[test]
+    fn a_glance_asks_for_one_id() {
+        let user = UserKey::parse("a@tidemark.example").expect("a name");
+        for (request, words) in [
+            (build_contacts_glance(&user), "/contacts"),
+            (build_messages_glance(&user), "/messages"),
+        ] {
+            let path = request.path().expect("a path");
+            assert!(path.ends_with(&format!("{words}?$top=1&$select=id")), "{path}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod write;
 
 pub use adapter::{CAPABILITIES, EwsMailbox};
 pub use credential::{BasicUser, Credential, EndpointError, EwsUrl, MailboxAddress};
-pub use fault::HALF_WRITTEN;
+pub use fault::{HALF_WRITTEN, unanswered};
 pub use limiter::{BACK_OFF_MAX, ConnectionLimiter, REQUESTS_PER_MAILBOX_MAX, RequestLimiter};
 pub use server::{ExchangeProduct, ServerFacts, ServerVersion, Support};
 pub use session::{ANSWER_BYTES_MAX, Access, EwsEndpoint, PRODUCT, READ_TIMEOUT, WRITE_TIMEOUT};

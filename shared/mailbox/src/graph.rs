@@ -14,10 +14,10 @@ mod subscription;
 mod translate;
 mod write;
 
-pub use adapter::{CAPABILITIES, GraphFacts, GraphMailbox};
+pub use adapter::{CAPABILITIES, GraphFacts, GraphMailbox, MailboxPart};
 pub use changes::PAGE_ITEMS_MAX;
 pub use cursor::{ChangeFeed, WINDOW_DAYS_AFTER, WINDOW_DAYS_BEFORE, WINDOW_RENEW_DAYS};
-pub use fault::WOULD_MAIL;
+pub use fault::{WOULD_MAIL, unanswered};
 pub use read::READ_ITEMS_MAX;
 pub use session::{ANSWER_BYTES_MAX, GraphEndpoint, READ_TIMEOUT, WRITE_TIMEOUT};
 

@@ -7,10 +7,13 @@ mod effect;
 pub mod error;
 pub mod ews;
 pub mod graph;
+pub mod greeting;
 pub mod port;
 
 pub use error::{Disposition, MailboxError, Scope};
+pub use greeting::{Greeting, greet};
 pub use port::{
     Capabilities, Change, ChangeKey, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit,
-    PermitDenied, PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
+    PermitDenied, PushContent, PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef,
+    Stamp,
 };

@@ -11,13 +11,16 @@ use tidemark_mailbox::ews::ConnectionLimiter;
 use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
 use tidemark_mailbox::{Disposition, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
+use tidemark_service::ports::Probe;
 use tidemark_service::refresh::{Connect, application_of};
 use tidemark_service::{Exchange, Tokens, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{
     ConnectionId, ConnectionRow, GraphAccess, MailboxRow, Protocol, Records,
 };
-use tidemark_transport::{HttpOptions, HttpPort, PlainHttp, ReqwestHttp, TargetPolicy};
+use tidemark_transport::{
+    HttpOptions, HttpPort, PlainHttp, ReqwestHttp, ShownCertificate, TargetPolicy,
+};
 
 use crate::exchange::{EwsExchange, refused, zone_of};
 
@@ -46,6 +49,11 @@ impl GraphExchange {
     /// Nothing is opened yet. Tokens come from `tokens`.
     pub fn new(tokens: Arc<Tokens>, world: World) -> Self {
         Self { tokens, world, connections: Mutex::default() }
+    }
+
+    /// Where tokens come from.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// The adapter of a mailbox itself, for the checks that only Graph has.
@@ -168,6 +176,17 @@ impl Exchange for EveryExchange {
             Protocol::Ews(_) => self.ews.open(organisation, connection, mailbox).await,
             Protocol::Graph(_) => self.graph.open(organisation, connection, mailbox).await,
         }
+    }
+
+    async fn server_certificate(
+        &self,
+        connection: &ConnectionRow,
+    ) -> Result<Option<ShownCertificate>, MailboxError> {
+        self.ews.server_certificate(connection).await
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
     }
 }
 

@@ -323,6 +323,11 @@ pub(crate) fn zone_of(row: &MailboxRow) -> Zone {
     })
 }
 
+/// A client of its own for a connection over EWS.
+pub(crate) fn http_of(connection: &ConnectionRow) -> Result<Arc<dyn HttpPort>, MailboxError> {
+    build_http(&Trust::of(connection))
+}
+
 fn build_http(trust: &Trust) -> Result<Arc<dyn HttpPort>, MailboxError> {
     match ReqwestHttp::new(trust.http_options()?) {
         Ok(http) => Ok(Arc::new(http)),

@@ -25,6 +25,7 @@ pub mod exchange;
 pub mod federation;
 pub mod logs;
 pub mod master_key;
+mod probe;
 pub mod rotation;
 
 pub use aws::service_from_environment;

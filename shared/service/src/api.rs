@@ -5,6 +5,7 @@ mod connections;
 mod feed;
 mod holds;
 mod items;
+mod preflight;
 mod progress;
 mod webhooks;
 
@@ -20,9 +21,10 @@ use tidemark_store::records::SaveError;
 use uuid::Uuid;
 
 use crate::border::{
-    Accepted, Border, Caller, ConnectionChange, ConnectionView, FeedView, Guards, HistoryView,
-    HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView,
-    NewConnection, Refusal, ServerCertificateView, WebhookView,
+    Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, FeedView,
+    FenceChange, FenceView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
+    ItemChangeRequest, ItemView, Listing, MailboxView, NewConnection, PreflightAsk, PreflightView,
+    Refusal, ServerCertificateView, WebhookView,
 };
 use crate::service::Service;
 
@@ -255,5 +257,36 @@ impl Border for Service {
         id: Uuid,
     ) -> Result<ConnectionView, Refusal> {
         self.forget_confirmed(caller, id).await
+    }
+
+    async fn preflight(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        ask: PreflightAsk,
+    ) -> Result<PreflightView, Refusal> {
+        self.run_preflight(caller, id, &ask).await
+    }
+
+    async fn check_assignment(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        after: Option<&str>,
+    ) -> Result<AssignmentView, Refusal> {
+        self.check_page(caller, id, after).await
+    }
+
+    async fn fence(&self, caller: &Caller, id: Uuid) -> Result<FenceView, Refusal> {
+        self.view_fence(caller, id).await
+    }
+
+    async fn change_fence(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        change: FenceChange,
+    ) -> Result<FenceView, Refusal> {
+        self.set_fence(caller, id, change).await
     }
 }

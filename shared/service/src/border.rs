@@ -5,6 +5,7 @@
 
 mod connections;
 mod holds;
+mod preflight;
 
 use core::fmt;
 use core::time::Duration;
@@ -20,6 +21,10 @@ pub use connections::{
     ServerCertificateView,
 };
 pub use holds::{BrakePreview, HoldChoice, HoldDetails, HoldView, PreviewItem};
+pub use preflight::{
+    AssignmentView, FenceChange, FenceView, GateChoice, MailboxSteps, PREFLIGHT_MAILBOXES_MAX,
+    PreflightAsk, PreflightStep, PreflightView, StepState, WAIVER_REASON_BYTES_MAX, WaiverView,
+};
 pub use tidemark_store::records::IDEMPOTENCY_HOURS;
 
 /// What a caller may do.
@@ -492,6 +497,33 @@ pub trait Border: Send + Sync {
         caller: &Caller,
         id: Uuid,
     ) -> Result<ConnectionView, Refusal>;
+
+    /// Looks at every step on the way to the mailboxes of a connection (N14). Ends within 25 seconds.
+    async fn preflight(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        ask: PreflightAsk,
+    ) -> Result<PreflightView, Refusal>;
+
+    /// Looks at the next mailboxes of a connection and names those that cannot be reached (E19).
+    async fn check_assignment(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        after: Option<&str>,
+    ) -> Result<AssignmentView, Refusal>;
+
+    /// What keeps a connection out of mailboxes that are none of its business (N14).
+    async fn fence(&self, caller: &Caller, id: Uuid) -> Result<FenceView, Refusal>;
+
+    /// Names the mailbox outside, waives the proof or demands it.
+    async fn change_fence(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        change: FenceChange,
+    ) -> Result<FenceView, Refusal>;
 }
 
 /// Largest notification that is read. Exchange's own are a few KB.

@@ -9,6 +9,7 @@ pub mod content;
 pub mod deliver;
 mod intake;
 pub mod ports;
+pub mod preflight;
 pub mod profile;
 pub mod refresh;
 #[cfg(feature = "testing")]

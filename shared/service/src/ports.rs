@@ -1,13 +1,18 @@
 //! What the use cases need from outside and cannot make themselves.
 
+use core::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tidemark_engine::{Decision, PlanInput};
-use tidemark_mailbox::{Mailbox, MailboxError};
+use tidemark_mailbox::ews::ServerVersion;
+use tidemark_mailbox::{Greeting, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
 use tidemark_store::records::{ConnectionRow, MailboxRow};
 use tidemark_transport::ShownCertificate;
+
+use crate::intake::Proofs;
 
 /// Opens mailboxes by their connection: the adapter, its credential, its limits.
 #[async_trait]
@@ -34,6 +39,94 @@ pub trait Exchange: Send + Sync {
     ) -> Result<Option<ShownCertificate>, MailboxError> {
         Ok(None)
     }
+
+    /// Whether the platform that the program runs on vouches for it, so that an application needs no
+    /// credential of its own.
+    fn is_vouched_for(&self) -> bool {
+        false
+    }
+
+    /// What proves that notifications with content come from Microsoft; none where there is no way to
+    /// fetch its keys.
+    fn proofs(&self) -> Option<&Proofs> {
+        None
+    }
+
+    /// What a preflight looks with; none where there is no way to look.
+    fn probe(&self) -> Option<&dyn Probe> {
+        None
+    }
+}
+
+/// What a preflight asks of the way to mailboxes. Nothing of it writes to a mailbox or reads what an
+/// item says.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// How the server of a connection answers somebody who does not log on.
+    ///
+    /// # Errors
+    /// [`MailboxError`] when there is no answer; its code says how far the way went.
+    async fn greet(&self, connection: &ConnectionRow) -> Result<Greeting, MailboxError>;
+
+    /// Asks for a new token, whatever tokens there are: one that is kept does not show what an
+    /// administrator granted a minute ago. Nobody else gets it.
+    ///
+    /// # Errors
+    /// [`MailboxError`] when the authority gives none, or the protocol has none.
+    async fn token(&self, connection: &ConnectionRow) -> Result<TokenFacts, MailboxError>;
+
+    /// Tries whether a part of a mailbox opens.
+    ///
+    /// # Errors
+    /// [`MailboxError`] of whatever stands in the way.
+    async fn look(
+        &self,
+        organisation: &OrganisationId,
+        connection: &ConnectionRow,
+        mailbox: &MailboxRow,
+        part: Part,
+    ) -> Result<Seen, MailboxError>;
+}
+
+/// A part of a mailbox that permissions are given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The calendar.
+    Calendar,
+    /// Contacts. Over EWS impersonation opens a mailbox as a whole, so that nobody asks.
+    Contacts,
+    /// Mail.
+    Mail,
+}
+
+/// What a new token says of itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+    /// The application roles in it; none if it does not show them. They are for people to read:
+    /// Microsoft promises no form of a token.
+    pub roles: Option<Vec<String>>,
+}
+
+impl fmt::Debug for TokenFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenFacts")
+            .field("expires_at", &self.expires_at)
+            .field("roles", &self.roles.as_ref().map(Vec::len))
+            .finish()
+    }
+}
+
+/// What was seen of a mailbox that opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// The server's version, where it names it.
+    pub version: Option<ServerVersion>,
+    /// How many items the calendar holds, where the server says it.
+    pub items: Option<u32>,
+    /// Whether the calendar may be written, where the server says it.
+    pub can_edit: Option<bool>,
 }
 
 /// Decides about one item. The product has one implementation, [`Engine`]; the test of the tests

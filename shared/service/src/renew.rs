@@ -20,6 +20,7 @@ use tidemark_store::records::{
 };
 
 use crate::Service;
+use crate::preflight::fence;
 
 /// First part of the codes of troubles that renewal reports and clears.
 const TROUBLE_PREFIX: &str = "subscription-";
@@ -115,6 +116,8 @@ impl Service {
         Ok(connection
             .map(|found| found.value)
             .filter(|connection| mailbox.enabled && is_pushing(connection))
+            // A subscription opens the mailbox.
+            .filter(|connection| fence::check(connection, mailbox.state).is_ok())
             .map(|connection| (connection, mailbox)))
     }
 

@@ -8,11 +8,12 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
-    Accepted, Border, BrakePreview, Caller, CertificateView, ConnectionChange, ConnectionView,
-    FeedView, FirstCopyView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
-    ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxView,
-    NewConnection, NotificationMode, PreviewItem, Refusal, Role, ServerCertificateView,
-    WebhookView,
+    Accepted, AssignmentView, Border, BrakePreview, Caller, CertificateView, ConnectionChange,
+    ConnectionView, FeedView, FenceChange, FenceView, FirstCopyView, GateChoice, Guards,
+    HistoryView, HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemVersion, ItemView,
+    LagView, Listing, MailboxErrorView, MailboxSteps, MailboxView, NewConnection, NotificationMode,
+    PreflightAsk, PreflightStep, PreflightView, PreviewItem, Refusal, Role, ServerCertificateView,
+    StepState, WaiverView, WebhookView,
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -109,6 +110,41 @@ fn hold_view() -> HoldView {
         people: 0,
         choices: vec![HoldChoice::Send, HoldChoice::WithoutAttendees],
         since: "2026-03-01T08:00:00Z".to_owned(),
+    }
+}
+
+fn failed_step() -> PreflightStep {
+    PreflightStep {
+        name: "impersonation",
+        state: StepState::Failed,
+        seen: "It did not work.".to_owned(),
+        code: Some("ErrorImpersonateUserDenied".to_owned()),
+        mend: Some("Assign the role.".to_owned()),
+        commands: vec!["New-ManagementRoleAssignment".to_owned()],
+    }
+}
+
+fn unreachable(address: String) -> MailboxSteps {
+    MailboxSteps { id: None, address, steps: vec![failed_step()] }
+}
+
+/// A fence that nothing is known of, with what a change would set.
+fn fence_view(change: FenceChange) -> FenceView {
+    FenceView {
+        state: "unproved",
+        admits: false,
+        gate: match change.gate {
+            Some(GateChoice::Warn) => "warn",
+            Some(GateChoice::Require) | None => "require",
+        },
+        outside: change.outside.flatten(),
+        tried: None,
+        waiver: change.waiver.flatten().map(|reason| WaiverView {
+            reason,
+            by: "key-1".to_owned(),
+            at: "2026-03-01T08:00:00Z".to_owned(),
+        }),
+        text: "Name a mailbox that must not open.".to_owned(),
     }
 }
 
@@ -510,5 +546,51 @@ impl Border for FakeBorder {
             connection.confirmed_certificate = None;
             connection.clone()
         })
+    }
+
+    async fn preflight(
+        &self,
+        _: &Caller,
+        id: Uuid,
+        ask: PreflightAsk,
+    ) -> Result<PreflightView, Refusal> {
+        self.refused()?;
+        Ok(PreflightView {
+            connection: id,
+            protocol: "ews",
+            at: "2026-03-01T08:00:00Z".to_owned(),
+            passed: false,
+            steps: vec![failed_step()],
+            mailboxes: ask.mailboxes.into_iter().map(unreachable).collect(),
+            more: false,
+            fence: fence_view(FenceChange::default()),
+        })
+    }
+
+    async fn check_assignment(
+        &self,
+        _: &Caller,
+        _: Uuid,
+        after: Option<&str>,
+    ) -> Result<AssignmentView, Refusal> {
+        self.refused()?;
+        let next = if after.is_none() { Some("m-1".to_owned()) } else { None };
+        let unreachable = vec![unreachable("blake@tidemark.example".to_owned())];
+        Ok(AssignmentView { checked: 2, unreachable, next })
+    }
+
+    async fn fence(&self, _: &Caller, _: Uuid) -> Result<FenceView, Refusal> {
+        self.refused()?;
+        Ok(fence_view(FenceChange::default()))
+    }
+
+    async fn change_fence(
+        &self,
+        _: &Caller,
+        _: Uuid,
+        change: FenceChange,
+    ) -> Result<FenceView, Refusal> {
+        self.refused()?;
+        Ok(fence_view(change))
     }
 }

@@ -140,6 +140,11 @@ pub(super) fn unfit(code: &str, why: &dyn core::fmt::Display) -> MailboxError {
     error(Disposition::Reject, Scope::Item, code, why.to_string())
 }
 
+/// The error of somebody who only asked whether the server is there, and had no answer.
+pub fn unanswered(fault: &TransportError) -> MailboxError {
+    of_transport(fault, Effect::Read)
+}
+
 /// The error of an exchange without an answer.
 pub(super) fn of_transport(fault: &TransportError, effect: Effect) -> MailboxError {
     let retry = Disposition::RetryAfter;

@@ -6,7 +6,8 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tidemark_graph::settings::{
-    build_calendar, build_mailbox_settings, read_calendar, read_mailbox_settings,
+    build_calendar, build_contacts_glance, build_mailbox_settings, build_messages_glance,
+    read_calendar, read_mailbox_settings,
 };
 use tidemark_model::{Event, LinkId, MailMode, Participation, Property, Zone};
 
@@ -34,6 +35,15 @@ pub struct GraphFacts {
     pub can_edit: Option<bool>,
 }
 
+/// A part of a mailbox that has permissions of its own, beside the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailboxPart {
+    /// Contacts.
+    Contacts,
+    /// Messages.
+    Mail,
+}
+
 impl GraphMailbox {
     /// A mailbox at an endpoint. Nothing is sent yet.
     pub fn new(endpoint: GraphEndpoint) -> Self {
@@ -49,6 +59,20 @@ impl GraphMailbox {
         let calendar =
             read_calendar(&body).map_err(|what| fault::of_unreadable(what, Effect::Read))?;
         Ok(GraphFacts { can_edit: calendar.can_edit })
+    }
+
+    /// Tries whether a part of the mailbox opens. What it holds is not looked at: one id is asked for
+    /// and thrown away.
+    ///
+    /// # Errors
+    /// [`MailboxError`] of whatever stands in the way.
+    pub async fn try_part(&self, part: MailboxPart) -> Result<(), MailboxError> {
+        let user = &self.session.endpoint.user;
+        let request = match part {
+            MailboxPart::Contacts => build_contacts_glance(user),
+            MailboxPart::Mail => build_messages_glance(user),
+        };
+        self.session.read(&request).await.map(drop)
     }
 
     /// The zone that the owner has set. It takes the permission `MailboxSettings.Read`; none if what

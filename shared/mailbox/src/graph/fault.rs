@@ -194,6 +194,11 @@ pub(super) fn of_unreadable(what: Unreadable, effect: Effect) -> MailboxError {
     }
 }
 
+/// The error of somebody who only asked whether Graph is there, and had no answer.
+pub fn unanswered(fault: &TransportError) -> MailboxError {
+    of_transport(fault, Effect::Read)
+}
+
 /// The error of an exchange without an answer.
 pub(super) fn of_transport(fault: &TransportError, effect: Effect) -> MailboxError {
     let retry = Disposition::RetryAfter;

@@ -17,6 +17,7 @@ use crate::border::{
     Caller, CertificateView, ConnectionChange, ConnectionView, MailboxErrorView, NewConnection,
     NotificationMode, Refusal,
 };
+use crate::preflight::fence;
 use crate::service::Service;
 
 /// Most connections of an organisation.
@@ -224,6 +225,7 @@ const fn stored_mode(mode: NotificationMode) -> Notifications {
 
 fn view_of(row: ConnectionRow) -> ConnectionView {
     let access = row.ews().cloned();
+    let fence = fence::warning(&row);
     ConnectionView {
         id: row.id.uuid(),
         protocol: match row.protocol {
@@ -260,6 +262,7 @@ fn view_of(row: ConnectionRow) -> ConnectionView {
                 text: join(&trouble.cause, &trouble.mend),
                 since: trouble.since.to_string(),
             })
+            .chain(fence)
             .collect(),
         created: row.created_at.to_string(),
     }

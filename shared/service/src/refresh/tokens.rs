@@ -104,6 +104,18 @@ impl Tokens {
         Ok(cache)
     }
 
+    /// Asks for a token of a connection that is kept nowhere and shared with nobody: a preflight looks
+    /// at what the authority says now.
+    ///
+    /// # Errors
+    /// [`TokenError`] when the authority gives none, or the settings cannot be used.
+    pub async fn issue_apart(&self, row: &ConnectionRow) -> Result<Issued, TokenError> {
+        let access = row.graph().ok_or_else(|| {
+            unusable("The connection does not speak Graph and has no tokens.".to_owned())
+        })?;
+        self.issuer(row, access, application_of(access)?)?.issue().await
+    }
+
     fn cache(
         &self,
         organisation: &OrganisationId,
@@ -111,20 +123,13 @@ impl Tokens {
         access: &GraphAccess,
     ) -> Result<TokenCache, TokenError> {
         let application = application_of(access)?;
-        let http = (self.connect)(row.extra_ca_pem.as_deref())?;
         let audience = format!(
             "{} {} {}",
             application.cloud.token_url(&application.tenant),
             application.client,
             application.cloud.scope()
         );
-        let issuer = ConnectionIssuer {
-            entra: Entra::new(http, self.world.clock(), self.world.entropy()),
-            application,
-            access: access.clone(),
-            secrets: Arc::clone(&self.secrets),
-            platform: self.platform.clone(),
-        };
+        let issuer = self.issuer(row, access, application)?;
         let scope = TokenScope { organisation: organisation.clone(), connection: row.id, audience };
         let shelf = RecordsShelf { records: Arc::clone(&self.records), scope };
         Ok(TokenCache::new(
@@ -133,6 +138,22 @@ impl Tokens {
             self.world.clock(),
             self.world.entropy(),
         ))
+    }
+
+    fn issuer(
+        &self,
+        row: &ConnectionRow,
+        access: &GraphAccess,
+        application: Application,
+    ) -> Result<ConnectionIssuer, TokenError> {
+        let http = (self.connect)(row.extra_ca_pem.as_deref())?;
+        Ok(ConnectionIssuer {
+            entra: Entra::new(http, self.world.clock(), self.world.entropy()),
+            application,
+            access: access.clone(),
+            secrets: Arc::clone(&self.secrets),
+            platform: self.platform.clone(),
+        })
     }
 
     pub(super) fn secrets(&self) -> &dyn Secrets {

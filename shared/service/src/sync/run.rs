@@ -20,6 +20,7 @@ use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
 use super::mail;
 use super::stop::Stop;
+use crate::preflight::fence;
 use crate::profile::Rules;
 use crate::service::Service;
 
@@ -180,6 +181,7 @@ impl Service {
         let settings = self.records.organisation(organisation).await?;
         let domains = settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default();
         let brake = self.records.brake(scope).await?;
+        fence::check(&connection.value, row.value.state).map_err(Stop::Broken)?;
         let opened = self.exchange.open(organisation, &connection.value, &row.value).await;
         let mailbox = opened.map_err(Stop::Broken)?;
         let now = self.world.now();
