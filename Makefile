@@ -9,7 +9,8 @@ CARGO_DENY_VERSION := 0.20.2
 SEED ?= 1
 WIRE ?= ews
 FUZZ_SECONDS ?= 300
-FUZZ_TARGETS := event_json get_item send_notification sync_folder_items
+FUZZ_TARGETS := event_json get_item graph_event graph_notification graph_page send_notification \
+                sync_folder_items
 
 .DEFAULT_GOAL := help
 .PHONY: help run simulator test test-engine test-all judges check fmt fmt-check clippy docs deny \
@@ -68,7 +69,7 @@ soak: ## The long runs: 10,000 seeds, 200 kills, every parser fuzzed
 	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill
 	$(MAKE) fuzz
 
-fuzz: ## Fuzz what reads EWS and the API's items from outside, FUZZ_SECONDS each (needs a nightly toolchain)
+fuzz: ## Fuzz what reads EWS, Graph and the API's items from outside, FUZZ_SECONDS each (needs a nightly toolchain)
 	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
 	  echo "fuzzing needs a nightly toolchain beside the stable one: rustup toolchain install nightly" >&2; exit 1; }
 	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \

@@ -6,6 +6,9 @@
 use serde_json::Value;
 use tidemark_ews::calendar::{ReadContext, assemble_series, read_item};
 use tidemark_ews::{GetItem, Item, SyncFolderItems, notification};
+use tidemark_graph::calendar as graph_calendar;
+use tidemark_graph::notification::read_notifications;
+use tidemark_graph::{Entry, GraphRoot, Next, Page, bounds, read_head, read_raw};
 use tidemark_jscalendar::{
     ReadMode, Version, WriteOptions, check_patch, read_event_patch, read_merge_patch, write_event,
 };
@@ -15,11 +18,14 @@ use tidemark_model::{Event, Zone};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 7] = [
     ("send_notification", send_notification),
     ("sync_folder_items", sync_folder_items),
     ("get_item", get_item),
     ("event_json", event_json),
+    ("graph_notification", graph_notification),
+    ("graph_page", graph_page),
+    ("graph_event", graph_event),
 ];
 
 /// Reads a push notification, the one document whose sender nobody knows.
@@ -80,6 +86,64 @@ pub fn event_json(bytes: &[u8]) {
         let mut changed = event.clone();
         changed.apply_patch(&reading.patch);
         check_writing(&changed);
+    }
+}
+
+/// Reads what Graph posts, or somebody in its name.
+pub fn graph_notification(bytes: &[u8]) {
+    let read = read_notifications(bytes);
+    assert_eq!(read, read_notifications(bytes), "the same bytes were read differently");
+    let Ok(read) = read else { return };
+    let _ = format!("{read:?}");
+    assert!(read.entries.len() <= bounds::NOTIFICATIONS_MAX, "more entries than are looked at");
+    for entry in read.entries.into_iter().flatten() {
+        let id_bytes = entry.subscription_id.len();
+        assert!(id_bytes <= bounds::ID_BYTES_MAX, "the id of a subscription is too long");
+    }
+}
+
+/// Reads a page of a delta round or a list, both for its heads and for its entries, whose count has
+/// to be the same. No link may lead to another host.
+pub fn graph_page(bytes: &[u8]) {
+    const ROOT: &str = "https://graph.microsoft.com";
+    let Ok(root) = GraphRoot::parse(ROOT) else { return };
+    let page = Page::read(bytes, &root);
+    assert_eq!(page, Page::read(bytes, &root), "the same bytes were read differently");
+    let _ = read_head(bytes);
+    let Ok(page) = page else { return };
+    let _ = format!("{page:?}");
+    if let Next::More(link) | Next::Delta(link) = &page.next {
+        let path = link.as_str().strip_prefix(ROOT);
+        assert!(path.is_some_and(|path| path.starts_with('/')), "a link leads elsewhere");
+    }
+    for entry in page.entries.iter().flatten() {
+        let (Entry::Event(tidemark_graph::EventHead { id, .. }) | Entry::Removed { id, .. }) =
+            entry;
+        assert!(id.as_str().len() <= bounds::ID_BYTES_MAX, "an id is too long");
+    }
+    if let Ok((entries, _)) = read_raw(bytes, &root) {
+        assert_eq!(entries.len(), page.entries.len(), "two readers count differently");
+        for entry in entries {
+            read_graph_event(entry.get().as_bytes());
+        }
+    }
+}
+
+/// Reads one event whole, into the model, with the exceptions that it brings.
+pub fn graph_event(bytes: &[u8]) {
+    read_graph_event(bytes);
+}
+
+fn read_graph_event(bytes: &[u8]) {
+    let Ok(item) = graph_calendar::EventItem::read(bytes) else { return };
+    let _ = format!("{item:?}");
+    let context = graph_calendar::ReadContext::in_zone(Zone::utc());
+    if let Ok(read) = graph_calendar::read_item(&item, &context) {
+        check_writing(&read.event);
+        let _ = item.occurrence_of(&read.event, &context);
+    }
+    if let Ok(series) = graph_calendar::read_event(&item, &context) {
+        check_writing(&series.event);
     }
 }
 

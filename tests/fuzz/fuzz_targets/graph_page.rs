@@ -1,0 +1,4 @@
+//! See `tidemark_bench::fuzz_targets::graph_page`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidemark_bench::fuzz_targets::graph_page(bytes));
