@@ -1,9 +1,11 @@
 //! The bodies of commands.
 
 mod connections;
+mod graph;
 mod preflight;
 
 pub(crate) use connections::{ChangeConnection, ConfirmCertificate, CreateConnection};
+pub(crate) use graph::CloudForm;
 pub(crate) use preflight::{ChangeFence, CheckAssignment, RunPreflight};
 
 use serde::{Deserialize, Serialize};

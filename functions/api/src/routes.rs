@@ -66,6 +66,7 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(webhooks::replay_webhook))
         .routes(routes!(connections::list_connections, connections::create_connection))
         .routes(routes!(connections::get_connection, connections::change_connection))
+        .routes(routes!(connections::list_credentials))
         .routes(routes!(
             connections::get_certificate,
             connections::confirm_certificate,

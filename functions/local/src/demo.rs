@@ -9,13 +9,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tidemark_mailbox::ews::EwsUrl;
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_runtime::Environment;
+use tidemark_service::border::{CredentialSettings, GraphSettings};
 use tidemark_store::Secrets;
 use tidemark_store::records::{Cloud, Notifications, Role};
 use tidemark_transport::Entropy;
 
 use crate::setup::{
-    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, GraphSetup, MailboxSetup, ProofSetup,
-    Setup, SystemSetup,
+    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, MailboxSetup, Setup, SystemSetup,
 };
 
 /// The people whose calendars are synced over EWS.
@@ -76,14 +76,21 @@ pub(crate) fn setup(simulator: &str, api_key: SecretString) -> anyhow::Result<Se
     };
     let graph = ConnectionSetup {
         name: "Simulated cloud".to_owned(),
-        access: AccessSetup::Graph(GraphSetup {
+        access: AccessSetup::Graph(GraphSettings {
             tenant: TENANT.to_owned(),
             client: CLIENT.to_owned(),
             cloud: Cloud::Other {
                 authority: simulator.to_owned(),
                 graph: format!("{simulator}/graph"),
             },
-            proof: ProofSetup::Secret(SecretString::from(CLIENT_SECRET)),
+            credential: CredentialSettings {
+                secret: Some(SecretString::from(CLIENT_SECRET)),
+                ..CredentialSettings::default()
+            },
+            second_credential: None,
+            application_object: None,
+            renew_credentials: None,
+            rich_notifications: false,
         }),
         extra_ca_pem: None,
         notifications: Notifications::Push,

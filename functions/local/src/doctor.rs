@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tidemark_runtime::Environment;
+use tidemark_transport::{Clock as _, SystemClock};
 
 use crate::console::say;
 use crate::settings::Settings;
@@ -17,7 +18,7 @@ mod graph;
 /// # Errors
 /// When the file itself cannot be used.
 pub(crate) async fn run(environment: &Environment, file: &Path) -> anyhow::Result<ExitCode> {
-    let setup = Settings::read(file)?.to_setup(environment)?;
+    let setup = Settings::read(file)?.to_setup(environment, SystemClock.now())?;
     let mut is_well = true;
     for connection in &setup.connections {
         say(&format!("connection {}", connection.name));

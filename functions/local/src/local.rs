@@ -71,7 +71,7 @@ pub(crate) async fn run_demo(environment: &Environment) -> anyhow::Result<()> {
 /// When the file, a variable, a port or the data directory cannot be used.
 pub(crate) async fn run_config(environment: &Environment, file: &Path) -> anyhow::Result<()> {
     let settings = Settings::read(file)?;
-    let setup: Setup = settings.to_setup(environment)?;
+    let setup: Setup = settings.to_setup(environment, SystemClock.now())?;
     let stop = stop_signal()?;
     let Some(data) = environment.text("TIDEMARK_DATA") else {
         bail!("TIDEMARK_DATA: name the directory that keeps this connector's data");

@@ -8,19 +8,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
-use tidemark_identity::CertificateKey;
 use tidemark_mailbox::ews::{BasicUser, EwsUrl, MailboxAddress};
 use tidemark_model::{OrganisationId, SystemId, Zone};
 use tidemark_runtime::Environment;
-use tidemark_service::refresh::application_of;
-use tidemark_store::records::{ADDRESSES_MAX, Cloud, Notifications, Role};
+use tidemark_service::border::GraphSettings;
+use tidemark_service::graph_settings::{PASSWORD_MEND, check_graph, password_refusal};
+use tidemark_store::records::{ADDRESSES_MAX, Notifications, Role};
 use tidemark_transport::{NetworkRange, describe_certificates};
 
 use crate::setup::{
-    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, GraphSetup, MailboxSetup, ProofSetup,
-    Setup, SystemSetup,
+    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, MailboxSetup, Setup, SystemSetup,
+    in_words, on_this_machine,
 };
 
 /// Largest configuration file, and largest file that it names.
@@ -81,27 +82,14 @@ struct ConnectionPart {
     password: Option<SecretPart>,
     #[serde(default)]
     impersonate: bool,
+    /// Stands instead of `url`, `account`, `password` and `impersonate`: the same form as the API's.
     #[serde(default)]
-    graph: Option<GraphPart>,
+    graph: Option<GraphSettings<SecretPart>>,
     #[serde(default)]
     extra_ca_file: Option<PathBuf>,
     #[serde(default = "push")]
     notifications: Notifications,
     mailboxes: Vec<MailboxPart>,
-}
-
-/// Stands instead of `url`, `account`, `password` and `impersonate`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct GraphPart {
-    tenant: String,
-    client: String,
-    #[serde(default = "global")]
-    cloud: Cloud,
-    #[serde(default)]
-    certificate: Option<SecretPart>,
-    #[serde(default)]
-    secret: Option<SecretPart>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,10 +113,6 @@ enum SecretPart {
     File(PathBuf),
     /// In this environment variable.
     Variable(String),
-}
-
-const fn global() -> Cloud {
-    Cloud::Global
 }
 
 const fn push() -> Notifications {
@@ -157,7 +141,11 @@ impl Settings {
     ///
     /// # Errors
     /// Names the member and how to mend it.
-    pub(crate) fn to_setup(&self, environment: &Environment) -> anyhow::Result<Setup> {
+    pub(crate) fn to_setup(
+        &self,
+        environment: &Environment,
+        now: Timestamp,
+    ) -> anyhow::Result<Setup> {
         if let Some(url) = &self.callback_url
             && !url.starts_with("https://")
             && EwsUrl::parse(url).is_err()
@@ -172,7 +160,7 @@ impl Settings {
         let systems = each("systems", &self.systems, |part| self.system(part, environment))?;
         let known: BTreeSet<_> = systems.iter().map(|system| system.id.clone()).collect();
         let connections = each("connections", &self.connections, |part| {
-            self.connection(part, environment, &known)
+            self.connection(part, environment, &known, now)
         })?;
         check_unique(&connections)?;
         Ok(Setup {
@@ -211,6 +199,7 @@ impl Settings {
         part: &ConnectionPart,
         environment: &Environment,
         systems: &BTreeSet<SystemId>,
+        now: Timestamp,
     ) -> anyhow::Result<ConnectionSetup> {
         let access = match &part.graph {
             Some(graph) => {
@@ -218,7 +207,7 @@ impl Settings {
                 if of_ews || part.password.is_some() || part.impersonate {
                     bail!("graph: stands instead of url, account, password and impersonate");
                 }
-                AccessSetup::Graph(self.graph(graph, environment).context("graph")?)
+                AccessSetup::Graph(self.graph(graph, environment, now)?)
             }
             None => AccessSetup::Ews(self.ews(part, environment)?),
         };
@@ -242,6 +231,9 @@ impl Settings {
     fn ews(&self, part: &ConnectionPart, environment: &Environment) -> anyhow::Result<EwsSetup> {
         let url = part.url.as_deref().context("url: is missing; or name a graph application")?;
         EwsUrl::parse(url).context("url")?;
+        if let Some(reason) = password_refusal(url) {
+            bail!("password: {reason}: {PASSWORD_MEND}");
+        }
         let account = part.account.as_deref().context("account: is missing")?;
         BasicUser::parse(account).context("account")?;
         let password = part.password.as_ref().context("password: is missing")?;
@@ -256,28 +248,19 @@ impl Settings {
         })
     }
 
-    fn graph(&self, part: &GraphPart, environment: &Environment) -> anyhow::Result<GraphSetup> {
-        let proof = match (&part.certificate, &part.secret) {
-            (Some(pem), None) => {
-                let pem = self.secret(pem, environment).context("certificate")?;
-                CertificateKey::from_pem(&pem).context("certificate")?;
-                ProofSetup::Certificate(pem)
-            }
-            (None, Some(secret)) => {
-                ProofSetup::Secret(self.secret(secret, environment).context("secret")?)
-            }
-            (Some(_), Some(_)) | (None, None) => {
-                bail!("name either certificate (with its private key, PEM) or secret")
-            }
+    fn graph(
+        &self,
+        part: &GraphSettings<SecretPart>,
+        environment: &Environment,
+        now: Timestamp,
+    ) -> anyhow::Result<GraphSettings> {
+        let read = |member: &str, secret: &SecretPart| {
+            self.secret(secret, environment).with_context(|| member.to_owned())
         };
-        let setup = GraphSetup {
-            tenant: part.tenant.trim().to_owned(),
-            client: part.client.trim().to_owned(),
-            cloud: part.cloud.clone(),
-            proof,
-        };
-        application_of(&setup.to_access())?;
-        Ok(setup)
+        let settings = part.read_secrets(read)?;
+        let checked = check_graph(settings.clone(), on_this_machine(now));
+        checked.map_err(|problems| in_words(&problems))?;
+        Ok(settings)
     }
 
     fn secret(&self, part: &SecretPart, environment: &Environment) -> anyhow::Result<SecretString> {

@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use tidemark_jscalendar::Problem;
 use tidemark_model::{MailboxId, OrganisationId, SystemId};
 use tidemark_service::Service;
+use tidemark_service::border::{GraphChange, GraphSettings};
+use tidemark_service::graph_settings::{Place, enter_graph};
 use tidemark_store::records::{
-    AddressTaken, ApiKeyId, ApiKeyRow, Cloud, ConnectionId, ConnectionRow, CredentialKind,
-    Document, EwsAccess, FirstSync, GraphAccess, GraphCredential, MailboxRow, MailboxScope,
-    MailboxState, Notifications, OrganisationRow, Protocol, Role, SystemRow,
+    AddressTaken, ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, EwsAccess, FirstSync,
+    MailboxRow, MailboxScope, MailboxState, Notifications, OrganisationRow, Protocol, Role,
+    SystemRow,
 };
 
 /// What a process is to serve.
@@ -51,7 +54,7 @@ pub(crate) enum AccessSetup {
     /// Exchange Web Services with a password.
     Ews(EwsSetup),
     /// Microsoft Graph as an application.
-    Graph(GraphSetup),
+    Graph(GraphSettings),
 }
 
 /// The account that logs on to EWS.
@@ -62,42 +65,15 @@ pub(crate) struct EwsSetup {
     pub(crate) impersonate: bool,
 }
 
-/// The application that logs on to Graph.
-pub(crate) struct GraphSetup {
-    pub(crate) tenant: String,
-    pub(crate) client: String,
-    pub(crate) cloud: Cloud,
-    pub(crate) proof: ProofSetup,
-}
-
-impl GraphSetup {
-    /// The application as a row holds it, without what it proves itself with.
-    pub(crate) fn to_access(&self) -> GraphAccess {
-        GraphAccess {
-            tenant: self.tenant.clone(),
-            client: self.client.clone(),
-            cloud: self.cloud.clone(),
-            credentials: Vec::new(),
-            application_object: None,
-        }
-    }
-}
-
-/// What an application proves itself with.
-pub(crate) enum ProofSetup {
-    /// A certificate and its private key, both PEM.
-    Certificate(SecretString),
-    /// A client secret.
-    Secret(SecretString),
-}
-
 impl AccessSetup {
-    /// The protocol as a row holds it, and the secret to be put under the name that the row gives it.
+    /// The protocol as a row holds it, and the secrets to be put under the names that the row gives
+    /// them. Fails when the settings cannot work.
     fn to_row(
         &self,
         id: ConnectionId,
         before: Option<&Protocol>,
-    ) -> (Protocol, String, SecretString) {
+        now: Timestamp,
+    ) -> anyhow::Result<(Protocol, Vec<(String, SecretString)>)> {
         match self {
             Self::Ews(access) => {
                 let secret_name = format!("connections/{}/password", id.uuid());
@@ -107,34 +83,40 @@ impl AccessSetup {
                     secret_name: secret_name.clone(),
                     impersonate: access.impersonate,
                 };
-                (Protocol::Ews(row), secret_name, access.password.clone())
+                Ok((Protocol::Ews(row), vec![(secret_name, access.password.clone())]))
             }
-            Self::Graph(access) => {
-                let name = |what| format!("connections/{}/{what}", id.uuid());
-                let (secret_name, kind, secret) = match &access.proof {
-                    ProofSetup::Certificate(pem) => {
-                        let secret_name = name("certificate");
-                        let kind = CredentialKind::Certificate { secret_name: secret_name.clone() };
-                        (secret_name, kind, pem.clone())
-                    }
-                    ProofSetup::Secret(secret) => {
-                        let secret_name = name("client-secret");
-                        let kind = CredentialKind::Secret { secret_name: secret_name.clone() };
-                        (secret_name, kind, secret.clone())
-                    }
-                };
-                // What rotation has noted of the same credential stays.
+            Self::Graph(settings) => {
                 let known = match before {
-                    Some(Protocol::Graph(row)) => row.credentials.iter().find(|it| it.kind == kind),
+                    Some(Protocol::Graph(row)) => Some(row),
                     Some(Protocol::Ews(_)) | None => None,
                 };
-                let credential =
-                    GraphCredential { expires_at: known.and_then(|known| known.expires_at), kind };
-                let row = GraphAccess { credentials: vec![credential], ..access.to_access() };
-                (Protocol::Graph(row), secret_name, secret)
+                let mut change = GraphChange::from(settings.clone());
+                if known.is_some_and(|row| row.renews && settings.credential.make_certificate) {
+                    // What was made after it while this program ran is not in the file.
+                    change.credential = None;
+                    change.second_credential = None;
+                }
+                let entry = enter_graph(id, known, change, on_this_machine(now));
+                let entry = entry.map_err(|problems| in_words(&problems))?;
+                Ok((Protocol::Graph(entry.access), entry.secrets))
             }
         }
     }
+}
+
+/// Where the settings of a file are used.
+pub(crate) const fn on_this_machine(now: Timestamp) -> Place {
+    Place { now, is_on_aws: false, is_file: true }
+}
+
+/// Everything that is wrong, with the member that it is about.
+pub(crate) fn in_words(problems: &[Problem]) -> anyhow::Error {
+    let one = |problem: &Problem| {
+        let member = problem.pointer.trim_start_matches('/').replace('/', ".");
+        format!("{member}: {}: {}", problem.rule, problem.mend)
+    };
+    let all: Vec<String> = problems.iter().map(one).collect();
+    anyhow::anyhow!("{}", all.join("; "))
 }
 
 /// A mailbox; the address names it when it is changed.
@@ -170,6 +152,7 @@ async fn save_organisation(service: &Service, setup: &Setup) -> anyhow::Result<(
     let before = service.records.organisation(&setup.organisation).await?;
     let row = OrganisationRow {
         id: setup.organisation.clone(),
+        enabled: true,
         name: setup.organisation_name.clone(),
         allowed_networks: setup.allowed_networks.clone(),
         domains: setup.domains.clone(),
@@ -249,9 +232,12 @@ async fn save_connection(
         None => ConnectionId::new(service.world.uuid()),
     };
     let known = before.as_ref().map(|before| &before.value.protocol);
-    let (protocol, secret_name, secret) = connection.access.to_row(id, known);
-    // The secret first: a connection whose secret is not there yet would show an error.
-    service.secrets.put(&secret_name, secret).await?;
+    let entered = connection.access.to_row(id, known, service.world.now());
+    let (protocol, secrets) = entered.with_context(|| connection.name.clone())?;
+    // Secrets first: a connection whose secret is not there yet would show an error.
+    for (name, secret) in secrets {
+        service.secrets.put(&name, secret).await?;
+    }
     let row = ConnectionRow {
         id,
         name: connection.name.clone(),

@@ -49,6 +49,8 @@ impl fmt::Debug for Token {
 /// One entry of a post. Nothing of it is proven yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Notification {
+    /// Which notification, where it says so: each has its own.
+    pub id: Option<String>,
     /// Which subscription.
     pub subscription_id: String,
     /// What was given when the subscription was made; to be compared in constant time.
@@ -159,6 +161,8 @@ struct WirePost<'a> {
 #[serde(rename_all = "camelCase")]
 struct WireEntry<'a> {
     #[serde(borrow, default)]
+    id: Text<'a>,
+    #[serde(borrow, default)]
     subscription_id: Text<'a>,
     #[serde(borrow, default)]
     client_state: Text<'a>,
@@ -233,6 +237,7 @@ fn read_entry(json: &str) -> Result<Notification, Unreadable> {
         (None, None) => return Err(Unreadable::Unexpected),
     };
     Ok(Notification {
+        id: bounded(&entry.id),
         subscription_id,
         client_state: client_state.map(|state| Token(state.to_owned())),
         tenant_id: bounded(&entry.tenant_id),

@@ -36,4 +36,4 @@ pub use self_signed::{SelfSignedError, make_application_certificate};
 pub use shelf::{Claim, Setback, Shelf, ShelfError, ShelvedToken, TokenShelf};
 pub use signing_keys::{KeysUnavailable, SigningKeys};
 pub use token::{AccessToken, TokenSource};
-pub use validation::{NotificationProof, Unproven, VALIDATION_TOKENS_MAX};
+pub use validation::{NotificationProof, Recipient, Unproven, VALIDATION_TOKENS_MAX};

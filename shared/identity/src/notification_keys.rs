@@ -20,8 +20,9 @@ use crate::self_signed::self_signed;
 const LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 /// After so long a new one is made.
 const REPLACE_AFTER: SignedDuration = SignedDuration::from_hours(24 * 180);
-/// How long the old key is kept: subscriptions with content live for a day and take up the new
-/// certificate when they are renewed, and Microsoft delivers what waits for four hours.
+/// How long the old key is kept, which is longer than the last subscription with its certificate can
+/// live: those with content live for a day unless they are prolonged, none is prolonged once renewal
+/// knows of the new one, and Microsoft delivers what waits for four hours.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 3);
 /// Most old keys that are kept.
 const RETIRED_MAX: usize = 4;
@@ -134,6 +135,11 @@ impl NotificationKeys {
         self.retired.insert(0, old);
         self.retired.truncate(RETIRED_MAX);
         Ok(true)
+    }
+
+    /// Whether one of the certificates, the present one or one before, has this id.
+    pub fn has(&self, id: &str) -> bool {
+        core::iter::once(&self.present).chain(&self.retired).any(|key| key.id == id)
     }
 
     /// Opens a content, with the old key too as long as it is kept.

@@ -42,8 +42,29 @@ pub struct NotificationProof {
     cloud: Cloud,
 }
 
+/// Whom a call is for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Recipient {
+    client: String,
+    tenant: String,
+}
+
+impl Recipient {
+    /// An application, by its client id, in a tenant, by its id; both in any case.
+    pub fn new(client: &str, tenant: &str) -> Self {
+        Self { client: client.to_ascii_lowercase(), tenant: tenant.to_ascii_lowercase() }
+    }
+}
+
+impl core::fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Recipient")
+    }
+}
+
 #[derive(Deserialize)]
 struct Claims {
+    aud: String,
     iss: String,
     tid: String,
     exp: i64,
@@ -60,35 +81,34 @@ impl NotificationProof {
         Self { keys, clock, cloud }
     }
 
-    /// Whether a call may be believed: every token in it must be Microsoft's own for `client`, and
-    /// every tenant in `tenants` (the `tenantId` of the call's entries, all of them ones that we
-    /// serve) must have one. One bad token spoils the call.
+    /// Whether a call may be believed: every token in it must be Microsoft's own for one of
+    /// `recipients` (the applications of ours that the call's entries are for, with the `tenantId` of
+    /// the entries), and every one of these must have one. One bad token spoils the call.
     ///
     /// # Errors
     /// [`Unproven`], without a reason; the log has a word for it.
     pub async fn check(
         &self,
         tokens: &[String],
-        client: &str,
-        tenants: &BTreeSet<String>,
+        recipients: &BTreeSet<Recipient>,
     ) -> Result<(), Unproven> {
-        if tokens.is_empty() || tokens.len() > VALIDATION_TOKENS_MAX || tenants.is_empty() {
+        if tokens.is_empty() || tokens.len() > VALIDATION_TOKENS_MAX || recipients.is_empty() {
             return Err(refused("count"));
         }
+        let clients: Vec<&str> = recipients.iter().map(|one| one.client.as_str()).collect();
         let mut proven = BTreeSet::new();
         for token in tokens {
-            let tenant = self.check_one(token, client).await?;
-            if !tenants.iter().any(|expected| expected.eq_ignore_ascii_case(&tenant)) {
+            let recipient = self.check_one(token, &clients).await?;
+            if !recipients.contains(&recipient) {
                 return Err(refused("tenant"));
             }
-            proven.insert(tenant.to_ascii_lowercase());
+            proven.insert(recipient);
         }
-        let covers = |tenant: &String| proven.contains(&tenant.to_ascii_lowercase());
-        if tenants.iter().all(covers) { Ok(()) } else { Err(refused("uncovered")) }
+        if proven == *recipients { Ok(()) } else { Err(refused("uncovered")) }
     }
 
-    /// The tenant that a token is good for.
-    async fn check_one(&self, token: &str, client: &str) -> Result<String, Unproven> {
+    /// For whom a token is good.
+    async fn check_one(&self, token: &str, clients: &[&str]) -> Result<Recipient, Unproven> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(refused("size"));
         }
@@ -105,13 +125,13 @@ impl NotificationProof {
         checks.validate_exp = false;
         checks.validate_nbf = false;
         checks.set_required_spec_claims(&["exp", "nbf", "iss", "aud"]);
-        checks.set_audience(&[client]);
+        checks.set_audience(clients);
         let claims = decode::<Claims>(token, &key.key, &checks)
             .map_err(|_| refused("signature or audience"))?
             .claims;
         self.check_issuer(&claims, key.issuer.as_deref())?;
         check_times(&claims, self.clock.now())?;
-        Ok(claims.tid)
+        Ok(Recipient::new(&claims.aud, &claims.tid))
     }
 
     /// Issuer and caller stand in other claims in each of the two versions.

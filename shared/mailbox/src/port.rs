@@ -158,12 +158,30 @@ pub struct PushRequest<'a> {
     pub status_minutes: u16,
     /// Until when it shall live (Graph); none for as long as the server gives.
     pub expires_at: Option<Timestamp>,
+    /// For whom notifications bring encrypted content (Graph); none for plain ones.
+    pub content: Option<PushContent<'a>>,
+}
+
+/// The certificate that the content of notifications is encrypted for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PushContent<'a> {
+    /// DER in base64.
+    pub certificate: &'a str,
+    /// Our name of it.
+    pub certificate_id: &'a str,
 }
 
 impl<'a> PushRequest<'a> {
     /// What EWS needs to know.
     pub const fn to(url: &'a str, status_minutes: u16) -> Self {
-        Self { url, lifecycle_url: None, client_state: None, status_minutes, expires_at: None }
+        Self {
+            url,
+            lifecycle_url: None,
+            client_state: None,
+            status_minutes,
+            expires_at: None,
+            content: None,
+        }
     }
 }
 
@@ -172,6 +190,7 @@ impl fmt::Debug for PushRequest<'_> {
         f.debug_struct("PushRequest")
             .field("status_minutes", &self.status_minutes)
             .field("expires_at", &self.expires_at)
+            .field("has_content", &self.content.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use tidemark_mailbox::{Disposition, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
 use tidemark_service::ports::Probe;
 use tidemark_service::refresh::{Connect, application_of};
-use tidemark_service::{Exchange, Tokens, World};
+use tidemark_service::{Exchange, Proofs, Tokens, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{
     ConnectionId, ConnectionRow, GraphAccess, MailboxRow, Protocol, Records,
@@ -30,6 +30,7 @@ const CONNECTIONS_MAX: usize = 64;
 /// The way to mailboxes over Microsoft Graph.
 pub struct GraphExchange {
     tokens: Arc<Tokens>,
+    proofs: Proofs,
     world: World,
     connections: Mutex<HashMap<(OrganisationId, ConnectionId), Open>>,
 }
@@ -48,7 +49,9 @@ struct Open {
 impl GraphExchange {
     /// Nothing is opened yet. Tokens come from `tokens`.
     pub fn new(tokens: Arc<Tokens>, world: World) -> Self {
-        Self { tokens, world, connections: Mutex::default() }
+        let connect: Connect = Arc::new(build_http);
+        let proofs = Proofs::new(connect, world.clone());
+        Self { tokens, proofs, world, connections: Mutex::default() }
     }
 
     /// Where tokens come from.
@@ -144,6 +147,14 @@ impl Exchange for GraphExchange {
     ) -> Result<Arc<dyn Mailbox>, MailboxError> {
         Ok(Arc::new(self.open_graph(organisation, connection, mailbox)?))
     }
+
+    fn is_vouched_for(&self) -> bool {
+        self.tokens.has_platform()
+    }
+
+    fn proofs(&self) -> Option<&Proofs> {
+        Some(&self.proofs)
+    }
 }
 
 /// The way to any mailbox, by what its connection speaks.
@@ -183,6 +194,14 @@ impl Exchange for EveryExchange {
         connection: &ConnectionRow,
     ) -> Result<Option<ShownCertificate>, MailboxError> {
         self.ews.server_certificate(connection).await
+    }
+
+    fn is_vouched_for(&self) -> bool {
+        self.graph.is_vouched_for()
+    }
+
+    fn proofs(&self) -> Option<&Proofs> {
+        self.graph.proofs()
     }
 
     fn probe(&self) -> Option<&dyn Probe> {

@@ -21,8 +21,8 @@ use tidemark_store::records::SaveError;
 use uuid::Uuid;
 
 use crate::border::{
-    Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, FeedView,
-    FenceChange, FenceView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
+    Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, CredentialDetails,
+    FeedView, FenceChange, FenceView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
     ItemChangeRequest, ItemView, Listing, MailboxView, NewConnection, PreflightAsk, PreflightView,
     Refusal, ServerCertificateView, WebhookView,
 };
@@ -208,6 +208,14 @@ impl Border for Service {
     ) -> Result<(), Refusal> {
         self.settle_hold(caller, id, choice).await
     }
+    async fn connection_credentials(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Vec<CredentialDetails>, Refusal> {
+        self.list_credentials(caller, id).await
+    }
+
 
     async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, Refusal> {
         self.list_connections(caller).await

@@ -5,6 +5,7 @@
 
 mod connections;
 mod holds;
+mod graph;
 mod preflight;
 
 use core::fmt;
@@ -17,7 +18,7 @@ use tidemark_model::{Kind, OrganisationId, SystemId};
 use uuid::Uuid;
 
 pub use connections::{
-    CertificateView, ConnectionChange, ConnectionView, NewConnection, NotificationMode,
+    CertificateView, ConnectionChange, ConnectionView, NewAccess, NewConnection, NotificationMode,
     ServerCertificateView,
 };
 pub use holds::{BrakePreview, HoldChoice, HoldDetails, HoldView, PreviewItem};
@@ -25,7 +26,10 @@ pub use preflight::{
     AssignmentView, FenceChange, FenceView, GateChoice, MailboxSteps, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightStep, PreflightView, StepState, WAIVER_REASON_BYTES_MAX, WaiverView,
 };
-pub use tidemark_store::records::IDEMPOTENCY_HOURS;
+pub use graph::{
+    CredentialDetails, CredentialSettings, CredentialView, GraphChange, GraphSettings, GraphView,
+};
+pub use tidemark_store::records::{Cloud as CloudName, IDEMPOTENCY_HOURS};
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -475,6 +479,13 @@ pub trait Border: Send + Sync {
         change: ConnectionChange,
     ) -> Result<ConnectionView, Refusal>;
 
+    /// What the application of a connection over Graph proves itself with: the public parts.
+    async fn connection_credentials(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Vec<CredentialDetails>, Refusal>;
+
     /// Looks at the certificate that a connection's server shows now (E8).
     async fn server_certificate(
         &self,
@@ -571,6 +582,19 @@ pub enum GraphAnswer {
 #[async_trait]
 pub trait GraphIntake: Send + Sync {
     /// Writes down which mailboxes have changed, and what became of subscriptions. `body` is as it
-    /// came, at most [`GRAPH_NOTIFICATION_BYTES_MAX`]. Entries that nobody here knows are passed over.
-    async fn graph_push(&self, body: &[u8]) -> GraphAnswer;
+/// What became of a call of Graph's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GraphReceipt {
+    /// The answer.
+    pub answer: GraphAnswer,
+    /// Entries that it had.
+    pub entries: usize,
+    /// Entries that were ours and are written down.
+    pub taken: usize,
+    /// What was refused: entries that are not ours, not proven or not new, or the whole call.
+    pub refused: usize,
+}
+
+    /// came, at most [`GRAPH_NOTIFICATION_BYTES_MAX`]. What is refused is counted and queues nothing.
+    async fn graph_push(&self, body: &[u8]) -> GraphReceipt;
 }

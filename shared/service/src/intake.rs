@@ -7,6 +7,7 @@
 
 mod graph;
 mod notification;
+mod proof;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,7 @@ use tidemark_store::StoreError;
 use tidemark_store::records::{BindError, Collection, Document, SaveError, SubscriptionRow};
 
 use self::notification::{Notification, read_notification};
+pub use self::proof::Proofs;
 use crate::Service;
 use crate::border::{NOTIFICATION_BYTES_MAX, PushAnswer, PushIntake};
 

@@ -7,12 +7,14 @@
 //! EWS ends a subscription when it is told so in answer to its next call, and needs a new one each
 //! time; Graph's expire, are prolonged and are ended by a request.
 
+mod content;
 mod expiring;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use tidemark_mailbox::{Mailbox, MailboxError, PushRequest, PushSubscription};
+use tidemark_identity::NotificationKeys;
+use tidemark_mailbox::{Mailbox, MailboxError, PushContent, PushRequest, PushSubscription};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
     BindError, Collection, ConnectionRow, Document, MailboxRow, MailboxScope, MailboxState,
@@ -69,9 +71,12 @@ impl Service {
             return Ok(Renewal::NotWanted);
         };
         let now = self.world.now();
+        let keys = self.content_keys(&connection, &known).await?;
+        let wanted = keys.as_deref().map(NotificationKeys::certificate_id);
         let alive = known
             .iter()
             .filter(|found| found.value.connection == connection.id)
+            .filter(|found| found.value.certificate_id.as_deref() == wanted)
             .filter(|found| found.value.expires_at.is_some() == expires(&connection))
             .filter(|found| is_alive(&found.value, now))
             .max_by_key(|found| (found.value.created_at, &found.value.key_digest));
@@ -89,7 +94,7 @@ impl Service {
         {
             return Ok(renewal);
         }
-        match self.subscribe(scope, &connection, &mailbox).await? {
+        match self.subscribe(scope, &connection, &mailbox, keys.as_deref()).await? {
             Ok(digest) => {
                 self.retire(&known, Some(&digest)).await?;
                 self.raise(scope, &Collection::calendar()).await?;
@@ -112,6 +117,9 @@ impl Service {
             return Ok(None);
         };
         let mailbox = mailbox.value;
+        if !self.is_switched_on(&scope.organisation).await? {
+            return Ok(None);
+        }
         let connection = self.records.connection(&scope.organisation, mailbox.connection).await?;
         Ok(connection
             .map(|found| found.value)
@@ -128,20 +136,21 @@ impl Service {
         scope: &MailboxScope,
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
+        keys: Option<&NotificationKeys>,
     ) -> Result<Result<String, MailboxError>, StoreError> {
         let port = match self.exchange.open(&scope.organisation, connection, mailbox).await {
             Ok(port) => port,
             Err(error) => return Ok(Err(error)),
         };
         let key = URL_SAFE_NO_PAD.encode(self.world.random::<32>());
-        let row = self.new_row(scope, connection, &key);
+        let row = self.new_row(scope, connection, &key, keys);
         match self.records.create_subscription(&row).await {
             Ok(()) => {}
             Err(SaveError::Store(error)) => return Err(error),
             // The key is made of 32 random bytes.
             Err(SaveError::RevisionMoved) => return Err(StoreError::Conflict),
         }
-        let subscribed = match self.ask(&*port, &row, &key).await {
+        let subscribed = match self.ask(&*port, &row, &key, keys).await {
             Ok(subscribed) => subscribed,
             Err(error) => {
                 // It may exist nevertheless; then its first call ends it.
@@ -165,6 +174,7 @@ impl Service {
         port: &dyn Mailbox,
         row: &SubscriptionRow,
         key: &str,
+        keys: Option<&NotificationKeys>,
     ) -> Result<PushSubscription, MailboxError> {
         let callback = &self.options.callback_url;
         if row.expires_at.is_none() {
@@ -173,7 +183,15 @@ impl Service {
         }
         let (url, lifecycle_url) =
             (format!("{callback}/graph/notify"), format!("{callback}/graph/lifecycle"));
+        let certificate = keys.map(NotificationKeys::certificate);
+        let content = match (keys, certificate.as_deref()) {
+            (Some(keys), Some(certificate)) => {
+                Some(PushContent { certificate, certificate_id: keys.certificate_id() })
+            }
+            _ => None,
+        };
         let request = PushRequest {
+            content,
             lifecycle_url: Some(&lifecycle_url),
             client_state: Some(key),
             expires_at: row.expires_at,
@@ -187,10 +205,11 @@ impl Service {
         scope: &MailboxScope,
         connection: &ConnectionRow,
         key: &str,
+        keys: Option<&NotificationKeys>,
     ) -> SubscriptionRow {
         let now = self.world.now();
         let (expires_at, renew_at) = if expires(connection) {
-            let (expires_at, renew_at) = self.expiry(now);
+            let (expires_at, renew_at) = self.expiry(now, keys.is_some());
             (Some(expires_at), renew_at)
         } else {
             let per_mille = i64::from(u32::from_be_bytes(self.world.random()) % JITTER_PER_MILLE);
@@ -207,6 +226,7 @@ impl Service {
             watermark: None,
             status_minutes: self.options.push_status_minutes,
             expires_at,
+            certificate_id: keys.map(|keys| keys.certificate_id().to_owned()),
             created_at: now,
             last_heard: None,
             retired: false,

@@ -37,6 +37,7 @@
 //! | `M#…` | `CHUNK#sha256#n` | a piece of a content too large for its row | with its row |
 //! | `S#sha256(key)` | `SUBSCRIPTION` | a push subscription | webhook, by the key of its URL |
 //! | `T#org#connection` | `TOKEN#sha256(scope)` | the access token that all workers share | every worker, by scope |
+//! | `N#sha256(body)` | `CALL` | that a call of Graph's was dealt with; a day | webhook, by hash |
 //! | `F#org#shard` | `HEAD` | number of the last entry | feed readers, all 16 together; every commit |
 //! | `F#org#shard` | `E#number` | an entry; 30 days | feed readers, by number |
 //! | `D#org#endpoint` | `STATE` | how far an endpoint has got | deliver; index `deliver` by due time |
@@ -47,6 +48,7 @@ mod backlog;
 mod commit;
 mod content;
 mod crypto;
+mod calls;
 mod cursors;
 mod endpoints;
 mod feed;

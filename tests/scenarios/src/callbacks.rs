@@ -23,9 +23,8 @@ pub(crate) async fn take(service: &Service, callback: &Callback) -> (u16, Vec<u8
             (status, answer)
         }
         CallbackKind::GraphNotification => {
-            let status = match service.graph_push(body).await {
-                GraphAnswer::Taken => 202,
-                GraphAnswer::Refused => 400,
+            let status = match service.graph_push(body).await.answer {
+                GraphAnswer::Taken | GraphAnswer::Refused => 202,
                 GraphAnswer::Failed => 503,
             };
             (status, Vec::new())

@@ -57,8 +57,11 @@ impl Wire {
                 credentials: vec![GraphCredential {
                     kind: CredentialKind::Secret { secret_name: "connections/graph".to_owned() },
                     expires_at: None,
+                    made_at: None,
                 }],
                 application_object: None,
+                renews: false,
+                rich_notifications: false,
             }),
         }
     }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::MailboxError;
+use super::graph::Graph;
 
 /// The connections.
 #[derive(Serialize, ToSchema)]
@@ -35,6 +36,9 @@ pub(crate) struct Connection {
     account: Option<String>,
     /// Whether the account impersonates the owners of the mailboxes.
     impersonate: bool,
+    /// The application; `null` over EWS.
+    #[schema(required)]
+    graph: Option<Graph>,
     /// The authorities that are trusted besides the public ones.
     extra_ca: Vec<Certificate>,
     /// SHA-256 of the only certificate that is trusted, where a person confirmed one.
@@ -68,6 +72,7 @@ impl From<ConnectionView> for Connection {
             url: view.url,
             account: view.account,
             impersonate: view.impersonate,
+            graph: view.graph.map(Graph::from),
             extra_ca: view.extra_ca.into_iter().map(Certificate::from).collect(),
             confirmed_certificate: view.confirmed_certificate,
             enabled: view.enabled,

@@ -2,12 +2,17 @@
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
-use tidemark_service::border::{ConnectionChange, NewConnection, NotificationMode};
+use tidemark_service::border::{
+    ConnectionChange, GraphChange, GraphSettings, NewAccess, NewConnection, NotificationMode,
+};
 use utoipa::ToSchema;
 
+use super::graph::{GraphChangeForm, GraphForm, GraphPatch};
 use crate::extract::CommandForm;
+use crate::problem::{Problem, ProblemError, ProblemKind};
 
-/// A connection over EWS to be made.
+/// A connection to be made: over EWS with `url`, `account` and `password`, or over Microsoft Graph with
+/// `graph` in their place.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct CreateConnection {
@@ -15,18 +20,24 @@ pub(crate) struct CreateConnection {
     #[schema(example = "Head office")]
     name: String,
     /// URL of the EWS end point: https, or http to a loopback literal.
+    #[serde(default)]
     #[schema(example = "https://mail.example/EWS/Exchange.asmx")]
-    url: String,
+    url: Option<String>,
     /// Name of the account that logs on: `DOMAIN\user` with a backslash, or `user@domain`.
+    #[serde(default)]
     #[schema(example = "CORP\\svc-tidemark")]
-    account: String,
+    account: Option<String>,
     /// Its password. It goes to the secret store and is never shown.
-    #[schema(value_type = String, format = Password, write_only)]
-    password: SecretString,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    password: Option<SecretString>,
     /// Whether the account impersonates the owners of the mailboxes: `true` unless said.
-    #[serde(default = "yes")]
-    #[schema(default = true)]
-    impersonate: bool,
+    #[serde(default)]
+    impersonate: Option<bool>,
+    /// The application, over Microsoft Graph.
+    #[serde(default)]
+    #[schema(value_type = Option<GraphForm>)]
+    graph: Option<GraphSettings>,
     /// Certificates of authorities (PEM) that are trusted besides the public ones.
     #[serde(default)]
     extra_ca: Option<String>,
@@ -36,21 +47,55 @@ pub(crate) struct CreateConnection {
 }
 
 impl CommandForm for CreateConnection {
-    const FORM: &'static str = r#"{"name": "…", "url": "https://…", "account": "DOMAIN\\user", "password": "…", "impersonate": true, "extraCa": "PEM" or null, "notifications": "push" or "poll"}"#;
+    const FORM: &'static str = r#"{"name": "…", "url": "https://…", "account": "DOMAIN\\user", "password": "…", "impersonate": true, "extraCa": "PEM" or null, "notifications": "push" or "poll"}, or with "graph": {"tenant": "…", "client": "…", "cloud": "global", "credential": {"certificate": "PEM"}, …} in place of url, account, password and impersonate"#;
 }
 
-impl From<CreateConnection> for NewConnection {
-    fn from(command: CreateConnection) -> Self {
-        Self {
-            name: command.name,
-            url: command.url,
-            account: command.account,
-            password: command.password,
-            impersonate: command.impersonate,
-            extra_ca: command.extra_ca,
-            notifications: command.notifications.into(),
-        }
+impl CreateConnection {
+    /// What the border asks for.
+    ///
+    /// # Errors
+    /// Names what is missing, or stands beside what it cannot stand beside.
+    pub(crate) fn read(self) -> Result<NewConnection, Problem> {
+        let access = match self.graph {
+            Some(graph) => {
+                let of_ews = [
+                    ("/url", self.url.is_some()),
+                    ("/account", self.account.is_some()),
+                    ("/password", self.password.is_some()),
+                    ("/impersonate", self.impersonate.is_some()),
+                ];
+                if let Some((place, _)) = of_ews.into_iter().find(|(_, is_there)| *is_there) {
+                    return Err(unfit(place, "is of EWS, and graph is of Graph", "one of the two"));
+                }
+                NewAccess::Graph(graph)
+            }
+            None => NewAccess::Ews {
+                url: self.url.ok_or_else(|| missing("/url"))?,
+                account: self.account.ok_or_else(|| missing("/account"))?,
+                password: self.password.ok_or_else(|| missing("/password"))?,
+                impersonate: self.impersonate.unwrap_or(true),
+            },
+        };
+        Ok(NewConnection {
+            name: self.name,
+            access,
+            extra_ca: self.extra_ca,
+            notifications: self.notifications.into(),
+        })
     }
+}
+
+fn missing(place: &str) -> Problem {
+    unfit(place, "is missing: over EWS it is needed", "give it; or graph, over Microsoft Graph")
+}
+
+fn unfit(place: &str, rule: &str, mend: &str) -> Problem {
+    let text = "the body does not have the form that this route asks for";
+    Problem::new(ProblemKind::Invalid, text).with_errors(vec![ProblemError::at(
+        place.to_owned(),
+        rule,
+        mend,
+    )])
 }
 
 /// What is to change about a connection; what is absent stays.
@@ -77,6 +122,10 @@ pub(crate) struct ChangeConnection {
     #[serde(default)]
     #[schema(nullable = false)]
     impersonate: Option<bool>,
+    /// What changes about the application of a connection over Graph.
+    #[serde(default)]
+    #[schema(value_type = Option<GraphChangeForm>, nullable = false)]
+    graph: Option<GraphPatch>,
     /// Certificates of authorities (PEM); `null` takes them away.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
@@ -97,7 +146,7 @@ pub(crate) struct ChangeConnection {
 }
 
 impl CommandForm for ChangeConnection {
-    const FORM: &'static str = r#"{"name": "…", "url": "https://…", "account": "…", "password": "…", "impersonate": true, "extraCa": "PEM" or null, "notifications": "push" or "poll", "enabled": true, "appointments": true}, each of them or not"#;
+    const FORM: &'static str = r#"{"name": "…", "url": "https://…", "account": "…", "password": "…", "impersonate": true, "graph": {…}, "extraCa": "PEM" or null, "notifications": "push" or "poll", "enabled": true, "appointments": true}, each of them or not"#;
 }
 
 impl From<ChangeConnection> for ConnectionChange {
@@ -108,6 +157,7 @@ impl From<ChangeConnection> for ConnectionChange {
             account: command.account,
             password: command.password,
             impersonate: command.impersonate,
+            graph: command.graph.map(GraphChange::from),
             extra_ca: command.extra_ca,
             notifications: command.notifications.map(NotificationMode::from),
             enabled: command.enabled,
@@ -150,12 +200,12 @@ impl CommandForm for ConfirmCertificate {
     const FORM: &'static str = r#"{"sha256": "64 hexadecimal digits"}"#;
 }
 
-const fn yes() -> bool {
-    true
-}
-
 /// Tells `null` from a member that is absent.
 #[expect(clippy::option_option, reason = "absent, null and a text mean three things")]
-fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(value).map(Some)
+pub(super) fn present<'de, T, D>(value: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::<T>::deserialize(value).map(Some)
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::answers::{Connection, Connections, ServerCertificate};
+use crate::answers::{Connection, Connections, Credentials, PublicCredential, ServerCertificate};
 use crate::commands::{ChangeConnection, ConfirmCertificate, CreateConnection};
 use crate::extract::{Authenticated, Command, ConnectionPath};
 use crate::openapi::params::IdParam;
@@ -32,8 +32,8 @@ pub(crate) async fn list_connections(
 
 /// Make a connection
 ///
-/// For administrators. Over EWS, with a service account. It is in use at once, for the mailboxes that
-/// name it.
+/// For administrators. Over EWS with a service account, or over Microsoft Graph as an application. It
+/// is in use at once, for the mailboxes that name it.
 #[utoipa::path(
     post,
     path = "/v1/connections",
@@ -46,7 +46,7 @@ pub(crate) async fn create_connection(
     Authenticated(caller): Authenticated,
     Command(command): Command<CreateConnection>,
 ) -> Result<(StatusCode, Json<Connection>), Problem> {
-    let view = state.border.create_connection(&caller, command.into()).await?;
+    let view = state.border.create_connection(&caller, command.read()?).await?;
     Ok((StatusCode::CREATED, Json(view.into())))
 }
 
@@ -70,9 +70,10 @@ pub(crate) async fn get_connection(
 
 /// Change a connection
 ///
-/// For administrators. What is absent stays. A new `url` or `account` needs the `password` again, so
-/// that a stored one is never sent elsewhere; a new `url` forgets the confirmed certificate. All
-/// workers take the change up without a restart.
+/// For administrators. What is absent stays, and so do mailboxes, links and history. A new `url` or
+/// `account` needs the `password` again, a new tenant, client or cloud the client secret, so that a
+/// stored one is never sent elsewhere; a new `url` forgets the confirmed certificate. All workers take
+/// the change up without a restart.
 #[utoipa::path(
     patch,
     path = "/v1/connections/{id}",
@@ -88,6 +89,27 @@ pub(crate) async fn change_connection(
     Command(command): Command<ChangeConnection>,
 ) -> Result<Json<Connection>, Problem> {
     Ok(Json(state.border.change_connection(&caller, id, command.into()).await?.into()))
+}
+
+/// What the application of a connection proves itself with
+///
+/// For administrators, of a connection over Microsoft Graph. Certificates come with their public part,
+/// to be uploaded to the app registration; keys and client secrets are never shown.
+#[utoipa::path(
+    get,
+    path = "/v1/connections/{id}/credentials",
+    tag = "connections",
+    params(IdParam),
+    responses((status = 200, description = "In the order in which they are tried", body = Credentials), Refusals, StateRefusals)
+)]
+pub(crate) async fn list_credentials(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    ConnectionPath(id): ConnectionPath,
+) -> Result<Json<Credentials>, Problem> {
+    let details = state.border.connection_credentials(&caller, id).await?;
+    let credentials = details.into_iter().map(PublicCredential::from).collect();
+    Ok(Json(Credentials { credentials }))
 }
 
 /// Look at the certificate of a connection's server

@@ -28,6 +28,7 @@ async fn a_connection_is_made_changed_and_never_shows_its_password() {
         "url": "https://mail.example/EWS/Exchange.asmx",
         "account": "CORP\\svc",
         "impersonate": true,
+        "graph": null,
         "extraCa": [],
         "confirmedCertificate": null,
         "enabled": true,
@@ -98,4 +99,107 @@ async fn bad_forms_name_the_member_and_repeat_no_password() {
         assert!(!text.contains("Passw0rd") && !text.contains("sekrit"), "{text}");
     }
     assert!(api.border.passwords.lock().unwrap().is_empty());
+}
+
+fn cloud() -> Value {
+    json!({
+        "name": "Exchange Online",
+        "graph": {
+            "tenant": "contoso.onmicrosoft.com",
+            "client": "6f1c2d3e-0000-4000-8000-1a2b3c4d5e6f",
+            "cloud": "us-government",
+            "credential": {"secret": "s3cret~value", "secretEnds": "2027-06-01T00:00:00Z"},
+            "applicationObject": "00000000-0000-4000-8000-00000000000b",
+            "richNotifications": true
+        }
+    })
+}
+
+#[tokio::test]
+async fn w8_an_application_is_entered_and_its_secret_never_comes_back() {
+    let api = Api::new();
+    let made = api.post(CONNECTIONS, cloud()).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let shown = json!({
+        "tenant": "contoso.onmicrosoft.com",
+        "client": "6f1c2d3e-0000-4000-8000-1a2b3c4d5e6f",
+        "cloud": "us-government",
+        "credentials": [{"kind": "secret", "ends": "2027-06-01T00:00:00Z", "made": false}],
+        "applicationObject": "00000000-0000-4000-8000-00000000000b",
+        "renewsCredentials": false,
+        "richNotifications": true
+    });
+    let answer = made.json();
+    assert_eq!((&answer["protocol"], &answer["url"]), (&json!("graph"), &Value::Null));
+    assert_eq!(answer["graph"], shown);
+    assert_eq!(*api.border.passwords.lock().unwrap(), ["s3cret~value"]);
+    let credentials = api.get(&format!("{}/credentials", one())).await;
+    assert_eq!(credentials.json()["credentials"][0]["pem"], "-----BEGIN CERTIFICATE-----");
+
+    for (body, what) in [
+        (json!({"richNotifications": false}), "left"),
+        (json!({"secondCredential": null}), "taken out"),
+        (json!({"credential": {"makeCertificate": true}}), "entered"),
+    ] {
+        let answer = api.send(request("PATCH", &one(), Some(json!({ "graph": body })))).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(api.border.graph_changes.lock().unwrap().pop(), Some(what));
+    }
+}
+
+#[tokio::test]
+async fn an_application_in_a_bad_form_is_named_by_member() {
+    let api = Api::new();
+    let cases = [
+        ("/graph/credential/secret", json!(5), "/graph/credential/secret"),
+        ("/graph/credential/secretEnds", json!("soon"), "/graph/credential/secretEnds"),
+        ("/graph/colour", json!("blue"), "/graph/colour"),
+        ("/graph/tenant", json!(null), "/graph/tenant"),
+        ("/url", json!("https://mail.example/EWS/Exchange.asmx"), "/url"),
+        ("/graph", json!(null), "/url"),
+    ];
+    for (place, value, named) in cases {
+        let mut body = cloud();
+        let (parent, member) = place.rsplit_once('/').unwrap();
+        body.pointer_mut(parent).unwrap()[member] = value;
+        let problem = api.post(CONNECTIONS, body).await.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["pointer"], named, "{place}");
+    }
+    assert!(api.border.passwords.lock().unwrap().is_empty());
+}
+
+/// The structs that describe the form are not those that read it: this holds them together.
+#[tokio::test]
+async fn the_document_has_exactly_the_members_that_are_read() {
+    let api = Api::new();
+    let document = api.get("/openapi.json").await.json();
+    let members = |schema: &str| -> Vec<String> {
+        let properties = &document["components"]["schemas"][schema]["properties"];
+        properties.as_object().unwrap().keys().cloned().collect()
+    };
+    let credential = json!({
+        "certificate": null, "key": null, "secret": null, "secretEnds": null,
+        "makeCertificate": true, "awsFederation": false
+    });
+    let whole = json!({
+        "tenant": "t", "client": "c", "cloud": "china", "credential": credential,
+        "secondCredential": null, "applicationObject": null, "renewCredentials": false,
+        "richNotifications": false
+    });
+    let sorted = |value: &Value| {
+        let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    for (schema, taken) in
+        [("GraphSettings", &whole), ("GraphChange", &whole), ("CredentialSettings", &credential)]
+    {
+        let mut described = members(schema);
+        described.sort();
+        assert_eq!(described, sorted(taken), "{schema}");
+    }
+    let made = api.post(CONNECTIONS, json!({ "name": "n", "graph": whole })).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let changed = api.send(request("PATCH", &one(), Some(json!({ "graph": whole })))).await;
+    assert_eq!(changed.status, StatusCode::OK);
 }

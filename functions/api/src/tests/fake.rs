@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
     Accepted, AssignmentView, Border, BrakePreview, Caller, CertificateView, ConnectionChange,
-    ConnectionView, FeedView, FenceChange, FenceView, FirstCopyView, GateChoice, Guards,
-    HistoryView, HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemVersion, ItemView,
-    LagView, Listing, MailboxErrorView, MailboxSteps, MailboxView, NewConnection, NotificationMode,
-    PreflightAsk, PreflightStep, PreflightView, PreviewItem, Refusal, Role, ServerCertificateView,
-    StepState, WaiverView, WebhookView,
+    ConnectionView, CredentialDetails, CredentialView, FeedView, FenceChange, FenceView,
+    FirstCopyView, GateChoice, GraphView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
+    ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxSteps,
+    MailboxView, NewAccess, NewConnection, NotificationMode, PreflightAsk, PreflightStep,
+    PreflightView, PreviewItem, Refusal, Role, ServerCertificateView, StepState, WaiverView,
+    WebhookView,
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -25,6 +26,10 @@ pub(super) const OTHER_KEY: &str = "key-of-beta";
 pub(super) const HOLD: Uuid = Uuid::from_u128(7);
 pub(super) const CONNECTION: Uuid = Uuid::from_u128(8);
 
+fn credential() -> CredentialView {
+    CredentialView { kind: "secret", ends: Some("2027-06-01T00:00:00Z".to_owned()), made: false }
+}
+
 #[derive(Default)]
 pub(super) struct FakeBorder {
     items: Mutex<BTreeMap<(String, String), (Value, u64)>>,
@@ -35,6 +40,7 @@ pub(super) struct FakeBorder {
     keys_used: Mutex<BTreeMap<String, String>>,
     webhooks: Mutex<Vec<WebhookView>>,
     connections: Mutex<Vec<ConnectionView>>,
+    pub(super) graph_changes: Mutex<Vec<&'static str>>,
     /// The passwords that came, and the changes of the authorities.
     pub(super) passwords: Mutex<Vec<String>>,
     pub(super) authorities: Mutex<Vec<&'static str>>,
@@ -446,6 +452,19 @@ impl Border for FakeBorder {
             return Err(Refusal::NotFound { what: "hold" });
         }
         self.decided.lock().unwrap().push(choice);
+    async fn connection_credentials(
+        &self,
+        _: &Caller,
+        id: Uuid,
+    ) -> Result<Vec<CredentialDetails>, Refusal> {
+        let details = CredentialDetails {
+            credential: credential(),
+            certificate: None,
+            pem: Some("-----BEGIN CERTIFICATE-----".to_owned()),
+        };
+        self.connection_at(id, |_| vec![details])
+    }
+
         Ok(())
     }
 
@@ -464,14 +483,35 @@ impl Border for FakeBorder {
         new: NewConnection,
     ) -> Result<ConnectionView, Refusal> {
         self.refused()?;
-        self.passwords.lock().unwrap().push(new.password.expose_secret().to_owned());
+        let (mut url, mut account, mut impersonates, mut graph) = (None, None, false, None);
+        match new.access {
+            NewAccess::Ews { url: at, account: who, password, impersonate } => {
+                self.passwords.lock().unwrap().push(password.expose_secret().to_owned());
+                (url, account, impersonates) = (Some(at), Some(who), impersonate);
+            }
+            NewAccess::Graph(settings) => {
+                let secret = settings.credential.secret.as_ref();
+                let texts = secret.map(|secret| secret.expose_secret().to_owned());
+                self.passwords.lock().unwrap().extend(texts);
+                graph = Some(GraphView {
+                    tenant: settings.tenant,
+                    client: settings.client,
+                    cloud: settings.cloud,
+                    credentials: vec![credential()],
+                    application_object: settings.application_object,
+                    renews_credentials: settings.renew_credentials.unwrap_or_default(),
+                    rich_notifications: settings.rich_notifications,
+                });
+            }
+        }
         let view = ConnectionView {
             id: CONNECTION,
             name: new.name,
-            protocol: "ews",
-            url: Some(new.url),
-            account: Some(new.account),
-            impersonate: new.impersonate,
+            protocol: if graph.is_some() { "graph" } else { "ews" },
+            url,
+            account,
+            impersonate: impersonates,
+            graph,
             extra_ca: Vec::new(),
             confirmed_certificate: None,
             enabled: true,
@@ -486,6 +526,15 @@ impl Border for FakeBorder {
             created: "2026-03-01T08:00:00Z".to_owned(),
         };
         self.connections.lock().unwrap().push(view.clone());
+        if let Some(graph) = &change.graph {
+            self.graph_changes.lock().unwrap().push(
+                match (&graph.credential, &graph.second_credential) {
+                    (None, None) => "left",
+                    (Some(None), _) | (_, Some(None)) => "taken out",
+                    (Some(Some(_)), _) | (_, Some(Some(_))) => "entered",
+                },
+            );
+        }
         Ok(view)
     }
 

@@ -10,13 +10,14 @@ use tidemark_identity::{
 use tidemark_mailbox::ews::ConnectionLimiter;
 use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
 use tidemark_model::Zone;
+use tidemark_service::border::GraphSettings;
 use tidemark_service::refresh::application_of;
 use tidemark_transport::{
     Clock, HttpOptions, HttpPort, PlainHttp, ReqwestHttp, SystemClock, SystemEntropy, TargetPolicy,
 };
 
 use crate::console::say;
-use crate::setup::{ConnectionSetup, GraphSetup, MailboxSetup, ProofSetup};
+use crate::setup::{ConnectionSetup, MailboxSetup};
 
 /// The token of one check. Nothing renews it: a check is over in minutes.
 struct OneToken(AccessToken);
@@ -33,7 +34,7 @@ impl TokenSource for OneToken {
 /// Asks for a token and looks at each mailbox of a connection over Graph. False when a step fails.
 pub(super) async fn check(
     connection: &ConnectionSetup,
-    access: &GraphSetup,
+    access: &GraphSettings,
 ) -> anyhow::Result<bool> {
     let options = HttpOptions {
         extra_roots_pem: connection.extra_ca_pem.clone().into_iter().collect(),
@@ -73,15 +74,25 @@ pub(super) async fn check(
 async fn issue(
     http: &Arc<dyn HttpPort>,
     application: &Application,
-    access: &GraphSetup,
+    access: &GraphSettings,
 ) -> anyhow::Result<Result<AccessToken, TokenError>> {
-    let credential = match &access.proof {
-        ProofSetup::Certificate(pem) => {
-            let key = CertificateKey::from_pem(pem)?;
+    let credential = match (access.credential.pem(), &access.credential.secret) {
+        (Some(pem), _) => {
+            let key = CertificateKey::from_pem(&pem)?;
             say(&format!("  ok    certificate, until {}", key.not_after()));
             ClientCredential::Certificate(Arc::new(key))
         }
-        ProofSetup::Secret(secret) => ClientCredential::Secret(secret.clone()),
+        (None, Some(secret)) => ClientCredential::Secret(secret.clone()),
+        // One that is made lies in the data directory, which a check does not open.
+        (None, None) => {
+            return Ok(Err(TokenError::Refused {
+                code: "credential-made".to_owned(),
+                text: "The certificate is made at the first start. Upload its public part, which \
+                       GET /v1/connections/{id}/credentials shows, and look at the errors of the \
+                       connection."
+                    .to_owned(),
+            }));
+        }
     };
     let entra = Entra::new(Arc::clone(http), Arc::new(SystemClock), Arc::new(SystemEntropy));
     Ok(entra.issue(application, &[credential]).await.map(|issued| issued.token))

@@ -14,7 +14,7 @@ fn environment() -> Environment {
 
 fn setup_of(value: &Value) -> anyhow::Result<Setup> {
     let settings: Settings = serde_json::from_value(value.clone())?;
-    settings.to_setup(&environment())
+    settings.to_setup(&environment(), "2026-11-22T12:00:00Z".parse().unwrap())
 }
 
 fn example() -> Value {
@@ -30,7 +30,7 @@ fn the_example_is_taken() {
     assert!(access.impersonate);
     let cloud = &setup.connections[1];
     let AccessSetup::Graph(access) = &cloud.access else { panic!("it speaks Graph") };
-    let ProofSetup::Secret(secret) = &access.proof else { panic!("it has a secret") };
+    let secret = access.credential.secret.as_ref().unwrap();
     assert_eq!((secret.expose_secret(), &access.cloud), ("s", &Cloud::Global));
     assert_eq!(connection.mailboxes[0].system, setup.systems[0].id);
     assert_eq!(setup.systems[0].api_keys[0].key.expose_secret().len(), 20);
@@ -52,8 +52,29 @@ fn what_is_wrong_is_named_with_its_place_and_its_mend() {
         ("/connections/0/graph", example()["connections"][1]["graph"].clone(), "graph: stands"),
         ("/connections/1/graph/tenant", json!("common"), "connections[1]: graph"),
         ("/connections/1/graph/client", json!("my app"), "application (client) id"),
-        ("/connections/1/graph/secret", json!(null), "either certificate"),
-        ("/connections/1/graph/certificate", json!({"variable": "GRAPH_SECRET"}), "either"),
+        ("/connections/1/graph/client", json!("6f1c2d3e-0000-4000-8000-1a2b3c4d5e6"), "no GUID"),
+        ("/connections/1/graph/credential", json!({}), "graph.credential: it names none"),
+        ("/connections/1/graph/credential", json!({"awsFederation": true}), "AWS vouches for"),
+        (
+            "/connections/1/graph/credential/certificate",
+            json!({"variable": "GRAPH_SECRET"}),
+            "several",
+        ),
+        (
+            "/connections/1/graph/credential",
+            json!({"certificate": {"variable": "GRAPH_SECRET"}}),
+            "graph.credential.certificate: there is no",
+        ),
+        (
+            "/connections/1/graph/credential/secret",
+            json!({"variable": "NOT_SET"}),
+            "connections[1]: credential.secret: NOT_SET",
+        ),
+        (
+            "/connections/0/url",
+            json!("https://outlook.office365.com/EWS/Exchange.asmx"),
+            "app passwords",
+        ),
         ("/callbackUrl", json!("http://hooks.example"), "callbackUrl"),
     ];
     for (pointer, value, expected) in cases {

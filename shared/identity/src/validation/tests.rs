@@ -36,8 +36,8 @@ impl Desk {
     }
 
     async fn check(&self, token: &str) -> Result<(), Unproven> {
-        let tenants = BTreeSet::from([TENANT.to_owned()]);
-        self.proof.check(&[token.to_owned()], CLIENT, &tenants).await
+        let recipients = BTreeSet::from([Recipient::new(CLIENT, TENANT)]);
+        self.proof.check(&[token.to_owned()], &recipients).await
     }
 }
 
@@ -169,19 +169,28 @@ async fn clocks_may_differ_a_little() {
 }
 
 #[tokio::test]
-async fn one_bad_token_spoils_the_call_and_every_tenant_needs_one() {
+async fn one_bad_token_spoils_the_call_and_every_recipient_needs_one() {
     let desk = Desk::with_keys();
     let good = sign(&claims());
-    let both = BTreeSet::from([TENANT.to_owned(), "t2".to_owned()]);
-    let one = BTreeSet::from([TENANT.to_owned()]);
-    let check = async |tokens: &[&String], tenants: &BTreeSet<String>| {
+    let ours = Recipient::new(CLIENT, &TENANT.to_uppercase());
+    let other_tenant = Recipient::new(CLIENT, "t2");
+    let other_client = Recipient::new("00000000-0000-4000-8000-00000000000c", TENANT);
+    let one = BTreeSet::from([ours.clone()]);
+    let both = BTreeSet::from([ours.clone(), other_tenant.clone()]);
+    let check = async |tokens: &[&String], recipients: &BTreeSet<Recipient>| {
         let tokens: Vec<String> = tokens.iter().map(|token| (*token).clone()).collect();
-        desk.proof.check(&tokens, CLIENT, tenants).await
+        desk.proof.check(&tokens, recipients).await
     };
     check(&[&good, &good], &one).await.unwrap();
     let bad = "a.b.c".to_owned();
     assert_eq!(check(&[&good, &bad], &one).await, Err(Unproven::Refused));
     assert_eq!(check(&[&good], &both).await, Err(Unproven::Refused));
+    assert_eq!(check(&[&good], &BTreeSet::from([other_tenant])).await, Err(Unproven::Refused));
+    let mut second = claims();
+    second["aud"] = json!("00000000-0000-4000-8000-00000000000c");
+    let second = sign(&second);
+    check(&[&second, &good], &BTreeSet::from([ours, other_client])).await.unwrap();
+    assert_eq!(check(&[&good, &second], &one).await, Err(Unproven::Refused));
     assert_eq!(check(&[], &one).await, Err(Unproven::Refused));
     assert_eq!(check(&[&good], &BTreeSet::new()).await, Err(Unproven::Refused));
     assert_eq!(check(&vec![&good; VALIDATION_TOKENS_MAX + 1], &one).await, Err(Unproven::Refused));

@@ -1,9 +1,9 @@
-//! Subscriptions: made, adopted, prolonged, ended.
+//! Subscriptions: made, prolonged, ended.
 
 use jiff::{Timestamp, ToSpan};
-use tidemark_graph::bounds::SUBSCRIPTION_MINUTES_MAX;
+use tidemark_graph::bounds::{RICH_SUBSCRIPTION_MINUTES_MAX, SUBSCRIPTION_MINUTES_MAX};
 use tidemark_graph::subscription::{
-    NewSubscription, Subscription, build_get_subscription, build_list_subscriptions, build_renew,
+    NewSubscription, RichContent, Subscription, build_list_subscriptions, build_renew,
     build_subscribe, build_unsubscribe, read_subscription, read_subscriptions,
 };
 use tidemark_graph::{ErrorClass, GraphRequest, Next};
@@ -18,25 +18,39 @@ use crate::port::{PushRequest, PushSubscription};
 /// Graph's does not cost it: what is longer is refused (subscription resource page).
 const MARGIN_MINUTES: i64 = 60;
 
+/// What the content of notifications consists of: which item, in which version. Nothing of it is
+/// personal, and the item itself is read anyway.
+const CONTENT: &str = "id,changeKey";
+
 /// Most pages of subscriptions that are looked through.
 const LIST_PAGES_MAX: usize = 100;
 
 impl GraphMailbox {
-    /// Makes a subscription. One that stands already for the same resource is adopted if it posts to
-    /// the same address, and ended otherwise: Graph allows an application only one of a kind.
+    /// Makes a subscription. One that stands already for the same resource is ended: Graph allows an
+    /// application only one of a kind, and the client state that it was made with cannot be replaced
+    /// (subscription-update page), so that what it posts would not be believed.
     pub(super) async fn push_subscribe(
         &self,
         request: &PushRequest<'_>,
     ) -> Result<PushSubscription, MailboxError> {
         let end = &self.session.endpoint;
-        let expires_at = self.expiry(request.expires_at);
+        let rich = request.content.map(|content| RichContent {
+            certificate: content.certificate,
+            certificate_id: content.certificate_id,
+            select: CONTENT,
+        });
+        let minutes = match rich {
+            Some(_) => RICH_SUBSCRIPTION_MINUTES_MAX,
+            None => SUBSCRIPTION_MINUTES_MAX,
+        };
+        let expires_at = self.expiry(request.expires_at, minutes);
         let wanted = NewSubscription {
             user: &end.user,
             notification_url: request.url,
             lifecycle_url: request.lifecycle_url,
             client_state: request.client_state.unwrap_or_default(),
             expires_at,
-            rich: None,
+            rich,
         };
         let wanted = build_subscribe(&wanted).map_err(|_| fault::unfit_client_state())?;
         let failed = match self.session.exchange(&wanted, Effect::Write, None).await {
@@ -46,24 +60,17 @@ impl GraphMailbox {
         let found = match &failed {
             Failed::Theirs { error, .. } if error.class() == ErrorClass::Exists => {
                 match &error.existing {
-                    Some(id) => self.fetch_subscription(id).await?,
-                    None => self.find_subscription().await?,
+                    Some(id) => Some(id.clone()),
+                    None => self.find_subscription().await?.map(|found| found.id),
                 }
             }
             Failed::Theirs { .. } | Failed::Ours(_) => return Err(self.subscribe_error(&failed)),
         };
-        match found {
-            Some(found) if found.notification_url.as_deref() == Some(request.url) => {
-                self.push_renew(&found.id, expires_at).await
-            }
-            found => {
-                if let Some(other) = found {
-                    self.push_unsubscribe(&other.id).await?;
-                }
-                let body = self.session.exchange(&wanted, Effect::Write, None).await;
-                subscription_in(&body.map_err(|failed| self.subscribe_error(&failed))?)
-            }
+        if let Some(other) = found {
+            self.push_unsubscribe(&other).await?;
         }
+        let body = self.session.exchange(&wanted, Effect::Write, None).await;
+        subscription_in(&body.map_err(|failed| self.subscribe_error(&failed))?)
     }
 
     pub(super) async fn push_renew(
@@ -71,7 +78,7 @@ impl GraphMailbox {
         id: &str,
         expires_at: Timestamp,
     ) -> Result<PushSubscription, MailboxError> {
-        let request = build_renew(id, self.expiry(Some(expires_at)));
+        let request = build_renew(id, self.expiry(Some(expires_at), SUBSCRIPTION_MINUTES_MAX));
         let sent = self.session.exchange(&request, Effect::Write, None).await;
         subscription_in(&sent.map_err(|failed| self.gone_or(&failed))?)
     }
@@ -81,17 +88,6 @@ impl GraphMailbox {
         match sent.map_err(|failed| self.gone_or(&failed)) {
             Err(error) if error.disposition == Disposition::Gone => Ok(()),
             sent => sent.map(drop),
-        }
-    }
-
-    async fn fetch_subscription(&self, id: &str) -> Result<Option<Subscription>, MailboxError> {
-        let sent = self.session.exchange(&build_get_subscription(id), Effect::Read, None).await;
-        match sent.map_err(|failed| self.gone_or(&failed)) {
-            Ok(body) => read_subscription(&body)
-                .map(Some)
-                .map_err(|what| fault::of_unreadable(what, Effect::Read)),
-            Err(error) if error.disposition == Disposition::Gone => Ok(None),
-            Err(error) => Err(error),
         }
     }
 
@@ -116,9 +112,9 @@ impl GraphMailbox {
     }
 
     /// A moment that Graph takes: not later than the longest life allows.
-    fn expiry(&self, wanted: Option<Timestamp>) -> Timestamp {
+    fn expiry(&self, wanted: Option<Timestamp>, minutes_max: u32) -> Timestamp {
         let now = self.session.endpoint.clock.now();
-        let longest = i64::from(SUBSCRIPTION_MINUTES_MAX).saturating_sub(MARGIN_MINUTES);
+        let longest = i64::from(minutes_max).saturating_sub(MARGIN_MINUTES);
         let latest = now.saturating_add(longest.minutes()).unwrap_or(now);
         wanted.map_or(latest, |wanted| wanted.min(latest))
     }

@@ -31,9 +31,11 @@ fn access() -> GraphAccess {
         cloud: Cloud::Global,
         credentials: vec![GraphCredential {
             kind: CredentialKind::Secret { secret_name: "s".to_owned() },
-            expires_at: None,
+            expires_at: None, made_at: None,
         }],
         application_object: None,
+        renews: false,
+        rich_notifications: false,
     }
 }
 

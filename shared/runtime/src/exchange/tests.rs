@@ -159,6 +159,8 @@ async fn settings_that_cannot_work_say_what_to_mend() {
         cloud: Cloud::Global,
         credentials: Vec::new(),
         application_object: None,
+        renews: false,
+        rich_notifications: false,
     });
     assert_eq!(refused(&cloud).await.code, "protocol-unsupported");
 

@@ -1,6 +1,7 @@
 //! Connections: made and changed by administrators, and the certificates that they trust (E8).
 
 mod certificate;
+mod graph;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tidemark_jscalendar::Problem;
@@ -14,9 +15,10 @@ use uuid::Uuid;
 use super::access::{join, may_administer};
 use super::save_refusal;
 use crate::border::{
-    Caller, CertificateView, ConnectionChange, ConnectionView, MailboxErrorView, NewConnection,
-    NotificationMode, Refusal,
+    Caller, CertificateView, ConnectionChange, ConnectionView, MailboxErrorView, NewAccess,
+    NewConnection, NotificationMode, Refusal,
 };
+use crate::graph_settings::{PASSWORD_MEND, Place, enter_graph, password_refusal};
 use crate::preflight::fence;
 use crate::service::Service;
 
@@ -57,16 +59,11 @@ impl Service {
             return Err(Refusal::Conflict(text));
         }
         let id = ConnectionId::new(self.world.uuid());
-        let secret_name = format!("connections/{}/password", id.uuid());
+        let (protocol, secrets, password) = self.enter(id, new.access)?;
         let row = ConnectionRow {
             id,
             name: new.name,
-            protocol: Protocol::Ews(EwsAccess {
-                url: new.url,
-                account: new.account,
-                secret_name: secret_name.clone(),
-                impersonate: new.impersonate,
-            }),
+            protocol,
             extra_ca_pem: new.extra_ca,
             confirmed_fingerprint: None,
             enabled: true,
@@ -79,9 +76,11 @@ impl Service {
             fence: Fence { gate: Gate::Require, ..Fence::default() },
             created_at: self.world.now(),
         };
-        check(&row, Some(&new.password), &others)?;
-        // The password first: a connection whose password is not there yet would show an error.
-        self.secrets.put(&secret_name, new.password).await?;
+        check(&row, password.as_ref(), &others)?;
+        // Secrets first: a connection whose secret is not there yet would show an error.
+        for (name, secret) in secrets {
+            self.secrets.put(&name, secret).await?;
+        }
         let organisation = &caller.organisation;
         self.records.save_connection(organisation, &row, None).await.map_err(save_refusal)?;
         Ok(view_of(row))
@@ -96,7 +95,7 @@ impl Service {
         let found = self.find_connection(caller, id).await?;
         let mut row = found.value.clone();
         let password = change.password.clone();
-        apply(&mut row, change)?;
+        let secrets = self.apply(&mut row, change)?;
         if needs_password(&found.value, &row) && password.is_none() {
             return Err(invalid(
                 "/password",
@@ -109,10 +108,53 @@ impl Service {
         if let (Some(password), Some(access)) = (password, row.ews()) {
             self.secrets.put(&access.secret_name, password).await?;
         }
+        for (name, secret) in secrets {
+            self.secrets.put(&name, secret).await?;
+        }
         let revision = Some(found.revision);
         let organisation = &caller.organisation;
         self.records.save_connection(organisation, &row, revision).await.map_err(save_refusal)?;
         Ok(view_of(row))
+    }
+
+    /// What the row of a new connection holds of its access, and what goes to the secret store; of EWS
+    /// the password once more, to be checked.
+    fn enter(&self, id: ConnectionId, access: NewAccess) -> Result<Entry, Refusal> {
+        match access {
+            NewAccess::Ews { url, account, password, impersonate } => {
+                let secret_name = format!("connections/{}/password", id.uuid());
+                let secrets = vec![(secret_name.clone(), password.clone())];
+                let row = EwsAccess { url, account, secret_name, impersonate };
+                Ok((Protocol::Ews(row), secrets, Some(password)))
+            }
+            NewAccess::Graph(settings) => {
+                let entry = enter_graph(id, None, settings.into(), self.place());
+                let entry = entry.map_err(Refusal::Invalid)?;
+                Ok((Protocol::Graph(entry.access), entry.secrets, None))
+            }
+        }
+    }
+
+    /// Brings a row to what a change says; gives what goes to the secret store.
+    fn apply(&self, row: &mut ConnectionRow, change: ConnectionChange) -> Result<Secrets, Refusal> {
+        let mut secrets = Vec::new();
+        if let Some(change) = change.graph.clone() {
+            let Protocol::Graph(access) = &row.protocol else {
+                let text = "the connection speaks EWS: it has no application of Graph's";
+                return Err(Refusal::Conflict(text.to_owned()));
+            };
+            let entry = enter_graph(row.id, Some(access), change, self.place());
+            let entry = entry.map_err(Refusal::Invalid)?;
+            row.protocol = Protocol::Graph(entry.access);
+            secrets = entry.secrets;
+        }
+        apply(row, change)?;
+        Ok(secrets)
+    }
+
+    fn place(&self) -> Place {
+        let is_on_aws = self.exchange.is_vouched_for();
+        Place { now: self.world.now(), is_on_aws, is_file: false }
     }
 
     async fn find_connection(
@@ -126,7 +168,12 @@ impl Service {
     }
 }
 
-/// The row with what is to change.
+/// Names and values of secrets.
+type Secrets = Vec<(String, SecretString)>;
+/// A new connection's protocol, its secrets, and the password of EWS.
+type Entry = (Protocol, Secrets, Option<SecretString>);
+
+/// The row with what is to change, but for an application.
 fn apply(row: &mut ConnectionRow, change: ConnectionChange) -> Result<(), Refusal> {
     let of_ews = change.url.is_some()
         || change.account.is_some()
@@ -188,6 +235,8 @@ fn check(
         if let Err(error) = EwsUrl::parse(&access.url) {
             let mend = "the URL of the EWS end point, as https://mail.example/EWS/Exchange.asmx";
             wrong("/url", error.to_string(), mend);
+        } else if let Some(reason) = password_refusal(&access.url) {
+            wrong("/password", reason.to_owned(), PASSWORD_MEND);
         }
         if let Err(error) = BasicUser::parse(&access.account) {
             wrong("/account", error.to_string(), "DOMAIN\\user with a backslash, or user@domain");
@@ -227,6 +276,7 @@ fn view_of(row: ConnectionRow) -> ConnectionView {
     let access = row.ews().cloned();
     let fence = fence::warning(&row);
     ConnectionView {
+        graph: row.graph().map(graph::view_of),
         id: row.id.uuid(),
         protocol: match row.protocol {
             Protocol::Ews(_) => "ews",

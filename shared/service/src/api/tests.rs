@@ -2,6 +2,7 @@
 
 mod connections;
 mod feed;
+mod graph_connections;
 mod holds;
 mod items;
 mod webhooks;

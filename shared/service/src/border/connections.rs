@@ -5,7 +5,7 @@ use core::fmt;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::MailboxErrorView;
+use super::{GraphChange, GraphSettings, GraphView, MailboxErrorView};
 
 /// How changes in Exchange are to be noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,19 +16,31 @@ pub enum NotificationMode {
     Poll,
 }
 
-/// A connection over EWS that is to be made. `Debug` shows its name's length only.
+/// How a connection that is to be made speaks, and as whom.
+#[derive(Clone)]
+pub enum NewAccess {
+    /// Exchange Web Services with a password.
+    Ews {
+        /// URL of the EWS end point.
+        url: String,
+        /// Name of the account that logs on: `DOMAIN\user` or `user@domain`.
+        account: String,
+        /// Its password. It is kept in the secret store and never shown again.
+        password: SecretString,
+        /// Whether the account impersonates the owners of the mailboxes.
+        impersonate: bool,
+    },
+    /// Microsoft Graph as an application.
+    Graph(GraphSettings),
+}
+
+/// A connection that is to be made. `Debug` shows its name's length only.
 #[derive(Clone)]
 pub struct NewConnection {
     /// What people call it; unique within the organisation.
     pub name: String,
-    /// URL of the EWS end point.
-    pub url: String,
-    /// Name of the account that logs on: `DOMAIN\user` or `user@domain`.
-    pub account: String,
-    /// Its password. It is kept in the secret store and never shown again.
-    pub password: SecretString,
-    /// Whether the account impersonates the owners of the mailboxes.
-    pub impersonate: bool,
+    /// How it speaks, and as whom.
+    pub access: NewAccess,
     /// Certificates of authorities (PEM) that are trusted besides the public ones.
     pub extra_ca: Option<String>,
     /// How changes are to be noticed.
@@ -49,6 +61,8 @@ pub struct ConnectionChange {
     pub password: Option<SecretString>,
     /// Whether the account impersonates the owners of the mailboxes.
     pub impersonate: Option<bool>,
+    /// What changes about the application of a connection over Graph.
+    pub graph: Option<GraphChange>,
     /// Certificates of authorities (PEM); `Some(None)` takes them away.
     pub extra_ca: Option<Option<String>>,
     /// How changes are to be noticed.
@@ -93,6 +107,8 @@ pub struct ConnectionView {
     pub account: Option<String>,
     /// Whether the account impersonates the owners of the mailboxes.
     pub impersonate: bool,
+    /// The application; none over EWS.
+    pub graph: Option<GraphView>,
     /// The authorities that are trusted besides the public ones.
     pub extra_ca: Vec<CertificateView>,
     /// SHA-256 of the only certificate that is trusted, where a person confirmed one.

@@ -57,6 +57,7 @@ async fn subscribed() -> (Stage, MailboxScope) {
         watermark: Some("w0".to_owned()),
         expires_at: None,
         status_minutes: 5,
+        certificate_id: None,
         created_at: now,
         last_heard: None,
         retired: false,

@@ -61,6 +61,8 @@ impl Desk {
             cloud: Cloud::Global,
             credentials,
             application_object: None,
+            renews: false,
+            rich_notifications: false,
         };
         desk.change(|row| row.protocol = Protocol::Graph(access)).await;
         desk
@@ -89,7 +91,11 @@ impl Desk {
 }
 
 fn secret(name: &str, expires_at: Option<Timestamp>) -> GraphCredential {
-    GraphCredential { kind: CredentialKind::Secret { secret_name: name.to_owned() }, expires_at }
+    GraphCredential {
+        kind: CredentialKind::Secret { secret_name: name.to_owned() },
+        expires_at,
+        made_at: None,
+    }
 }
 
 fn days(count: i64) -> SignedDuration {

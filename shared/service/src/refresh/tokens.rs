@@ -71,6 +71,11 @@ impl Tokens {
         Self { platform: Some(platform), ..self }
     }
 
+    /// Whether connections can prove themselves by the platform that this program runs on.
+    pub fn has_platform(&self) -> bool {
+        self.platform.is_some()
+    }
+
     /// The tokens of a connection.
     ///
     /// # Errors
@@ -177,7 +182,7 @@ pub fn application_of(access: &GraphAccess) -> Result<Application, TokenError> {
     Ok(Application { cloud: cloud_of(&access.cloud)?, tenant, client: client.to_owned() })
 }
 
-fn cloud_of(row: &CloudRow) -> Result<Cloud, TokenError> {
+pub(crate) fn cloud_of(row: &CloudRow) -> Result<Cloud, TokenError> {
     match row {
         CloudRow::Global => Ok(Cloud::GLOBAL),
         CloudRow::UsGovernment => Ok(Cloud::US_GOVERNMENT),

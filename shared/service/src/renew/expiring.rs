@@ -14,20 +14,25 @@ use crate::Service;
 /// How long a subscription is asked to live. Graph allows those of events just under 7 days (page
 /// "subscription resource type", maximum lifetimes).
 pub(super) const LIFE: SignedDuration = SignedDuration::from_hours(6 * 24);
+/// The same where notifications bring content: Graph allows just under a day.
+pub(super) const CONTENT_LIFE: SignedDuration = SignedDuration::from_hours(23);
 /// When what is left of a subscription that cannot be prolonged becomes a trouble that is shown.
 const SHOWN_WITHIN: SignedDuration = SignedDuration::from_hours(48);
+/// The same where it lives for a day only.
+const CONTENT_SHOWN_WITHIN: SignedDuration = SignedDuration::from_hours(6);
 /// How often the row is written again when a notification was faster.
 const ATTEMPTS_MAX: usize = 8;
 
 impl Service {
     /// When a subscription that is made or prolonged now ends, and when it is to be prolonged: at
     /// half of its life, or up to a fifth of that earlier.
-    pub(super) fn expiry(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+    pub(super) fn expiry(&self, now: Timestamp, has_content: bool) -> (Timestamp, Timestamp) {
         let per_mille = i64::from(u32::from_be_bytes(self.world.random()) % JITTER_PER_MILLE);
-        let half = LIFE.as_secs() / 2;
+        let life = if has_content { CONTENT_LIFE } else { LIFE };
+        let half = life.as_secs() / 2;
         let wait = SignedDuration::from_secs(half - half * per_mille / 1000);
         let after = |span| now.saturating_add(span).unwrap_or(Timestamp::MAX);
-        (after(LIFE), after(wait))
+        (after(life), after(wait))
     }
 
     /// Prolongs a subscription whose time to be renewed has come. None when it is gone, so that a new
@@ -43,7 +48,8 @@ impl Service {
         let Some(id) = alive.value.subscription_id.as_deref() else {
             return Ok(Some(Renewal::Alive));
         };
-        let (expires_at, renew_at) = self.expiry(now);
+        let has_content = alive.value.certificate_id.is_some();
+        let (expires_at, renew_at) = self.expiry(now, has_content);
         let renewed = match self.exchange.open(&scope.organisation, connection, mailbox).await {
             Ok(port) => port.renew(id, expires_at).await,
             Err(error) => Err(error),
@@ -59,7 +65,8 @@ impl Service {
             Err(error) => {
                 // It is tried again every few minutes, and there are days left for that.
                 let ends = alive.value.expires_at.unwrap_or(now);
-                if ends.duration_since(now) < SHOWN_WITHIN {
+                let within = if has_content { CONTENT_SHOWN_WITHIN } else { SHOWN_WITHIN };
+                if ends.duration_since(now) < within {
                     self.note_unsubscribed(scope, &error).await?;
                 }
                 Ok(Some(Renewal::Failed(error)))

@@ -306,6 +306,11 @@ pub(crate) fn subscription_listing(scope: &MailboxScope, key_digest: &str) -> Ke
 /// An access token of a connection, by what it is for.
 pub(crate) fn token(
     organisation: &OrganisationId,
+/// A call of Graph's by the hexadecimal SHA-256 of its body.
+pub(crate) fn call(digest: &str) -> Key {
+    key(format!("N#{digest}"), "CALL")
+}
+
     connection: ConnectionId,
     audience: &str,
 ) -> Key {

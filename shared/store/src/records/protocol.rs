@@ -49,6 +49,13 @@ pub struct GraphAccess {
     /// Object id of the app registration, where we renew its credentials ourselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_object: Option<String>,
+    /// Whether a credential that ends soon is replaced by ourselves. Takes the object id above.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub renews: bool,
+    /// Whether notifications bring the encrypted item, and with it the proof that Microsoft sent
+    /// them.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub rich_notifications: bool,
 }
 
 /// One credential of an application.
@@ -60,6 +67,25 @@ pub struct GraphCredential {
     /// When it ends, where we know it. A certificate says it itself, a secret does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// When we made it ourselves; none for one that a person entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<Timestamp>,
+}
+
+impl GraphCredential {
+    /// The name of the secret that holds it; none where nothing is kept.
+    pub fn secret_name(&self) -> Option<&str> {
+        match &self.kind {
+            CredentialKind::Certificate { secret_name }
+            | CredentialKind::Secret { secret_name } => Some(secret_name),
+            CredentialKind::AwsFederation => None,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+const fn is_off(switch: &bool) -> bool {
+    !*switch
 }
 
 /// What an application proves itself with.

@@ -39,6 +39,10 @@ pub struct SubscriptionRow {
     /// they are answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Our name of the certificate that its notifications are encrypted for; none for one whose
+    /// notifications bring no content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_id: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
     /// When Exchange last called.

@@ -1,10 +1,10 @@
-//! Subscriptions: made, adopted, prolonged, ended.
+//! Subscriptions: made, prolonged, ended.
 
 use jiff::Timestamp;
 
 use super::script::empty;
 use super::*;
-use crate::port::PushRequest;
+use crate::port::{PushContent, PushRequest};
 
 const URL: &str = "https://hooks.tidemark.example/graph/key";
 
@@ -15,6 +15,7 @@ fn request() -> PushRequest<'static> {
         client_state: Some("state"),
         status_minutes: 5,
         expires_at: Some("2026-02-27T00:00:00Z".parse().expect("a time")),
+        content: None,
     }
 }
 
@@ -62,29 +63,38 @@ async fn no_subscription_is_asked_for_a_longer_life_than_there_is() {
     }
 }
 
+/// It was made with another client state, so that what it posts would be nobody's.
 #[tokio::test]
-async fn one_that_exists_for_the_same_address_is_adopted() {
-    let script = Script::new([exists(), ok(&subscription(ID, URL)), ok(&subscription(ID, URL))]);
-    let made = mailbox(&script).subscribe(&request()).await.expect("adopted");
-    assert_eq!(made.id, ID);
-    let one = format!("/subscriptions/{ID}");
+async fn one_that_exists_gives_way() {
+    let script = Script::new([exists(), empty(204), made("s")]);
+    let made = mailbox(&script).subscribe(&request()).await.expect("made");
+    assert_eq!(made.id, "s");
     assert_eq!(
         script.calls(),
-        ["POST /subscriptions".to_owned(), format!("GET {one}"), format!("PATCH {one}")]
+        [
+            "POST /subscriptions".to_owned(),
+            format!("DELETE /subscriptions/{ID}"),
+            "POST /subscriptions".to_owned()
+        ]
     );
 }
 
 #[tokio::test]
-async fn one_that_exists_for_another_address_gives_way() {
-    let script = Script::new([
-        exists(),
-        ok(&subscription(ID, "https://other.example/x")),
-        empty(204),
-        made("s"),
-    ]);
-    let made = mailbox(&script).subscribe(&request()).await.expect("made");
-    assert_eq!(made.id, "s");
-    assert_eq!(script.calls()[2], format!("DELETE /subscriptions/{ID}"));
+async fn content_is_asked_for_with_its_certificate_and_lives_a_day_at_most() {
+    let script = Script::new([made("s")]);
+    let content = PushContent { certificate: "MIIB", certificate_id: "key-1" };
+    let asked =
+        PushRequest { content: Some(content), expires_at: Some(Timestamp::MAX), ..request() };
+    mailbox(&script).subscribe(&asked).await.expect("made");
+    let body = script.body(0);
+    assert_eq!(body["resource"], "/users/8a7c/events?$select=id,changeKey");
+    assert_eq!(body["includeResourceData"], true);
+    assert_eq!(
+        (&body["encryptionCertificate"], &body["encryptionCertificateId"]),
+        (&json!("MIIB"), &json!("key-1"))
+    );
+    // 23 hours from the clock of the test: Graph allows 1,440 minutes.
+    assert_eq!(body["expirationDateTime"], "2026-02-26T05:13:20Z");
 }
 
 #[tokio::test]
@@ -94,11 +104,13 @@ async fn one_that_exists_without_a_name_is_looked_for() {
         ok(&json!({ "value": [{ "id": "other", "resource": "users/other/events",
                 "expirationDateTime": "2026-02-27T00:00:00Z" }],
             "@odata.nextLink": "https://graph.microsoft.com/v1.0/subscriptions?$skiptoken=1" })),
-        ok(&json!({ "value": [subscription("s", URL)] })),
-        ok(&subscription("s", URL)),
+        ok(&json!({ "value": [subscription("old", URL)] })),
+        empty(204),
+        made("s"),
     ]);
-    let made = mailbox(&script).subscribe(&request()).await.expect("adopted");
+    let made = mailbox(&script).subscribe(&request()).await.expect("made");
     assert_eq!(made.id, "s");
+    assert_eq!(script.calls()[3], "DELETE /subscriptions/old");
 }
 
 #[tokio::test]

@@ -13,12 +13,18 @@ fn admin() -> Caller {
 fn new(name: &str) -> NewConnection {
     NewConnection {
         name: name.to_owned(),
-        url: URL.to_owned(),
-        account: "CORP\\svc".to_owned(),
-        password: SecretString::from("Passw0rd!"),
-        impersonate: true,
+        access: ews(URL, "CORP\\svc", "Passw0rd!"),
         extra_ca: None,
         notifications: NotificationMode::Poll,
+    }
+}
+
+fn ews(url: &str, account: &str, password: &str) -> NewAccess {
+    NewAccess::Ews {
+        url: url.to_owned(),
+        account: account.to_owned(),
+        password: SecretString::from(password),
+        impersonate: true,
     }
 }
 
@@ -96,10 +102,8 @@ async fn bad_settings_name_every_field() {
     let stage = Stage::new().await;
     let bad = NewConnection {
         name: " ".to_owned(),
-        url: "http://mail.example/EWS/Exchange.asmx".to_owned(),
         // W15: a forward slash.
-        account: "CORP/svc".to_owned(),
-        password: SecretString::from(""),
+        access: ews("http://mail.example/EWS/Exchange.asmx", "CORP/svc", ""),
         extra_ca: Some("no certificate".to_owned()),
         ..new("x")
     };

@@ -201,6 +201,8 @@ async fn n10_a_preview_knows_what_graph_would_mail() {
         cloud: Cloud::Global,
         credentials: Vec::new(),
         application_object: None,
+        renews: false,
+        rich_notifications: false,
     });
     let revision = Some(found.revision);
     records.save_connection(&organisation(), &found.value, revision).await.unwrap();

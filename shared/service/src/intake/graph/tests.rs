@@ -25,6 +25,7 @@ async fn subscribed() -> (Stage, MailboxScope, MailboxScope) {
             watermark: None,
             status_minutes: 0,
             expires_at: Some(now + SignedDuration::from_hours(144)),
+            certificate_id: None,
             created_at: now,
             last_heard: None,
             retired: false,
@@ -58,7 +59,7 @@ fn lifecycle(event: &str) -> Value {
 }
 
 async fn push(stage: &Stage, entries: Vec<Value>) -> GraphAnswer {
-    stage.service.graph_push(json!({ "value": entries }).to_string().as_bytes()).await
+    stage.service.graph_push(json!({ "value": entries }).to_string().as_bytes()).await.answer
 }
 
 async fn row(stage: &Stage, scope: &MailboxScope) -> SubscriptionRow {
@@ -99,7 +100,7 @@ async fn what_is_not_ours_queues_nothing_and_is_answered_like_all_else() {
     assert_eq!(push(&stage, Vec::new()).await, GraphAnswer::Taken);
     assert_eq!((stage.hinted(&one).await, stage.hinted(&two).await), (1, 0));
     for body in [b"".as_slice(), b"[]", b"{\"value\":5}", b"<x/>"] {
-        assert_eq!(stage.service.graph_push(body).await, GraphAnswer::Refused, "{body:?}");
+        assert_eq!(stage.service.graph_push(body).await.answer, GraphAnswer::Refused, "{body:?}");
     }
 }
 

@@ -207,8 +207,14 @@ impl Desk {
             tenant: "contoso.example".to_owned(),
             client: "00000000-0000-4000-8000-000000000002".to_owned(),
             cloud: Cloud::Global,
-            credentials: vec![GraphCredential { kind: kind.clone(), expires_at: None }],
+            credentials: vec![GraphCredential {
+                kind: kind.clone(),
+                expires_at: None,
+                made_at: None,
+            }],
             application_object: Some("00000000-0000-4000-8000-0000000000aa".to_owned()),
+            renews: false,
+            rich_notifications: false,
         };
         let row = ConnectionRow { protocol: Protocol::Graph(access), ..found.value };
         records.save_connection(&organisation(), &row, Some(found.revision)).await.unwrap();

@@ -21,8 +21,11 @@ async fn speak_graph(stage: &Stage) {
             credentials: vec![GraphCredential {
                 kind: CredentialKind::Secret { secret_name: "graph".to_owned() },
                 expires_at: None,
+                made_at: None,
             }],
             application_object: None,
+            renews: false,
+            rich_notifications: false,
         }),
         ..found.value
     };

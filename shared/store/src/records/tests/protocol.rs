@@ -36,8 +36,10 @@ fn over_graph(kind: CredentialKind, cloud: Cloud) -> ConnectionRow {
         tenant: "contoso.example".to_owned(),
         client: "00000000-0000-4000-8000-000000000002".to_owned(),
         cloud,
-        credentials: vec![GraphCredential { kind, expires_at: Some(at(60)) }],
+        credentials: vec![GraphCredential { kind, expires_at: Some(at(60)), made_at: None }],
         application_object: None,
+        renews: false,
+        rich_notifications: false,
     }))
 }
 

@@ -17,6 +17,7 @@ async fn settings_are_saved_over_the_revision_that_was_read() {
     let (records, _, _) = stage().await;
     let mut row = OrganisationRow {
         id: organisation(),
+        enabled: true,
         name: "Acme".to_owned(),
         allowed_networks: vec!["127.0.0.0/8".to_owned()],
         domains: vec!["tidemark.example".to_owned()],
@@ -190,6 +191,7 @@ fn subscription(key: &str) -> SubscriptionRow {
         watermark: None,
         expires_at: None,
         status_minutes: 5,
+        certificate_id: None,
         created_at: at(0),
         last_heard: None,
         retired: false,

@@ -1,0 +1,122 @@
+//! What proves that notifications with content come from Microsoft, and what opens them: the public
+//! keys of each cloud, and our own private ones. One of them per process.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tidemark_identity::{
+    Cloud, NotificationKeys, NotificationProof, Recipient, SigningKeys, Unproven,
+};
+use tidemark_store::records::{ConnectionId, ConnectionRow};
+use tidemark_store::{Secrets, StoreError};
+
+use crate::refresh::Connect;
+use crate::refresh::tokens::cloud_of;
+use crate::world::World;
+
+/// Connections whose keys are remembered. Beyond that all are forgotten and read again.
+const CONNECTIONS_MAX: usize = 256;
+/// Clouds that are remembered: Microsoft's, and others in tests.
+const CLOUDS_MAX: usize = 16;
+/// How long our own keys are believed without being read again. `token-refresh` replaces them, and
+/// the old one is kept for days.
+const FRESH: SignedDuration = SignedDuration::from_hours(1);
+/// How often they are read at most, whatever certificate somebody names.
+const COOL_DOWN: SignedDuration = SignedDuration::from_mins(1);
+
+/// Proves and opens notifications with content.
+pub struct Proofs {
+    connect: Connect,
+    world: World,
+    clouds: Mutex<HashMap<(Cloud, Option<String>), Arc<NotificationProof>>>,
+    keys: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    keys: Option<Arc<NotificationKeys>>,
+    read_at: Timestamp,
+}
+
+/// The name of the secret with the keys for a connection's notifications.
+pub(crate) fn secret_of(connection: ConnectionId) -> String {
+    format!("connections/{}/notification-keys", connection.uuid())
+}
+
+impl Proofs {
+    /// Nothing is fetched yet. The clouds' keys are reached by `connect`.
+    pub fn new(connect: Connect, world: World) -> Self {
+        Self { connect, world, clouds: Mutex::default(), keys: Mutex::default() }
+    }
+
+    /// Whether a call comes from the cloud of a connection and is for all of `recipients`.
+    pub(crate) async fn check(
+        &self,
+        row: &ConnectionRow,
+        tokens: &[String],
+        recipients: &BTreeSet<Recipient>,
+    ) -> Result<(), Unproven> {
+        let proof = self.proof(row).ok_or(Unproven::Refused)?;
+        proof.check(tokens, recipients).await
+    }
+
+    fn proof(&self, row: &ConnectionRow) -> Option<Arc<NotificationProof>> {
+        let cloud = cloud_of(&row.graph()?.cloud).ok()?;
+        let key = (cloud.clone(), row.extra_ca_pem.clone());
+        // Entries are replaced whole, so a panic elsewhere cannot have left half of one.
+        let mut clouds = self.clouds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = clouds.get(&key) {
+            return Some(Arc::clone(known));
+        }
+        let http = (self.connect)(row.extra_ca_pem.as_deref()).ok()?;
+        let keys = SigningKeys::new(http, self.world.clock(), &cloud);
+        let proof = Arc::new(NotificationProof::new(keys, self.world.clock(), cloud));
+        if clouds.len() >= CLOUDS_MAX {
+            clouds.clear();
+        }
+        clouds.insert(key, Arc::clone(&proof));
+        Some(proof)
+    }
+
+    /// Our keys for a connection's notifications; none as long as nobody made them, or when what is
+    /// kept of them cannot be read. With `wanted`, keys that do not have that certificate are read
+    /// again, once a minute at most.
+    pub(crate) async fn keys(
+        &self,
+        secrets: &dyn Secrets,
+        connection: ConnectionId,
+        wanted: Option<&str>,
+    ) -> Result<Option<Arc<NotificationKeys>>, StoreError> {
+        let name = secret_of(connection);
+        let now = self.world.now();
+        let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        if let Some(known) = known {
+            let age = now.duration_since(known.read_at);
+            let fits = match (&known.keys, wanted) {
+                (Some(keys), Some(wanted)) => keys.has(wanted),
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            if age < COOL_DOWN || (fits && age < FRESH) {
+                return Ok(known.keys);
+            }
+        }
+        let keys = match secrets.get(&name).await? {
+            Some(secret) => match NotificationKeys::from_secret(&secret) {
+                Ok(keys) => Some(Arc::new(keys)),
+                Err(error) => {
+                    tracing::error!(connection.id = %connection, error = %error, "{error}");
+                    None
+                }
+            },
+            None => None,
+        };
+        let mut all = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= CONNECTIONS_MAX {
+            all.clear();
+        }
+        all.insert(name, Known { keys: keys.clone(), read_at: now });
+        Ok(keys)
+    }
+}
