@@ -22,7 +22,7 @@ struct NewMailbox {
     time_zone: Option<String>,
     #[serde(default)]
     may_impersonate: bool,
-    /// Whether RBAC for Applications opens it to the application.
+    /// Whether it is in the scope of RBAC for Applications, and of the role ApplicationImpersonation.
     in_scope: Option<bool>,
     /// Whether it lives on a server of its own, out of Graph's reach.
     on_premises: Option<bool>,

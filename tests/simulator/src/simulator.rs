@@ -390,14 +390,19 @@ fn impersonated(
     caller: MailboxNumber,
     address: &str,
 ) -> Result<MailboxNumber, EwsError> {
-    let role = state.store.mailbox(caller)?.role;
-    if role != Role::ServiceAccount && !state.impersonators.contains(&caller) {
-        return Err(EwsError::new(
+    let denied = || {
+        EwsError::new(
             "ErrorImpersonateUserDenied",
             "The account does not have permission to impersonate the requested user.",
-        ));
+        )
+    };
+    let role = state.store.mailbox(caller)?.role;
+    if role != Role::ServiceAccount && !state.impersonators.contains(&caller) {
+        return Err(denied());
     }
-    state.store.find(address).map(|found| found.number).ok_or_else(no_mailbox)
+    let found = state.store.find(address).map(|found| found.number).ok_or_else(no_mailbox)?;
+    // A role assignment has a CustomRecipientWriteScope; who is outside of it cannot be acted for.
+    if state.graph.is_in_scope(found) { Ok(found) } else { Err(denied()) }
 }
 
 fn no_mailbox() -> EwsError {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use tidemark_jscalendar::Problem;
 use tidemark_mailbox::ews::MailboxAddress;
-use tidemark_model::MailboxId;
+use tidemark_model::{MailboxId, SystemId};
 use tidemark_store::records::{
     ConnectionId, ConnectionRow, Document, FenceFinding, FirstSync, Gate, MailboxRow, MailboxScope,
     MailboxState, SaveError,
@@ -44,18 +44,18 @@ impl Service {
         ask: &PreflightAsk,
     ) -> Result<PreflightView, Refusal> {
         let connection = self.connection_to_check(caller, id).await?.value;
-        let (chosen, more) = self.chosen(caller, &connection, &ask.mailboxes).await?;
-        let course = self.course(caller, &connection)?;
+        let (chosen, more) = self.chosen_mailboxes(caller, &connection, &ask.mailboxes).await?;
+        let course = self.preflight_course(caller, &connection)?;
         let way = course.look_at_the_way().await;
         let rows: Vec<MailboxRow> = chosen.iter().map(|it| it.row.clone()).collect();
         let looked = course.look_at(&rows).await;
-        let outside = self.outside(caller, &connection).await?;
+        let outside = self.mailbox_outside(caller, &connection).await?;
         let (fence_step, finding) = match (&outside, &connection.fence.outside) {
             (None, Some(_)) => (outside_is_chosen(), None),
             (outside, _) => course.try_fence(outside.as_ref(), &looked).await,
         };
         let version = version_of(&looked).map(|version| version.to_string());
-        let connection = self.keep(caller, connection.clone(), finding, version).await?;
+        let connection = self.keep_findings(caller, connection.clone(), finding, version).await?;
         let mut steps = course.connection_steps(&way, &looked);
         steps.extend(course.roles(&way, &connection));
         steps.push(fence_step);
@@ -97,7 +97,7 @@ impl Service {
         let after = after.map(MailboxId::parse).transpose();
         let after = after.map_err(|_| Refusal::InvalidCursor { parameter: "after" })?;
         let (rows, rest) = self.of_connection(caller, &connection, after, PAGE_MAILBOXES).await?;
-        let course = self.course(caller, &connection)?;
+        let course = self.preflight_course(caller, &connection)?;
         let looked = course.look_at(&rows).await;
         let next = match rows.get(looked.len().wrapping_sub(1)) {
             Some(last) if looked.len() < rows.len() => Some(last.id),
@@ -163,7 +163,7 @@ impl Service {
         found.ok_or(Refusal::NotFound { what: "connection" })
     }
 
-    fn course<'a>(
+    fn preflight_course<'a>(
         &'a self,
         caller: &'a Caller,
         connection: &'a ConnectionRow,
@@ -184,7 +184,7 @@ impl Service {
     }
 
     /// The mailboxes that are named, or the first ones of the connection; and whether there are more.
-    async fn chosen(
+    async fn chosen_mailboxes(
         &self,
         caller: &Caller,
         connection: &ConnectionRow,
@@ -205,10 +205,10 @@ impl Service {
         let mut chosen = Vec::new();
         for (index, name) in named.iter().enumerate() {
             let address = read_address(&format!("/mailboxes/{index}"), name)?;
-            let known = self.known(caller, &address).await?;
+            let known = self.mailbox_at(caller, &address).await?;
             chosen.push(match known {
                 Some(row) => Chosen { is_set_up: row.connection == connection.id, row },
-                None => Chosen { row: passing_row(caller, connection, address), is_set_up: false },
+                None => Chosen { row: passing_row(caller, connection, address)?, is_set_up: false },
             });
         }
         Ok((chosen, false))
@@ -246,7 +246,11 @@ impl Service {
         }
     }
 
-    async fn known(&self, caller: &Caller, address: &str) -> Result<Option<MailboxRow>, Refusal> {
+    async fn mailbox_at(
+        &self,
+        caller: &Caller,
+        address: &str,
+    ) -> Result<Option<MailboxRow>, Refusal> {
         let organisation = &caller.organisation;
         let Some(mailbox) = self.records.mailbox_of_address(organisation, address).await? else {
             return Ok(None);
@@ -257,7 +261,7 @@ impl Service {
 
     /// The mailbox that must not open, as a row that is kept nowhere. None where nothing is to be
     /// tried: nobody named one, or it is one that is synced itself by now.
-    async fn outside(
+    async fn mailbox_outside(
         &self,
         caller: &Caller,
         connection: &ConnectionRow,
@@ -265,15 +269,15 @@ impl Service {
         let Some(address) = &connection.fence.outside else {
             return Ok(None);
         };
-        if self.known(caller, address).await?.is_some() {
+        if self.mailbox_at(caller, address).await?.is_some() {
             return Ok(None);
         }
-        Ok(Some(passing_row(caller, connection, address.clone())))
+        passing_row(caller, connection, address.clone()).map(Some)
     }
 
     async fn read_outside(&self, caller: &Caller, address: &str) -> Result<String, Refusal> {
         let address = read_address("/outside", address)?;
-        if self.known(caller, &address).await?.is_some() {
+        if self.mailbox_at(caller, &address).await?.is_some() {
             let text = "this mailbox is set up to be synced: name one that nobody is to reach";
             return Err(Refusal::Conflict(text.to_owned()));
         }
@@ -281,7 +285,7 @@ impl Service {
     }
 
     /// Keeps what a preflight found on the connection, unless somebody changed who logs on meanwhile.
-    async fn keep(
+    async fn keep_findings(
         &self,
         caller: &Caller,
         row: ConnectionRow,
@@ -341,14 +345,23 @@ fn invalid(pointer: String, rule: String, mend: &str) -> Refusal {
 
 /// A mailbox that is looked at and kept nowhere. Its id is always the same, so that the limits of a
 /// server hold for it as for others.
-fn passing_row(caller: &Caller, connection: &ConnectionRow, address: String) -> MailboxRow {
-    MailboxRow {
+fn passing_row(
+    caller: &Caller,
+    connection: &ConnectionRow,
+    address: String,
+) -> Result<MailboxRow, Refusal> {
+    // A row has a system. This one's is asked for nowhere.
+    let system = match &caller.system {
+        Some(system) => system.clone(),
+        None => SystemId::parse("none").map_err(|_| Refusal::Internal)?,
+    };
+    Ok(MailboxRow {
         id: MailboxId::new(Uuid::new_v5(&connection.id.uuid(), address.as_bytes())),
         address,
         aliases: std::collections::BTreeSet::new(),
         connection: connection.id,
         profile: None,
-        system: caller.system.clone(),
+        system,
         enabled: true,
         state: MailboxState::New,
         troubles: Vec::new(),
@@ -357,5 +370,5 @@ fn passing_row(caller: &Caller, connection: &ConnectionRow, address: String) -> 
         first_sync: FirstSync::default(),
         last_synced: None,
         created_at: connection.created_at,
-    }
+    })
 }

@@ -92,6 +92,11 @@ impl GraphState {
         }
     }
 
+    /// Whether a mailbox is inside of the administrator's scope, which is the same over both protocols.
+    pub(crate) fn is_in_scope(&self, mailbox: MailboxNumber) -> bool {
+        !self.out_of_scope.contains(&mailbox)
+    }
+
     /// Takes in a mailbox that comes from a server: nothing of what was known of it holds.
     pub(crate) fn take_in(&mut self, mailbox: MailboxNumber) {
         self.on_premises.remove(&mailbox);

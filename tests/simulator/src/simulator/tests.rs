@@ -397,6 +397,41 @@ fn only_the_service_account_may_impersonate() {
     assert!(headers.iter().any(|(name, _)| name == "www-authenticate"));
 }
 
+#[test]
+fn nobody_outside_of_the_scope_is_impersonated() {
+    let bench = Bench::new();
+    let header = format!(
+        "<t:ExchangeImpersonation><t:ConnectingSID><t:PrimarySmtpAddress>{ALEX}\
+         </t:PrimarySmtpAddress></t:ConnectingSID></t:ExchangeImpersonation>"
+    );
+    let operation = "<m:GetFolder><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>\
+        <m:FolderIds><t:DistinguishedFolderId Id=\"calendar\"/></m:FolderIds></m:GetFolder>";
+    let place = |inside: bool| {
+        let request = SimRequest {
+            method: "PATCH".to_owned(),
+            path: format!("/_sim/mailboxes/{ALEX}"),
+            headers: Vec::new(),
+            body: format!("{{\"inScope\":{inside}}}").into_bytes(),
+        };
+        bench.simulator.handle(&request);
+    };
+    let ask = || match bench.simulator.handle(&SimRequest::ews(
+        SERVICE,
+        PASSWORD,
+        envelope(&header, operation),
+    )) {
+        SimOutcome::Answer { body, .. } => {
+            text_of(&String::from_utf8(body).unwrap(), "ResponseCode")
+        }
+        SimOutcome::CutBefore | SimOutcome::CutAfter => panic!("the connection was cut"),
+    };
+    place(false);
+    assert_eq!(ask(), "ErrorImpersonateUserDenied");
+    assert_eq!(bench.code(ALEX, operation), "NoError", "the owner is no concern of a scope");
+    place(true);
+    assert_eq!(ask(), "NoError");
+}
+
 fn monday_meeting(attendees: &[&str]) -> NewAppointment {
     NewAppointment {
         subject: "Planning".to_owned(),
