@@ -17,6 +17,11 @@ TIDEMARK = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 OWNER = "alex@tidemark.example"
 PASSWORD = "Passw0rd!"
 API_KEY = "bench-key-of-this-machine"
+# The simulator's directory, and the application that may read its mailboxes.
+TENANT = "00000000-0000-4000-8000-000000000001"
+CLIENT = "00000000-0000-4000-8000-000000000002"
+CLIENT_SECRET = "sim-secret"
+EWS, GRAPH = "EWS", "Graph"
 # How long a program may take to end before it is killed.
 STOP_SECONDS = 10
 
@@ -122,9 +127,9 @@ class Simulator(Program):
             raise NotMeasured(f"the simulator answered {status} to a new appointment")
         return answer["number"]
 
-    def fill(self, items: int) -> None:
+    def fill(self, items: int, first: int = 0) -> None:
         """Appointments, a quarter of an hour after the other, with bodies of 0 to 1.5 KB."""
-        for number in range(items):
+        for number in range(first, first + items):
             day, quarter = divmod(number, 96)
             start = time.gmtime(1_772_409_600 + day * 86_400 + quarter * 900)
             end = time.gmtime(1_772_409_600 + day * 86_400 + (quarter + 1) * 900)
@@ -137,10 +142,20 @@ class Simulator(Program):
             })
 
 
-class Connector(Program):
-    """The connector in a process of its own, for one mailbox of a simulator."""
+def access(simulator: Simulator, wire: str) -> dict:
+    """How the connector reaches the mailbox, as its configuration file says it."""
+    if wire == EWS:
+        return {"url": f"{simulator.url}/EWS/Exchange.asmx", "account": "svc@tidemark.example",
+                "password": {"variable": "TIDEMARK_BENCH_PASSWORD"}, "impersonate": True}
+    cloud = {"other": {"authority": simulator.url, "graph": f"{simulator.url}/graph"}}
+    return {"graph": {"tenant": TENANT, "client": CLIENT, "cloud": cloud,
+                      "credential": {"secret": {"variable": "TIDEMARK_BENCH_SECRET"}}}}
 
-    def __init__(self, simulator: Simulator, folder: Path):
+
+class Connector(Program):
+    """The connector in a process of its own, for one mailbox of a simulator, over EWS or Graph."""
+
+    def __init__(self, simulator: Simulator, folder: Path, wire: str):
         self.port = free_port()
         settings = folder / "tidemark.json"
         settings.write_text(json.dumps({
@@ -149,11 +164,8 @@ class Connector(Program):
             "systems": [{"id": "bench", "name": "Bench", "apiKeys": [
                 {"label": "bench", "roles": ["administrator", "integrator"],
                  "key": {"variable": "TIDEMARK_BENCH_KEY"}}]}],
-            "connections": [{
-                "name": "Simulator", "url": f"{simulator.url}/EWS/Exchange.asmx",
-                "account": "svc@tidemark.example",
-                "password": {"variable": "TIDEMARK_BENCH_PASSWORD"},
-                "impersonate": True, "notifications": "push",
+            "connections": [access(simulator, wire) | {
+                "name": "Simulator", "notifications": "push",
                 "mailboxes": [{"address": OWNER, "timeZone": "Europe/Berlin", "system": "bench"}],
             }],
         }))
@@ -163,6 +175,7 @@ class Connector(Program):
         super().__init__(["local", "--config", str(settings)], {
             "TIDEMARK_API_PORT": str(self.port), "TIDEMARK_DATA": str(data),
             "TIDEMARK_BENCH_KEY": API_KEY, "TIDEMARK_BENCH_PASSWORD": PASSWORD,
+            "TIDEMARK_BENCH_SECRET": CLIENT_SECRET,
         })
         self.api = Api(self.port, API_KEY)
 

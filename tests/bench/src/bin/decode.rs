@@ -4,16 +4,14 @@
 //! there, as `0000-changes.xml`, `0001-items.xml` …, for other readers of the same bytes.
 
 use core::hint::black_box;
-use core::time::Duration;
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use quick_xml::Reader;
 use quick_xml::events::Event as Token;
 use serde_json::{Value, json};
-use tidemark_bench::figures::Spread;
 use tidemark_bench::pages::{Page, PageKind, generate};
+use tidemark_bench::turns::{rates, take_turns};
 use tidemark_ews::calendar::{ReadContext, assemble_series, read_item};
 use tidemark_ews::{GetItem, Item, SyncFolderItems};
 use tidemark_model::Zone;
@@ -37,7 +35,7 @@ fn main() -> anyhow::Result<()> {
         black_box(pages.iter().map(|page| count_tokens(&page.bytes)).sum::<anyhow::Result<u64>>()?);
         Ok(())
     };
-    let (model, tokens) = measure(runs, to_model, to_tokens)?;
+    let [model, tokens] = take_turns(runs, [&to_model, &to_tokens])?;
     let result = json!({
         "items": items,
         "bytes": bytes,
@@ -86,40 +84,6 @@ fn count_tokens(bytes: &[u8]) -> anyhow::Result<u64> {
     }
 }
 
-/// The times of several runs of both, after one that warms up. They take turns, so that whatever
-/// else this machine does meets both.
-fn measure(
-    runs: usize,
-    one: impl Fn() -> anyhow::Result<()>,
-    other: impl Fn() -> anyhow::Result<()>,
-) -> anyhow::Result<(Vec<Duration>, Vec<Duration>)> {
-    one()?;
-    other()?;
-    (0..runs.max(1)).map(|_| Ok((time(&one)?, time(&other)?))).collect()
-}
-
-fn time(run: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
-    let start = now();
-    run()?;
-    Ok(start.elapsed())
-}
-
-fn rates(times: &[Duration], items: usize, bytes: usize) -> Value {
-    let per_second = |amount: f64| {
-        Spread::of(times.iter().map(|time| amount / time.as_secs_f64()).collect())
-            .map(|rate| json!({ "min": rate.min, "median": rate.median, "max": rate.max }))
-    };
-    json!({
-        "itemsPerSecond": per_second(number(items)),
-        "megabytesPerSecond": per_second(number(bytes) / 1e6),
-    })
-}
-
-/// Exact up to 2^32, far above what a benchmark counts.
-fn number(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
 fn write_pages(directory: &Path, pages: &[Page]) -> anyhow::Result<()> {
     std::fs::create_dir_all(directory)?;
     for (number, page) in pages.iter().enumerate() {
@@ -130,11 +94,6 @@ fn write_pages(directory: &Path, pages: &[Page]) -> anyhow::Result<()> {
         std::fs::write(directory.join(format!("{number:04}-{kind}.xml")), &page.bytes)?;
     }
     Ok(())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 #[expect(clippy::print_stdout, reason = "this is the program's output")]

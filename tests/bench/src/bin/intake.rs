@@ -1,10 +1,11 @@
 //! Notification intake: how many pushes a running connector takes in a second, each written down
 //! before it is answered.
 //!
-//! `intake HOST:PORT PATH SUBSCRIPTION REQUESTS CONNECTIONS` posts heartbeats with events of an
-//! item to PATH, on kept connections, one request at a time on each, and prints one JSON object.
-//! What was answered with 5xx counts as refused, not as taken (Exchange would post it again); any
-//! other answer than 200 with `OK` in it ends the run.
+//! `intake HOST:PORT PATH SUBSCRIPTION REQUESTS CONNECTIONS [CLIENT_STATE]` posts news of an item to
+//! PATH, on kept connections, one request at a time on each, and prints one JSON object: what EWS
+//! pushes, or with a client state what Graph posts. What was answered with 5xx counts as refused,
+//! not as taken (both would post it again); any other answer than EWS's 200 with `OK` in it or 202
+//! for Graph ends the run.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -22,14 +23,16 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [address, path, subscription, requests, connections] = arguments.as_slice() else {
-        bail!("usage: intake HOST:PORT PATH SUBSCRIPTION REQUESTS CONNECTIONS");
+    let [address, path, subscription, requests, connections, state @ ..] = arguments.as_slice()
+    else {
+        bail!("usage: intake HOST:PORT PATH SUBSCRIPTION REQUESTS CONNECTIONS [CLIENT_STATE]");
     };
     let (requests, connections): (usize, usize) = (requests.parse()?, connections.parse()?);
     let plan = Arc::new(Plan {
         address: address.clone(),
         path: path.clone(),
         subscription: subscription.clone(),
+        client_state: state.first().cloned(),
         left: AtomicUsize::new(requests),
         requests,
     });
@@ -64,6 +67,8 @@ struct Plan {
     address: String,
     path: String,
     subscription: String,
+    /// Of a subscription of Graph's.
+    client_state: Option<String>,
     left: AtomicUsize,
     requests: usize,
 }
@@ -78,9 +83,16 @@ impl Plan {
             let request = self.request(number);
             let start = now();
             connection.write_all(&request).await?;
-            let Some(answer) = read_answer(&mut connection).await? else { continue };
-            times.push(start.elapsed());
-            ensure!(answer.contains(">OK<"), "a push was answered, but not with OK");
+            let answer = read_answer(&mut connection).await?;
+            let time = start.elapsed();
+            match answer.status {
+                500..=599 => {}
+                200 if self.client_state.is_none() && answer.body.contains(">OK<") => {
+                    times.push(time);
+                }
+                202 if self.client_state.is_some() => times.push(time),
+                status => bail!("an odd answer: {status}"),
+            }
         }
         Ok(times)
     }
@@ -94,7 +106,22 @@ impl Plan {
     }
 
     fn request(&self, number: usize) -> Vec<u8> {
-        let body = format!(
+        let (kind, body) = match &self.client_state {
+            None => ("text/xml; charset=utf-8", self.ews_body(number)),
+            Some(state) => ("application/json; charset=utf-8", self.graph_body(number, state)),
+        };
+        format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n\
+             {body}",
+            self.path,
+            self.address,
+            body.len(),
+        )
+        .into_bytes()
+    }
+
+    fn ews_body(&self, number: usize) -> String {
+        format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope \
              xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><m:SendNotification \
              xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" \
@@ -109,20 +136,35 @@ impl Plan {
              </m:SendNotification></s:Body></s:Envelope>",
             self.subscription,
             number + 1,
-        );
-        format!(
-            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: text/xml; charset=utf-8\r\n\
-             content-length: {}\r\n\r\n{body}",
-            self.path,
-            self.address,
-            body.len(),
         )
-        .into_bytes()
+    }
+
+    fn graph_body(&self, number: usize, client_state: &str) -> String {
+        json!({ "value": [{
+            "subscriptionId": self.subscription,
+            "subscriptionExpirationDateTime": "2026-03-09T08:00:00Z",
+            "tenantId": "00000000-0000-4000-8000-000000000001",
+            "clientState": client_state,
+            "changeType": "updated",
+            "resource": "Users/bench/Events/bench",
+            "resourceData": {
+                "@odata.type": "#Microsoft.Graph.Event",
+                "@odata.id": "Users/bench/Events/bench",
+                "@odata.etag": format!("W/\"b{number}\""),
+                "id": "bench",
+            },
+        }] })
+        .to_string()
     }
 }
 
-/// Reads one answer that says its length; gives its body, or none if the push was refused.
-async fn read_answer(connection: &mut TcpStream) -> anyhow::Result<Option<String>> {
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+/// Reads one answer that says its length.
+async fn read_answer(connection: &mut TcpStream) -> anyhow::Result<Answer> {
     let mut read = Vec::new();
     loop {
         ensure!(read.len() < ANSWER_BYTES_MAX, "an answer is too long");
@@ -130,15 +172,15 @@ async fn read_answer(connection: &mut TcpStream) -> anyhow::Result<Option<String
         ensure!(count > 0, "the connection was closed");
         let text = std::str::from_utf8(&read).context("an answer is no text")?;
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let refused = head.starts_with("HTTP/1.1 5");
-        ensure!(refused || head.starts_with("HTTP/1.1 200 "), "an odd answer: {head:.40}");
+        let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
         let length = head
             .lines()
             .filter_map(|line| line.split_once(':'))
             .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
             .context("an answer does not say its length")?;
         if body.len() >= length.1.trim().parse()? {
-            return Ok((!refused).then(|| body.to_owned()));
+            let status = status.context("an answer has no status")?.parse()?;
+            return Ok(Answer { status, body: body.to_owned() });
         }
     }
 }

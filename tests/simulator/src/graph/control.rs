@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::GraphState;
+use super::{GraphState, subscriptions};
 use crate::control::{Refusal, read};
 use crate::store::MailboxNumber;
 
@@ -50,6 +50,12 @@ pub(crate) fn control(
                 "notificationsWaiting": waiting,
                 "notificationsOpen": open,
             }))
+        }
+        // With the client states: whoever measures a listener posts to it in Graph's name.
+        ("GET", ["subscriptions"]) => {
+            let list = graph.subscriptions.list.values();
+            let list: Vec<_> = list.map(|one| subscriptions::entity(one, true)).collect();
+            Ok(json!({ "subscriptions": list }))
         }
         ("PUT" | "PATCH", []) => {
             let new: NewSettings = read(body)?;

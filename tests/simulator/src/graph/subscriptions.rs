@@ -513,7 +513,7 @@ pub(super) fn finish(state: &mut State, number: u64, now: Timestamp) -> Result<A
 }
 
 /// The client state is told to who created it only.
-fn entity(of: &Subscription, created: bool) -> Value {
+pub(super) fn entity(of: &Subscription, created: bool) -> Value {
     json!({
         "id": of.id,
         "resource": of.resource,
