@@ -6,7 +6,7 @@ use std::pin::pin;
 use anyhow::{Context as _, bail};
 use secrecy::ExposeSecret as _;
 use tidemark_runtime::Environment;
-use tidemark_transport::{NetworkRange, SystemEntropy};
+use tidemark_transport::{Clock as _, NetworkRange, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
 
 use crate::console::say;
