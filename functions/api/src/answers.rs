@@ -1,9 +1,13 @@
 //! What answers look like. The views of the border become these; only these are JSON.
 
+mod administration;
 mod connections;
 mod graph;
 mod preflight;
 
+pub(crate) use administration::{
+    Activity, AddedMailboxes, Key, Keys, NewKey, Organisation, System, Systems,
+};
 pub(crate) use connections::{Connection, Connections, ServerCertificate};
 pub(crate) use graph::{Credentials, PublicCredential};
 pub(crate) use preflight::{Assignment, Fence, Preflight};

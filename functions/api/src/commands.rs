@@ -1,9 +1,13 @@
 //! The bodies of commands.
 
+mod administration;
 mod connections;
 mod graph;
 mod preflight;
 
+pub(crate) use administration::{
+    AddMailboxes, ChangeMailbox, ChangeOrganisation, ChangeSystem, CreateKey, CreateSystem, KeyRole,
+};
 pub(crate) use connections::{ChangeConnection, ConfirmCertificate, CreateConnection};
 pub(crate) use graph::CloudForm;
 pub(crate) use preflight::{ChangeFence, CheckAssignment, RunPreflight};
@@ -39,18 +43,6 @@ pub(crate) struct ReplayWebhook {
 
 impl CommandForm for ReplayWebhook {
     const FORM: &'static str = r#"{"after": "CURSOR"} or {}"#;
-}
-
-/// Whether a mailbox is to be synced.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SwitchMailbox {
-    /// Whether it is switched on.
-    pub(crate) enabled: bool,
-}
-
-impl CommandForm for SwitchMailbox {
-    const FORM: &'static str = r#"{"enabled": true} or {"enabled": false}"#;
 }
 
 /// A decision about something that waits.

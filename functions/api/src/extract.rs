@@ -93,6 +93,28 @@ impl<S: Send + Sync> FromRequestParts<S> for WebhookPath {
     }
 }
 
+/// `/v1/keys/{id}`.
+pub(crate) struct KeyPath(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for KeyPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        our_id(parts, state, "key").await.map(Self)
+    }
+}
+
+/// `/v1/systems/{system}`. What has no id's form names none.
+pub(crate) struct SystemPath(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for SystemPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        path(parts, state).await.map(Self)
+    }
+}
+
 /// `/v1/connections/{id}`.
 pub(crate) struct ConnectionPath(pub(crate) Uuid);
 

@@ -35,6 +35,8 @@ use crate::routes;
         (name = "webhooks", description = "What changed, sent to an endpoint."),
         (name = "holds", description = "What waits for a person."),
         (name = "connections", description = "The ways to an Exchange, for administrators."),
+        (name = "administration", description = "The organisation, its business systems, its keys, and \
+            what was changed, for administrators."),
         (name = "status", description = "Whether it works.")
     )
 )]
@@ -117,7 +119,12 @@ pub(crate) struct ItemRefusals;
 
 impl IntoResponses for ItemRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[ProblemKind::OtherSystem, ProblemKind::Deleted, ProblemKind::UnknownKind])
+        problems(&[
+            ProblemKind::OtherSystem,
+            ProblemKind::NoSystem,
+            ProblemKind::Deleted,
+            ProblemKind::UnknownKind,
+        ])
     }
 }
 

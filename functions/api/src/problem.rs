@@ -25,6 +25,7 @@ pub(crate) enum ProblemKind {
     Unauthenticated,
     Forbidden,
     OtherSystem,
+    NoSystem,
     NotFound,
     Deleted,
     UnknownKind,
@@ -46,10 +47,11 @@ pub(crate) enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind, for the OpenAPI document and the tests.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Unauthenticated,
         Self::Forbidden,
         Self::OtherSystem,
+        Self::NoSystem,
         Self::NotFound,
         Self::Deleted,
         Self::UnknownKind,
@@ -75,6 +77,7 @@ impl ProblemKind {
             Self::Unauthenticated => "urn:tidemark:problem:unauthenticated",
             Self::Forbidden => "urn:tidemark:problem:forbidden",
             Self::OtherSystem => "urn:tidemark:problem:other-system",
+            Self::NoSystem => "urn:tidemark:problem:no-system",
             Self::NotFound => "urn:tidemark:problem:not-found",
             Self::Deleted => "urn:tidemark:problem:deleted",
             Self::UnknownKind => "urn:tidemark:problem:unknown-kind",
@@ -101,6 +104,7 @@ impl ProblemKind {
             Self::Unauthenticated => "Not authenticated",
             Self::Forbidden => "Not allowed",
             Self::OtherSystem => "Another system's items",
+            Self::NoSystem => "The key speaks for no system",
             Self::NotFound => "Not found",
             Self::Deleted => "Deleted",
             Self::UnknownKind => "Kind of items not synced",
@@ -125,7 +129,7 @@ impl ProblemKind {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::OtherSystem => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::OtherSystem | Self::NoSystem => StatusCode::FORBIDDEN,
             Self::NotFound | Self::Deleted | Self::UnknownKind | Self::UnknownRoute => {
                 StatusCode::NOT_FOUND
             }
@@ -309,6 +313,7 @@ impl From<Refusal> for Problem {
                     .collect(),
             ),
             Refusal::OtherSystem => Self::new(ProblemKind::OtherSystem, detail),
+            Refusal::NoSystem => Self::new(ProblemKind::NoSystem, detail),
             Refusal::Deleted { .. } => Self::new(ProblemKind::Deleted, detail),
             Refusal::InvalidCursor { parameter } => Self::malformed(ProblemError::parameter(
                 parameter,

@@ -5,9 +5,12 @@ mod changes;
 mod connections;
 mod holds;
 mod items;
+mod keys;
 mod mailboxes;
+mod organisation;
 mod preflight;
 mod status;
+mod systems;
 mod webhooks;
 
 use axum::middleware::from_fn_with_state;
@@ -53,10 +56,20 @@ pub(crate) fn public() -> OpenApiRouter<ApiState> {
 /// The routes that need a key.
 pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(mailboxes::list_mailboxes))
-        .routes(routes!(mailboxes::get_mailbox, mailboxes::switch_mailbox))
+        .routes(routes!(mailboxes::list_mailboxes, mailboxes::add_mailboxes))
+        .routes(routes!(
+            mailboxes::get_mailbox,
+            mailboxes::change_mailbox,
+            mailboxes::remove_mailbox
+        ))
         .routes(routes!(mailboxes::sync_mailbox))
         .merge(items::routes())
+        .routes(routes!(organisation::get_organisation, organisation::change_organisation))
+        .routes(routes!(organisation::read_activity))
+        .routes(routes!(systems::list_systems, systems::create_system))
+        .routes(routes!(systems::change_system))
+        .routes(routes!(keys::list_keys, keys::create_key))
+        .routes(routes!(keys::delete_key))
         .routes(routes!(batch::run_batch))
         .routes(routes!(changes::read_changes))
         .routes(routes!(webhooks::create_webhook, webhooks::list_webhooks))

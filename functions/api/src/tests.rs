@@ -1,5 +1,6 @@
 //! The API over a border in memory: requests in, answers out.
 
+mod administration;
 mod batch;
 mod connections;
 mod contract;

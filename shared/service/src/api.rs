@@ -1,6 +1,6 @@
 //! What the HTTP API asks for: [`Border`] for [`Service`].
 
-mod access;
+pub(crate) mod access;
 mod connections;
 mod feed;
 mod holds;
@@ -29,7 +29,7 @@ use crate::border::{
 use crate::service::Service;
 
 /// The store's failure, as a caller sees it. Its cause is logged here, once; it holds no content.
-fn refusal_of(error: &StoreError) -> Refusal {
+pub(crate) fn refusal_of(error: &StoreError) -> Refusal {
     match error {
         StoreError::Corrupt(_) | StoreError::TooLarge(_) => {
             tracing::error!(error = %error, "the store refuses: {error}");
@@ -52,7 +52,7 @@ impl From<StoreError> for Refusal {
 }
 
 /// Why a row was not saved, as a caller sees it.
-fn save_refusal(error: SaveError) -> Refusal {
+pub(crate) fn save_refusal(error: SaveError) -> Refusal {
     match error {
         SaveError::RevisionMoved => {
             Refusal::Conflict("somebody changed it in the same moment: try again".to_owned())
@@ -135,15 +135,6 @@ impl Border for Service {
         self.list_history(caller, mailbox, kind, id, after, limit).await
     }
 
-    async fn switch_mailbox(
-        &self,
-        caller: &Caller,
-        name: &str,
-        enabled: bool,
-    ) -> Result<MailboxView, Refusal> {
-        self.set_enabled(caller, name, enabled).await
-    }
-
     async fn sync_now(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal> {
         self.wake_mailbox(caller, mailbox).await
     }
@@ -208,14 +199,6 @@ impl Border for Service {
     ) -> Result<(), Refusal> {
         self.settle_hold(caller, id, choice).await
     }
-    async fn connection_credentials(
-        &self,
-        caller: &Caller,
-        id: Uuid,
-    ) -> Result<Vec<CredentialDetails>, Refusal> {
-        self.list_credentials(caller, id).await
-    }
-
 
     async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, Refusal> {
         self.list_connections(caller).await
@@ -223,6 +206,14 @@ impl Border for Service {
 
     async fn connection(&self, caller: &Caller, id: Uuid) -> Result<ConnectionView, Refusal> {
         self.view_connection(caller, id).await
+    }
+
+    async fn connection_credentials(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Vec<CredentialDetails>, Refusal> {
+        self.list_credentials(caller, id).await
     }
 
     async fn create_connection(

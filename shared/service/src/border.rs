@@ -3,9 +3,10 @@
 //! [`Border`] is implemented by [`crate::Service`]. The API function parses, calls one of these and
 //! answers; every decision is taken behind this trait.
 
+mod administration;
 mod connections;
-mod holds;
 mod graph;
+mod holds;
 mod preflight;
 
 use core::fmt;
@@ -17,17 +18,22 @@ use tidemark_jscalendar::Problem;
 use tidemark_model::{Kind, OrganisationId, SystemId};
 use uuid::Uuid;
 
+pub use administration::{
+    ActivityView, AddedMailbox, Addition, Administration, KeyView, MailboxChange,
+    NEW_MAILBOXES_MAX, NewKey, NewMailbox, NewMailboxes, OrganisationChange, OrganisationView,
+    SystemView,
+};
 pub use connections::{
     CertificateView, ConnectionChange, ConnectionView, NewAccess, NewConnection, NotificationMode,
     ServerCertificateView,
+};
+pub use graph::{
+    CredentialDetails, CredentialSettings, CredentialView, GraphChange, GraphSettings, GraphView,
 };
 pub use holds::{BrakePreview, HoldChoice, HoldDetails, HoldView, PreviewItem};
 pub use preflight::{
     AssignmentView, FenceChange, FenceView, GateChoice, MailboxSteps, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightStep, PreflightView, StepState, WAIVER_REASON_BYTES_MAX, WaiverView,
-};
-pub use graph::{
-    CredentialDetails, CredentialSettings, CredentialView, GraphChange, GraphSettings, GraphView,
 };
 pub use tidemark_store::records::{Cloud as CloudName, IDEMPOTENCY_HOURS};
 
@@ -47,12 +53,23 @@ pub enum Role {
 pub struct Caller {
     /// The organisation that everything is scoped to.
     pub organisation: OrganisationId,
-    /// The business system whose key it is.
-    pub system: SystemId,
+    /// The business system that the key speaks for: its own, or the only one that there is. None for
+    /// a key of administrators or operators where there are none or several.
+    pub system: Option<SystemId>,
     /// What it may do.
     pub role: Role,
     /// A short name of the key for the audit log and for limits per key; no secret.
     pub key_id: String,
+}
+
+impl Caller {
+    /// The business system that the caller speaks for.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSystem`] where the key speaks for none.
+    pub fn own_system(&self) -> Result<&SystemId, Refusal> {
+        self.system.as_ref().ok_or(Refusal::NoSystem)
+    }
 }
 
 /// Why something is not done. Texts are for people, name the mend, and hold no content.
@@ -79,6 +96,13 @@ pub enum Refusal {
          (GET /v1/mailboxes/{{mailbox}} names it)"
     )]
     OtherSystem,
+    /// The key speaks for no business system, and this is about items, their changes or webhooks.
+    #[error(
+        "this key speaks for no business system: use a key that does; an administrator lists the \
+         systems with GET /v1/systems and makes such a key with POST /v1/keys {{\"label\": \"…\", \
+         \"roles\": [\"integrator\"], \"system\": \"ID\"}}"
+    )]
+    NoSystem,
     /// The item was there and is no more.
     #[error("the {what} was deleted {}: PUT it to make it anew", deleted_where(*in_exchange))]
     Deleted {
@@ -335,7 +359,7 @@ pub struct WebhookView {
 
 /// The use cases behind the API.
 #[async_trait]
-pub trait Border: Send + Sync {
+pub trait Border: Administration + Send + Sync {
     /// Who is behind a bearer token. Takes the same time whatever is wrong with it.
     async fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal>;
 
@@ -393,14 +417,6 @@ pub trait Border: Send + Sync {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Listing<HistoryView>, Refusal>;
-
-    /// Switches a mailbox on or off.
-    async fn switch_mailbox(
-        &self,
-        caller: &Caller,
-        name: &str,
-        enabled: bool,
-    ) -> Result<MailboxView, Refusal>;
 
     /// Raises the mark of a mailbox and wakes its sync (N20).
     async fn sync_now(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal>;
@@ -464,6 +480,13 @@ pub trait Border: Send + Sync {
     /// One connection.
     async fn connection(&self, caller: &Caller, id: Uuid) -> Result<ConnectionView, Refusal>;
 
+    /// What the application of a connection over Graph proves itself with: the public parts.
+    async fn connection_credentials(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Vec<CredentialDetails>, Refusal>;
+
     /// Makes a connection.
     async fn create_connection(
         &self,
@@ -478,13 +501,6 @@ pub trait Border: Send + Sync {
         id: Uuid,
         change: ConnectionChange,
     ) -> Result<ConnectionView, Refusal>;
-
-    /// What the application of a connection over Graph proves itself with: the public parts.
-    async fn connection_credentials(
-        &self,
-        caller: &Caller,
-        id: Uuid,
-    ) -> Result<Vec<CredentialDetails>, Refusal>;
 
     /// Looks at the certificate that a connection's server shows now (E8).
     async fn server_certificate(
@@ -567,6 +583,19 @@ pub trait PushIntake: Send + Sync {
 /// of 1 KB.
 pub const GRAPH_NOTIFICATION_BYTES_MAX: usize = tidemark_graph::bounds::NOTIFICATION_BYTES_MAX;
 
+/// What became of a call of Graph's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GraphReceipt {
+    /// The answer.
+    pub answer: GraphAnswer,
+    /// Entries that it had.
+    pub entries: usize,
+    /// Entries that were ours and are written down.
+    pub taken: usize,
+    /// What was refused: entries that are not ours, not proven or not new, or the whole call.
+    pub refused: usize,
+}
+
 /// What Graph is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GraphAnswer {
@@ -582,19 +611,6 @@ pub enum GraphAnswer {
 #[async_trait]
 pub trait GraphIntake: Send + Sync {
     /// Writes down which mailboxes have changed, and what became of subscriptions. `body` is as it
-/// What became of a call of Graph's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GraphReceipt {
-    /// The answer.
-    pub answer: GraphAnswer,
-    /// Entries that it had.
-    pub entries: usize,
-    /// Entries that were ours and are written down.
-    pub taken: usize,
-    /// What was refused: entries that are not ours, not proven or not new, or the whole call.
-    pub refused: usize,
-}
-
     /// came, at most [`GRAPH_NOTIFICATION_BYTES_MAX`]. What is refused is counted and queues nothing.
     async fn graph_push(&self, body: &[u8]) -> GraphReceipt;
 }

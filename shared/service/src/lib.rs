@@ -3,12 +3,13 @@
 //! Nothing here knows a protocol's bytes, a vendor's client or the wall clock: those are handed in
 //! as ports, so that whole histories replay from a seed.
 
+pub mod admin;
 mod api;
 pub mod border;
 pub mod content;
 pub mod deliver;
-mod intake;
 pub mod graph_settings;
+mod intake;
 pub mod ports;
 pub mod preflight;
 pub mod profile;
@@ -26,8 +27,8 @@ pub mod world;
 
 pub use border::Border;
 pub use deliver::{DeliveryEnd, DeliveryReport, Woken};
-pub use ports::{Engine, Exchange, Planner};
 pub use intake::Proofs;
+pub use ports::{Engine, Exchange, Planner};
 pub use profile::Rules;
 pub use refresh::{RefreshReport, Refresher, Tokens};
 pub use renew::Renewal;

@@ -170,6 +170,10 @@ impl Sweep<'_> {
         let Some(connections) = self.checked(connections) else {
             return;
         };
+        let is_on = self.service.is_switched_on(organisation).await;
+        let Some(is_on) = self.checked(is_on) else {
+            return;
+        };
         let mut after = None;
         while !self.is_out_of_time() {
             let records = &self.service.records;
@@ -183,7 +187,7 @@ impl Sweep<'_> {
                 let connection = connections
                     .iter()
                     .map(|connection| &connection.value)
-                    .find(|connection| connection.id == row.connection);
+                    .find(|connection| is_on && connection.id == row.connection);
                 if self.is_out_of_time() {
                     return;
                 }

@@ -368,6 +368,7 @@ impl Stage {
         let now = stage.clock.now();
         let row = OrganisationRow {
             id: organisation(),
+            enabled: true,
             name: "Acme".to_owned(),
             allowed_networks: Vec::new(),
             domains: Vec::new(),

@@ -13,6 +13,7 @@
 //! | `O#org` | `APIKEY#id` | an API key as people see it, with the hash of the key | listed, revoked |
 //! | `O#org` | `ENDPOINT#id` | a webhook endpoint | deliver; listed |
 //! | `APIKEY#sha256(key)` | `APIKEY` | whose key it is | every API call, by hash |
+//! | `V#org` | time#0#0#n | what an administrator changed; 400 days | API, newest first |
 //! | `L#org` | mailbox | that it exists | API, sweep: listed by page |
 //! | `A#org#sha256(address)` | `ADDRESS` | whose address or alias it is | API paths, conditional so that it is taken once |
 //! | `M#org#mailbox` | `MAILBOX` | settings and visible state | every run, API |
@@ -36,19 +37,21 @@
 //! | `M#…` | `SUBSCRIPTION#sha256(key)` | that the subscription is this mailbox's | renewal; listed |
 //! | `M#…` | `CHUNK#sha256#n` | a piece of a content too large for its row | with its row |
 //! | `S#sha256(key)` | `SUBSCRIPTION` | a push subscription | webhook, by the key of its URL |
-//! | `T#org#connection` | `TOKEN#sha256(scope)` | the access token that all workers share | every worker, by scope |
 //! | `N#sha256(body)` | `CALL` | that a call of Graph's was dealt with; a day | webhook, by hash |
+//! | `T#org#connection` | `TOKEN#sha256(scope)` | the access token that all workers share | every worker, by scope |
 //! | `F#org#shard` | `HEAD` | number of the last entry | feed readers, all 16 together; every commit |
 //! | `F#org#shard` | `E#number` | an entry; 30 days | feed readers, by number |
 //! | `D#org#endpoint` | `STATE` | how far an endpoint has got | deliver; index `deliver` by due time |
 //! | `D#org#endpoint` | `RETRY#shard#number` | an entry that is tried again | deliver; listed |
 
+mod activity;
+mod administration;
 mod api_keys;
 mod backlog;
+mod calls;
 mod commit;
 mod content;
 mod crypto;
-mod calls;
 mod cursors;
 mod endpoints;
 mod feed;
@@ -75,6 +78,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::SignedDuration;
 
+pub use activity::{ActivityPage, ActivityRow};
+pub use administration::{ApiKeyDigest, SettingsChange};
 pub use api_keys::{ApiKeyRow, Role};
 pub use backlog::Backlog;
 pub use commit::{Commit, CommitError, IntentRef, ItemCommit, LinkWrite};

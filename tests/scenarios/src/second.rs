@@ -39,6 +39,7 @@ impl SecondOrganisation {
         stage.run(async move {
             let row = OrganisationRow {
                 id: organisation.clone(),
+                enabled: true,
                 name: "Second".to_owned(),
                 allowed_networks: Vec::new(),
                 domains: vec!["tidemark.example".to_owned()],
@@ -101,7 +102,7 @@ impl SecondOrganisation {
     pub fn put(&self, stage: &mut Stage, id: &str, item: Value) {
         let caller = Caller {
             organisation: self.organisation.clone(),
-            system: self.system.clone(),
+            system: Some(self.system.clone()),
             role: Role::Administrator,
             key_id: "second".to_owned(),
         };

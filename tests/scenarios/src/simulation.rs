@@ -328,7 +328,7 @@ impl Simulation {
 fn caller(organisation: &OrganisationId) -> Caller {
     Caller {
         organisation: organisation.clone(),
-        system: tidemark_model::SystemId::parse("erp").expect("a valid id"),
+        system: Some(tidemark_model::SystemId::parse("erp").expect("a valid id")),
         role: Role::Administrator,
         key_id: "simulation".to_owned(),
     }

@@ -171,6 +171,7 @@ impl Stage {
         self.run(async move {
             let row = OrganisationRow {
                 id: organisation.clone(),
+                enabled: true,
                 name: "Demo".to_owned(),
                 allowed_networks: vec!["127.0.0.0/8".to_owned()],
                 domains: vec!["tidemark.example".to_owned()],

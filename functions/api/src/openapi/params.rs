@@ -33,13 +33,23 @@ pub(crate) struct ItemParam {
     id: String,
 }
 
-/// Which hold, webhook or connection.
+/// Which hold, webhook, connection or key.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "it stands for parameters in the document and is never made")]
 pub(crate) struct IdParam {
     /// Its id
     id: uuid::Uuid,
+}
+
+/// Which business system.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it stands for parameters in the document and is never made")]
+pub(crate) struct SystemParam {
+    /// Its id
+    #[param(example = "crm")]
+    system: String,
 }
 
 /// Which part of a listing.

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::answers::{Mailbox, Mailboxes, Queued};
-use crate::commands::SwitchMailbox;
+use crate::answers::{AddedMailboxes, Mailbox, Mailboxes, Queued};
+use crate::commands::{AddMailboxes, ChangeMailbox};
 use crate::extract::{Authenticated, Command, MailboxPath, Page};
 use crate::openapi::params::{MailboxParam, PageParams};
 use crate::openapi::{BodyRefusals, Refusals, StateRefusals};
@@ -48,26 +48,67 @@ pub(crate) async fn get_mailbox(
     Ok(Json(view.into()))
 }
 
-/// Switch a mailbox on or off
+/// Add mailboxes
 ///
-/// For administrators. While it is off, nothing of it is synced and it takes no changes; what happens in
-/// it meanwhile is found when it is switched on again.
+/// For administrators. Each mailbox is answered by itself, in order: one that is refused keeps none of
+/// the others out. What is added is copied and synced from now on. The same call again adds nothing
+/// twice.
+#[utoipa::path(
+    post,
+    path = "/v1/mailboxes",
+    tag = "mailboxes",
+    request_body = AddMailboxes,
+    responses((status = 200, description = "What became of each", body = AddedMailboxes), Refusals, BodyRefusals)
+)]
+pub(crate) async fn add_mailboxes(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Command(command): Command<AddMailboxes>,
+) -> Result<Json<AddedMailboxes>, Problem> {
+    Ok(Json(state.border.add_mailboxes(&caller, command.into()).await?.into()))
+}
+
+/// Change a mailbox
+///
+/// For administrators. What is absent stays. While `enabled` is `false`, nothing of it is synced and it
+/// takes no changes; what happens in it meanwhile is found when it is switched on again. A mailbox
+/// whose address changes keeps its id, its items and their ids.
 #[utoipa::path(
     patch,
     path = "/v1/mailboxes/{mailbox}",
     tag = "mailboxes",
     params(MailboxParam),
-    request_body = SwitchMailbox,
+    request_body = ChangeMailbox,
     responses((status = 200, description = "The mailbox", body = Mailbox), Refusals, BodyRefusals)
 )]
-pub(crate) async fn switch_mailbox(
+pub(crate) async fn change_mailbox(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
     MailboxPath(mailbox): MailboxPath,
-    Command(command): Command<SwitchMailbox>,
+    Command(command): Command<ChangeMailbox>,
 ) -> Result<Json<Mailbox>, Problem> {
-    let view = state.border.switch_mailbox(&caller, &mailbox, command.enabled).await?;
+    let view = state.border.change_mailbox(&caller, &mailbox, command.into()).await?;
     Ok(Json(view.into()))
+}
+
+/// Remove a mailbox
+///
+/// For administrators. It is not synced any more, and what was kept of it cannot be read any more.
+/// Nothing is deleted in Exchange or in the business system. One that is added again begins anew.
+#[utoipa::path(
+    delete,
+    path = "/v1/mailboxes/{mailbox}",
+    tag = "mailboxes",
+    params(MailboxParam),
+    responses((status = 204, description = "Removed"), Refusals)
+)]
+pub(crate) async fn remove_mailbox(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    MailboxPath(mailbox): MailboxPath,
+) -> Result<StatusCode, Problem> {
+    state.border.remove_mailbox(&caller, &mailbox).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sync a mailbox now

@@ -91,6 +91,7 @@ async fn every_refusal_is_a_problem_on_every_route() {
         (Refusal::Forbidden(Role::Integrator), 403, "forbidden", None),
         (Refusal::NotFound { what: "webhook" }, 404, "not-found", None),
         (Refusal::OtherSystem, 403, "other-system", None),
+        (Refusal::NoSystem, 403, "no-system", None),
         (Refusal::Deleted { what: "appointment", in_exchange: true }, 404, "deleted", None),
         (Refusal::InvalidCursor { parameter: "after" }, 400, "malformed-request", None),
         (Refusal::PreconditionFailed, 412, "precondition-failed", None),

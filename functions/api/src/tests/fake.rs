@@ -55,7 +55,7 @@ pub(super) struct FakeBorder {
     pub(super) change: Notify,
 }
 
-fn resolve(name: &str) -> Result<String, Refusal> {
+pub(super) fn resolve(name: &str) -> Result<String, Refusal> {
     match name {
         "alex@tidemark.example" | "a.lex@tidemark.example" | "m-1" => {
             Ok("alex@tidemark.example".to_owned())
@@ -65,7 +65,7 @@ fn resolve(name: &str) -> Result<String, Refusal> {
     }
 }
 
-fn mailbox_view(address: &str) -> MailboxView {
+pub(super) fn mailbox_view(address: &str) -> MailboxView {
     let first = address.starts_with("alex");
     MailboxView {
         id: if first { "m-1" } else { "m-2" }.to_owned(),
@@ -165,7 +165,7 @@ fn page<T>(entries: Vec<(String, T)>, after: Option<&str>, limit: usize) -> List
 }
 
 impl FakeBorder {
-    fn refused(&self) -> Result<(), Refusal> {
+    pub(super) fn refused(&self) -> Result<(), Refusal> {
         self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
@@ -202,7 +202,7 @@ impl Border for FakeBorder {
         };
         Ok(Caller {
             organisation: OrganisationId::parse(organisation).unwrap(),
-            system: SystemId::parse("crm").unwrap(),
+            system: SystemId::parse("crm").ok(),
             role: Role::Administrator,
             key_id: "k1".to_owned(),
         })
@@ -340,18 +340,6 @@ impl Border for FakeBorder {
         Ok(page(entries, after, limit))
     }
 
-    async fn switch_mailbox(
-        &self,
-        _: &Caller,
-        name: &str,
-        enabled: bool,
-    ) -> Result<MailboxView, Refusal> {
-        self.refused()?;
-        let address = resolve(name)?;
-        self.switched.lock().unwrap().push((address.clone(), enabled));
-        Ok(MailboxView { enabled, ..mailbox_view(&address) })
-    }
-
     async fn sync_now(&self, _: &Caller, mailbox: &str) -> Result<(), Refusal> {
         self.refused()?;
         self.synced.lock().unwrap().push(resolve(mailbox)?);
@@ -452,6 +440,18 @@ impl Border for FakeBorder {
             return Err(Refusal::NotFound { what: "hold" });
         }
         self.decided.lock().unwrap().push(choice);
+        Ok(())
+    }
+
+    async fn connections(&self, _: &Caller) -> Result<Vec<ConnectionView>, Refusal> {
+        self.refused()?;
+        Ok(self.connections.lock().unwrap().clone())
+    }
+
+    async fn connection(&self, _: &Caller, id: Uuid) -> Result<ConnectionView, Refusal> {
+        self.connection_at(id, |connection| connection.clone())
+    }
+
     async fn connection_credentials(
         &self,
         _: &Caller,
@@ -463,18 +463,6 @@ impl Border for FakeBorder {
             pem: Some("-----BEGIN CERTIFICATE-----".to_owned()),
         };
         self.connection_at(id, |_| vec![details])
-    }
-
-        Ok(())
-    }
-
-    async fn connections(&self, _: &Caller) -> Result<Vec<ConnectionView>, Refusal> {
-        self.refused()?;
-        Ok(self.connections.lock().unwrap().clone())
-    }
-
-    async fn connection(&self, _: &Caller, id: Uuid) -> Result<ConnectionView, Refusal> {
-        self.connection_at(id, |connection| connection.clone())
     }
 
     async fn create_connection(
@@ -526,15 +514,6 @@ impl Border for FakeBorder {
             created: "2026-03-01T08:00:00Z".to_owned(),
         };
         self.connections.lock().unwrap().push(view.clone());
-        if let Some(graph) = &change.graph {
-            self.graph_changes.lock().unwrap().push(
-                match (&graph.credential, &graph.second_credential) {
-                    (None, None) => "left",
-                    (Some(None), _) | (_, Some(None)) => "taken out",
-                    (Some(Some(_)), _) | (_, Some(Some(_))) => "entered",
-                },
-            );
-        }
         Ok(view)
     }
 
@@ -546,6 +525,15 @@ impl Border for FakeBorder {
     ) -> Result<ConnectionView, Refusal> {
         if let Some(password) = &change.password {
             self.passwords.lock().unwrap().push(password.expose_secret().to_owned());
+        }
+        if let Some(graph) = &change.graph {
+            self.graph_changes.lock().unwrap().push(
+                match (&graph.credential, &graph.second_credential) {
+                    (None, None) => "left",
+                    (Some(None), _) | (_, Some(None)) => "taken out",
+                    (Some(Some(_)), _) | (_, Some(Some(_))) => "entered",
+                },
+            );
         }
         self.authorities.lock().unwrap().push(match change.extra_ca {
             None => "left",

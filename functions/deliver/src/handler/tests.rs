@@ -16,6 +16,7 @@ async fn a_schedule_looks_at_every_organisation() {
     let service = service_on(MemoryTable::new());
     let row = OrganisationRow {
         id: OrganisationId::parse("contoso").unwrap(),
+        enabled: true,
         name: "Contoso".to_owned(),
         allowed_networks: Vec::new(),
         domains: Vec::new(),

@@ -14,9 +14,9 @@ pub(super) const SWITCHED_OFF: &str = "the mailbox is switched off: an administr
      with PATCH /v1/mailboxes/{mailbox} {\"enabled\": true}";
 
 /// A mailbox that a caller named.
-pub(super) struct FoundMailbox {
-    pub(super) scope: MailboxScope,
-    pub(super) row: MailboxRow,
+pub(crate) struct FoundMailbox {
+    pub(crate) scope: MailboxScope,
+    pub(crate) row: MailboxRow,
 }
 
 impl Service {
@@ -30,7 +30,7 @@ impl Service {
         let role = row.roles.iter().map(|role| role_of(*role)).max();
         let role = role.ok_or(Refusal::Unauthenticated)?;
         let system = match row.system {
-            Some(system) => system,
+            Some(system) => Some(system),
             None => self.only_system(&row.organisation).await?,
         };
         let key_id = row.id.uuid().to_string();
@@ -41,16 +41,14 @@ impl Service {
     async fn only_system(
         &self,
         organisation: &tidemark_model::OrganisationId,
-    ) -> Result<tidemark_model::SystemId, Refusal> {
+    ) -> Result<Option<tidemark_model::SystemId>, Refusal> {
         let mut systems = self.records.systems(organisation).await?;
-        match (systems.pop(), systems.is_empty()) {
-            (Some(system), true) => Ok(system.value.id),
-            _ => Err(Refusal::Unauthenticated),
-        }
+        let last = systems.pop();
+        Ok(last.filter(|_| systems.is_empty()).map(|system| system.value.id))
     }
 
     /// A mailbox by primary address, alias or id.
-    pub(super) async fn find_mailbox(
+    pub(crate) async fn find_mailbox(
         &self,
         caller: &Caller,
         name: &str,
@@ -77,29 +75,12 @@ impl Service {
         if caller.role < Role::Integrator {
             return Err(Refusal::Forbidden(Role::Integrator));
         }
+        let system = caller.own_system()?;
         let found = self.find_mailbox(caller, name).await?;
-        if found.row.system != caller.system {
+        if found.row.system != *system {
             return Err(Refusal::OtherSystem);
         }
         Ok(found)
-    }
-
-    pub(super) async fn set_enabled(
-        &self,
-        caller: &Caller,
-        name: &str,
-        enabled: bool,
-    ) -> Result<MailboxView, Refusal> {
-        may_administer(caller)?;
-        let found = self.find_mailbox(caller, name).await?;
-        let changed =
-            self.records.change_mailbox(&found.scope, |row| row.enabled = enabled).await?;
-        let row = changed.ok_or(Refusal::NotFound { what: "mailbox" })?;
-        if enabled {
-            // What happened meanwhile was told to nobody.
-            self.raise(&found.scope, &collection_of(Kind::Appointment)).await?;
-        }
-        self.view_of(&found.scope, row).await
     }
 
     /// Raises the mark of a mailbox that a run would take up.
@@ -108,6 +89,7 @@ impl Service {
         if !found.row.enabled {
             return Err(Refusal::Conflict(SWITCHED_OFF.to_owned()));
         }
+        self.demand_switched_on(caller).await?;
         if let Some(reason) = &found.row.paused {
             return Err(Refusal::Conflict(format!(
                 "the mailbox is paused: {reason} GET /v1/holds lists what waits, and POST \
@@ -154,7 +136,11 @@ impl Service {
         Ok(Listing { entries, next: page.next.map(|id| id.to_string()) })
     }
 
-    async fn view_of(&self, scope: &MailboxScope, row: MailboxRow) -> Result<MailboxView, Refusal> {
+    pub(crate) async fn view_of(
+        &self,
+        scope: &MailboxScope,
+        row: MailboxRow,
+    ) -> Result<MailboxView, Refusal> {
         let marks = self.records.marks(scope).await?;
         let connection = self.records.connection(&scope.organisation, row.connection).await?;
         let first_copy = super::progress::first_copy(&row);
@@ -189,11 +175,11 @@ impl Service {
 pub(super) fn may_see(caller: &Caller, row: &MailboxRow) -> bool {
     match caller.role {
         Role::Operator | Role::Administrator => true,
-        Role::Integrator => row.system == caller.system,
+        Role::Integrator => caller.system.as_ref() == Some(&row.system),
     }
 }
 
-pub(super) fn may_administer(caller: &Caller) -> Result<(), Refusal> {
+pub(crate) fn may_administer(caller: &Caller) -> Result<(), Refusal> {
     match caller.role {
         Role::Administrator => Ok(()),
         Role::Operator | Role::Integrator => Err(Refusal::Forbidden(Role::Administrator)),

@@ -67,9 +67,10 @@ impl Service {
 
 /// The events of a page that are the caller's: those of its business system.
 fn view_of(caller: &Caller, page: &FeedPage) -> Result<FeedView, Refusal> {
+    let system = caller.own_system()?;
     let mut changes = Vec::new();
     for entry in &page.entries {
-        if entry.system != caller.system {
+        if entry.system != *system {
             continue;
         }
         let Some(event) = &entry.event else { continue };

@@ -55,7 +55,7 @@ impl Service {
             .map_err(save_refusal)?;
         let row = EndpointRow {
             id,
-            system: caller.system.clone(),
+            system: caller.own_system()?.clone(),
             url: target.as_str().to_owned(),
             secret_name,
             paused: None,
@@ -142,8 +142,9 @@ impl Service {
     }
 
     async fn endpoints_of(&self, caller: &Caller) -> Result<Vec<Document<EndpointRow>>, Refusal> {
+        let system = caller.own_system()?;
         let mut endpoints = self.records.endpoints(&caller.organisation).await?;
-        endpoints.retain(|endpoint| endpoint.value.system == caller.system);
+        endpoints.retain(|endpoint| endpoint.value.system == *system);
         Ok(endpoints)
     }
 
@@ -153,9 +154,10 @@ impl Service {
         id: Uuid,
     ) -> Result<Document<EndpointRow>, Refusal> {
         may_manage(caller)?;
+        let system = caller.own_system()?;
         let found = self.records.endpoint(&caller.organisation, EndpointId::new(id)).await?;
         found
-            .filter(|endpoint| endpoint.value.system == caller.system)
+            .filter(|endpoint| endpoint.value.system == *system)
             .ok_or(Refusal::NotFound { what: "webhook" })
     }
 

@@ -148,7 +148,8 @@ impl Service {
         }
     }
 
-    /// Gathers what a run needs. None when the mailbox or its connection is switched off.
+    /// Gathers what a run needs. None when the mailbox, its connection or its
+    /// organisation is switched off.
     async fn prepare(
         &self,
         scope: &MailboxScope,
@@ -163,6 +164,10 @@ impl Service {
         else {
             return Ok(None);
         };
+        let settings = self.records.organisation(organisation).await?;
+        if settings.as_ref().is_some_and(|settings| !settings.value.enabled) {
+            return Ok(None);
+        }
         let holds = self.records.holds(scope).await?;
         let is_released =
             || holds.iter().any(|hold| hold.link.is_none() && hold.decision.is_some());
@@ -178,7 +183,6 @@ impl Service {
                 .map_err(|_| StoreError::Corrupt("a profile's rules cannot be read"))?,
             None => Rules::default(),
         };
-        let settings = self.records.organisation(organisation).await?;
         let domains = settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default();
         let brake = self.records.brake(scope).await?;
         fence::check(&connection.value, row.value.state).map_err(Stop::Broken)?;

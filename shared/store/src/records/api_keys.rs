@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 use tidemark_model::{OrganisationId, SystemId};
 
 use super::Records;
+use super::administration::ApiKeyDigest;
 use super::ids::ApiKeyId;
 use super::row::RowBuilder;
 use super::{ids, keys};
-use crate::table::{StoreError, Write};
+use crate::table::{Condition, Item, StoreError, Value, Write};
+
+/// Name of a listing's attribute with the hash of the key, for conditions.
+const DIGEST: &str = "digest";
 
 /// What the holder of a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,13 +61,10 @@ impl Records {
     /// [`StoreError`].
     pub async fn save_api_key(&self, key: &str, row: &ApiKeyRow) -> Result<(), StoreError> {
         let digest = keys::digest(key.as_bytes());
-        let listing = Listing { digest: digest.clone(), key: row.clone() };
         let put = |item| Write::Put { item, condition: None };
         self.transact(vec![
             put(RowBuilder::new(keys::api_key(&digest)).document(row)?.build()),
-            put(RowBuilder::new(keys::api_key_listing(&row.organisation, row.id))
-                .document(&listing)?
-                .build()),
+            put(listing(row, &digest)?),
         ])
         .await
     }
@@ -100,6 +101,23 @@ impl Records {
             .collect()
     }
 
+    /// One of an organisation's keys by its id, with the hash that it is known by.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn listed_api_key(
+        &self,
+        organisation: &OrganisationId,
+        id: ApiKeyId,
+    ) -> Result<Option<(ApiKeyRow, ApiKeyDigest)>, StoreError> {
+        let item = self.table.get(&keys::api_key_listing(organisation, id)).await?;
+        item.map(|item| {
+            let Listing { digest, key } = super::row::Row::new(&item)?.document()?;
+            Ok((key, ApiKeyDigest(digest)))
+        })
+        .transpose()
+    }
+
     /// Revokes a key. Says whether there was one.
     ///
     /// # Errors
@@ -117,5 +135,50 @@ impl Records {
         let delete = |key| Write::Delete { key, condition: None };
         self.transact(vec![delete(keys::api_key(&digest)), delete(listing)]).await?;
         Ok(true)
+    }
+}
+
+/// Puts a key that nobody has yet, in the place of the one before if there is one.
+pub(crate) fn replacing(
+    key: &str,
+    row: &ApiKeyRow,
+    before: Option<&ApiKeyDigest>,
+) -> Result<Vec<Write>, StoreError> {
+    let digest = keys::digest(key.as_bytes());
+    let known = RowBuilder::new(keys::api_key(&digest)).document(row)?.build();
+    let mut writes = vec![
+        Write::Put { item: known, condition: Some(Condition::Absent) },
+        Write::Put { item: listing(row, &digest)?, condition: Some(listed_as(before)) },
+    ];
+    if let Some(ApiKeyDigest(before)) = before {
+        writes.push(Write::Delete { key: keys::api_key(before), condition: None });
+    }
+    Ok(writes)
+}
+
+/// Takes a key away that is still the one that was read.
+pub(crate) fn ending(row: &ApiKeyRow, digest: &ApiKeyDigest) -> Vec<Write> {
+    let listing = keys::api_key_listing(&row.organisation, row.id);
+    vec![
+        Write::Delete { key: listing, condition: Some(listed_as(Some(digest))) },
+        Write::Delete { key: keys::api_key(&digest.0), condition: None },
+    ]
+}
+
+fn listing(row: &ApiKeyRow, digest: &str) -> Result<Item, StoreError> {
+    let document = Listing { digest: digest.to_owned(), key: row.clone() };
+    let place = keys::api_key_listing(&row.organisation, row.id);
+    Ok(RowBuilder::new(place).document(&document)?.text(DIGEST, digest).build())
+}
+
+/// The listing as it was read. One that an older version wrote has its hash in the document only;
+/// such a key is listed anew under another id or revoked, never replaced by two at once.
+fn listed_as(before: Option<&ApiKeyDigest>) -> Condition {
+    match before {
+        None => Condition::Absent,
+        Some(ApiKeyDigest(digest)) => Condition::Any(vec![
+            Condition::Equals(DIGEST.to_owned(), Value::Text(digest.clone())),
+            Condition::All(vec![Condition::Exists, Condition::Lacks(DIGEST.to_owned())]),
+        ]),
     }
 }

@@ -121,6 +121,15 @@ pub(crate) fn retry(
     key(delivery_partition(organisation, endpoint), format!("{RETRIES}{shard:02}#{number:020}"))
 }
 
+/// Partition of what administrators changed.
+pub(crate) fn activity_partition(organisation: &OrganisationId) -> String {
+    format!("V#{organisation}")
+}
+
+pub(crate) fn activity(organisation: &OrganisationId, at_ms: i64, place: Place) -> Key {
+    key(activity_partition(organisation), moment(at_ms, 0, place))
+}
+
 /// Partition of the list of an organisation's mailboxes.
 pub(crate) fn mailboxes_partition(organisation: &OrganisationId) -> String {
     format!("L#{organisation}")
@@ -297,6 +306,11 @@ pub(crate) fn subscription(key_digest: &str) -> Key {
     key(format!("S#{key_digest}"), "SUBSCRIPTION")
 }
 
+/// A call of Graph's by the hexadecimal SHA-256 of its body.
+pub(crate) fn call(digest: &str) -> Key {
+    key(format!("N#{digest}"), "CALL")
+}
+
 pub(crate) const SUBSCRIPTIONS: &str = "SUBSCRIPTION#";
 
 pub(crate) fn subscription_listing(scope: &MailboxScope, key_digest: &str) -> Key {
@@ -306,11 +320,6 @@ pub(crate) fn subscription_listing(scope: &MailboxScope, key_digest: &str) -> Ke
 /// An access token of a connection, by what it is for.
 pub(crate) fn token(
     organisation: &OrganisationId,
-/// A call of Graph's by the hexadecimal SHA-256 of its body.
-pub(crate) fn call(digest: &str) -> Key {
-    key(format!("N#{digest}"), "CALL")
-}
-
     connection: ConnectionId,
     audience: &str,
 ) -> Key {

@@ -205,6 +205,17 @@ impl Records {
         row: &MailboxRow,
         revision: Option<u64>,
     ) -> Result<u64, AddressTaken> {
+        self.save_addresses(organisation, row, revision, Vec::new()).await
+    }
+
+    /// The same, with further writes in the transaction.
+    pub(crate) async fn save_addresses(
+        &self,
+        organisation: &OrganisationId,
+        row: &MailboxRow,
+        revision: Option<u64>,
+        further: Vec<Write>,
+    ) -> Result<u64, AddressTaken> {
         let scope = MailboxScope { organisation: organisation.clone(), mailbox: row.id };
         let addresses = row.addresses();
         if addresses.len() > ADDRESSES_MAX {
@@ -212,11 +223,12 @@ impl Records {
         }
         let before = self.mailbox(&scope).await?.map(|document| document.value.addresses());
         let before = before.unwrap_or_default();
-        if revision.is_some() && before == addresses {
+        if revision.is_some() && before == addresses && further.is_empty() {
             let key = keys::mailbox(&scope);
             return Ok(self.save_document(key, row, revision).await?);
         }
-        let writes = address_writes(&scope, row, revision, &before, &addresses)?;
+        let mut writes = address_writes(&scope, row, revision, &before, &addresses)?;
+        writes.extend(further);
         match self.transact(writes).await {
             Ok(()) => Ok(revision.unwrap_or(0).saturating_add(1)),
             Err(StoreError::ConditionFailed { index: 0, .. }) => {
@@ -266,6 +278,15 @@ impl Records {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete_mailbox(&self, scope: &MailboxScope) -> Result<(), StoreError> {
+        self.delete_with(scope, Vec::new()).await
+    }
+
+    /// The same, with further writes in the transaction.
+    pub(crate) async fn delete_with(
+        &self,
+        scope: &MailboxScope,
+        further: Vec<Write>,
+    ) -> Result<(), StoreError> {
         let Some(document) = self.mailbox(scope).await? else {
             return Ok(());
         };
@@ -284,6 +305,7 @@ impl Records {
         writes.extend(
             addresses.iter().map(|address| owned(keys::address(&scope.organisation, address))),
         );
+        writes.extend(further);
         self.forget_key(scope);
         self.transact(writes).await?;
         self.forget_key(scope);

@@ -40,6 +40,9 @@ pub struct OrganisationRow {
     pub id: OrganisationId,
     /// What people call it.
     pub name: String,
+    /// Whether anything is synced for it. What is set stays while it is off (W1).
+    #[serde(default = "switched_on")]
+    pub enabled: bool,
     /// Private networks (CIDR) that its webhooks may reach.
     pub allowed_networks: Vec<String>,
     /// Domains whose addresses are its employees', lower case.
@@ -347,6 +350,11 @@ impl Records {
         }
         Ok(items)
     }
+}
+
+/// Rows of before the switch are on.
+const fn switched_on() -> bool {
+    true
 }
 
 /// Requires that a document still has this revision; none that it is not there.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidemark_jscalendar::read_event_patch;
-use tidemark_model::{BusinessKey, Kind, LinkId, MailboxId, Property, PropertyValue};
+use tidemark_model::{
+    BusinessKey, Kind, LinkId, MailboxId, Property, PropertyValue, SystemId,
+};
 use tidemark_service::border::{Caller, ItemChangeRequest};
 use tidemark_store::records::{
     ChangeId, Collection, FeedCursor, IdempotencyKey, PendingChange, PendingOperation,
@@ -252,15 +254,19 @@ impl Business {
             if_match: None,
             idempotency,
             answer: Vec::new(),
-            system: self.caller.system.clone(),
+            system: self.system().clone(),
         }
+    }
+
+    fn system(&self) -> &SystemId {
+        self.caller.system.as_ref().expect("the simulation's key has a system")
     }
 
     /// The link that an item's id means.
     pub(crate) fn link_of(&self, mailbox: MailboxId, key: &ItemKey) -> LinkId {
         LinkId::parse(&key.1).unwrap_or_else(|_| {
             let key = BusinessKey::parse(&key.1).expect("a valid id");
-            LinkId::of_business_key(&self.caller.system, mailbox, Kind::Appointment, &key)
+            LinkId::of_business_key(self.system(), mailbox, Kind::Appointment, &key)
         })
     }
 

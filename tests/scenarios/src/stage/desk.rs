@@ -38,7 +38,7 @@ impl Stage {
     pub fn caller(&self) -> Caller {
         Caller {
             organisation: self.organisation.clone(),
-            system: self.system.clone(),
+            system: Some(self.system.clone()),
             role: Role::Administrator,
             key_id: "scenario".to_owned(),
         }

@@ -51,7 +51,7 @@ fn w19_the_ids_of_two_business_systems_do_not_meet() {
     stage.sync(ALEX);
     let other = Caller {
         organisation: stage.organisation.clone(),
-        system: SystemId::parse("crm").expect("a valid id"),
+        system: Some(SystemId::parse("crm").expect("a valid id")),
         role: Role::Integrator,
         key_id: "crm".to_owned(),
     };

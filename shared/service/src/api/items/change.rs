@@ -39,7 +39,7 @@ impl Service {
         // What was accepted once is answered again before anything is looked at: by now the item may
         // stand in another version, or be gone by this very change.
         if let Some(key) = &idempotency {
-            let again = self.records.answer_again(&found.scope, &caller.system, key, now).await;
+            let again = self.records.answer_again(&found.scope, &found.row.system, key, now).await;
             if let Some(stored) = again.map_err(accept_refusal)? {
                 return self.answer(&found.scope, id, stored).await;
             }
@@ -47,6 +47,7 @@ impl Service {
         if !found.row.enabled {
             return Err(Refusal::Conflict(SWITCHED_OFF.to_owned()));
         }
+        self.demand_switched_on(caller).await?;
         let (item, waiting) = self.find_with_waiting(&found, kind, id).await?;
         if waiting.len() >= WAITING_MAX {
             return Err(Refusal::TooMany(WAITING_RETRY));
@@ -66,7 +67,7 @@ impl Service {
             if_match,
             idempotency,
             answer: serde_json::to_vec(&ignored).map_err(|_| Refusal::Internal)?,
-            system: caller.system.clone(),
+            system: found.row.system.clone(),
         };
         let accepted = self.records.accept(&found.scope, &pending, &collection_of(kind), now).await;
         self.answer(&found.scope, id, accepted.map_err(accept_refusal)?).await
