@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tidemark_api::ApiOptions;
 use tidemark_embedded::{EmbeddedStore, LocalQueue};
 use tidemark_runtime::master_key::{draw_master_key, read_master_key};
-use tidemark_runtime::{EveryExchange, open_tokens};
+use tidemark_runtime::{EveryExchange, open_authority, open_tokens};
 use tidemark_service::border::{GraphIntake, PushIntake};
 use tidemark_service::{Border, Engine, Options, Refresher, Service, World};
 use tidemark_store::Secrets;
@@ -100,7 +100,13 @@ impl Host {
         let records = Arc::new(records);
         let tokens = open_tokens(Arc::clone(&records), Arc::clone(&secrets), world.clone(), None);
         let exchange = EveryExchange::new(Arc::clone(&secrets), Arc::clone(&tokens), world.clone());
-        let refresher = Refresher { records: Arc::clone(&records), tokens, world: world.clone() };
+        let refresher = Refresher {
+            records: Arc::clone(&records),
+            authority: open_authority(Arc::clone(&tokens), world.clone()),
+            tokens,
+            versions: None,
+            world: world.clone(),
+        };
         let service = Service {
             records,
             queue: Arc::new(queue.clone()),

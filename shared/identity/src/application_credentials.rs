@@ -24,6 +24,7 @@ use tidemark_transport::{Clock, HttpPort, HttpRequest};
 
 use crate::assertion::sign_proof;
 use crate::certificate_key::CertificateKey;
+use crate::claims::Claims;
 use crate::cloud::Cloud;
 use crate::entra::retry_after;
 use crate::error::TokenError;
@@ -184,7 +185,7 @@ impl GraphApplication {
         match answer.status {
             200..=299 => Ok(answer.body),
             401 => {
-                self.tokens.refused(&token).await;
+                self.tokens.refused_for(&token, Claims::of_challenge(&answer.headers)).await;
                 Err(refusal(answer.status, &answer.body))
             }
             403 => Err(CredentialsError::NotPermitted),

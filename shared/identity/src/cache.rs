@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 use tidemark_transport::{Clock, Entropy};
 
+use crate::claims::Claims;
 use crate::entra::Issued;
 use crate::error::TokenError;
 use crate::shelf::{Claim, Setback, Shelf, ShelfError, ShelvedToken, TokenShelf};
@@ -44,6 +45,15 @@ pub trait Issuer: Send + Sync {
     /// # Errors
     /// [`TokenError`] when there is none.
     async fn issue(&self) -> Result<Issued, TokenError>;
+
+    /// A new token that has what a server asked for.
+    ///
+    /// # Errors
+    /// [`TokenError`] when there is none.
+    async fn issue_for(&self, claims: Option<&Claims>) -> Result<Issued, TokenError> {
+        let _ = claims;
+        self.issue().await
+    }
 }
 
 /// Tokens of one connection and scope. Clones of the surrounding `Arc` share what is in memory.
@@ -53,6 +63,9 @@ pub struct TokenCache {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     memory: Mutex<Option<Known>>,
+    /// What the next token has to have. Another worker that asks first does not know it; then its
+    /// token is refused in the same way, and it learns.
+    claims: Mutex<Option<Claims>>,
 }
 
 /// What this process knows of the shelf.
@@ -94,7 +107,7 @@ impl TokenCache {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { issuer, shelf, clock, entropy, memory: Mutex::new(None) }
+        Self { issuer, shelf, clock, entropy, memory: Mutex::new(None), claims: Mutex::new(None) }
     }
 
     /// Renews the token if its time has come: what a schedule calls, so that no caller waits.
@@ -149,7 +162,8 @@ impl TokenCache {
 
     /// Asks the authority under a claim, and tells the others what came of it.
     async fn renew(&self, claim: &Claim) -> Result<Issued, TokenError> {
-        match self.issuer.issue().await {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match self.issuer.issue_for(claims.as_ref()).await {
             Ok(issued) => {
                 let token = self.shelved(&issued);
                 // A shelf that cannot be reached keeps nobody from using the token.
@@ -268,6 +282,13 @@ impl TokenSource for TokenCache {
         if let Err(error) = self.refuse_shared(token).await {
             tracing::warn!(error = %error, "refused token not marked");
         }
+    }
+
+    async fn refused_for(&self, token: &AccessToken, claims: Option<Claims>) {
+        if claims.is_some() {
+            *self.claims.lock().unwrap_or_else(PoisonError::into_inner) = claims;
+        }
+        self.refused(token).await;
     }
 }
 

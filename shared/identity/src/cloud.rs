@@ -12,7 +12,8 @@ const URL_BYTES_MAX: usize = 2048;
 pub struct Cloud {
     authority: Cow<'static, str>,
     graph: Cow<'static, str>,
-    sts: Cow<'static, str>,
+    /// Roots of the issuers in tokens: of version 1, and of version 2.
+    issuers: [&'static str; 2],
 }
 
 /// Why two URLs are no cloud.
@@ -50,20 +51,20 @@ impl Cloud {
         Self {
             authority: Cow::Borrowed(authority),
             graph: Cow::Borrowed(graph),
-            sts: Cow::Borrowed(sts),
+            issuers: [sts, authority],
         }
     }
 
-    /// Other servers, such as a simulator's. Slashes at the end are taken off.
+    /// Other servers, such as a simulator's. Slashes at the end are taken off. They stand for the
+    /// worldwide cloud, so that its issuers stand in their tokens.
     ///
     /// # Errors
     /// [`CloudError`] when one of the two is no URL that tokens may be sent to.
     pub fn other(authority: &str, graph: &str) -> Result<Self, CloudError> {
-        let authority = root(authority)?;
         Ok(Self {
-            sts: Cow::Owned(authority.clone()),
-            authority: Cow::Owned(authority),
+            authority: Cow::Owned(root(authority)?),
             graph: Cow::Owned(root(graph)?),
+            issuers: Self::GLOBAL.issuers,
         })
     }
 
@@ -89,7 +90,8 @@ impl Cloud {
 
     /// What stands as issuer in a tenant's tokens: of version 1, and of version 2.
     pub fn issuers(&self, tenant: &str) -> [String; 2] {
-        [format!("{}/{tenant}/", self.sts), format!("{}/{tenant}/v2.0", self.authority)]
+        let [first, second] = self.issuers;
+        [format!("{first}/{tenant}/"), format!("{second}/{tenant}/v2.0")]
     }
 }
 

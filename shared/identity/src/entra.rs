@@ -21,6 +21,7 @@ use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, TransportError, 
 
 use crate::assertion::sign_assertion;
 use crate::certificate_key::CertificateKey;
+use crate::claims::Claims;
 use crate::cloud::{Cloud, Tenant};
 use crate::error::TokenError;
 use crate::refusal::RefusalAnswer;
@@ -130,9 +131,22 @@ impl Entra {
         application: &Application,
         credentials: &[ClientCredential],
     ) -> Result<Issued, TokenError> {
+        self.issue_for(application, credentials, None).await
+    }
+
+    /// The same, with what a server asked the token to have.
+    ///
+    /// # Errors
+    /// As [`Self::issue`].
+    pub async fn issue_for(
+        &self,
+        application: &Application,
+        credentials: &[ClientCredential],
+        claims: Option<&Claims>,
+    ) -> Result<Issued, TokenError> {
         let mut refused = None;
         for (credential, proof) in credentials.iter().enumerate() {
-            match self.ask(application, proof).await {
+            match self.ask(application, proof, claims).await {
                 Ok((token, issued_at)) => return Ok(Issued { token, issued_at, credential }),
                 Err(Failure::OfCredential(error)) => {
                     tracing::warn!(credential, kind = ?proof, error = %error, "credential refused");
@@ -151,6 +165,7 @@ impl Entra {
         &self,
         application: &Application,
         credential: &ClientCredential,
+        claims: Option<&Claims>,
     ) -> Result<(AccessToken, Timestamp), Failure> {
         let url = application.cloud.token_url(&application.tenant);
         // Before the request, so that the token never seems to live longer than it does.
@@ -169,6 +184,9 @@ impl Entra {
             request = request
                 .add_extra_param("client_assertion_type", ASSERTION_TYPE)
                 .add_extra_param("client_assertion", assertion.expose_secret());
+        }
+        if let Some(claims) = claims {
+            request = request.add_extra_param("claims", claims.as_str());
         }
         // It owns what it needs, so that its futures may move between threads whatever they borrow.
         let entra = self.clone();

@@ -3,6 +3,7 @@
 pub mod application_credentials;
 pub mod cache;
 pub mod certificate_key;
+pub mod claims;
 pub mod client_state;
 pub mod cloud;
 pub mod encrypted_content;
@@ -26,6 +27,7 @@ pub use application_credentials::{
 };
 pub use cache::{Issuer, Renewed, TokenCache};
 pub use certificate_key::{CertificateKey, CertificateKeyError};
+pub use claims::Claims;
 pub use client_state::is_same_secret;
 pub use cloud::{Cloud, CloudError, Tenant, TenantError};
 pub use encrypted_content::{EncryptedContent, Unopenable};

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::claims::Claims;
 use crate::error::TokenError;
 
 /// An access token. `Debug` shows when it ends and nothing else.
@@ -54,4 +55,11 @@ pub trait TokenSource: Send + Sync {
     /// A server answered 401 to this token: it is not handed out again. Whoever calls then asks
     /// once more; a second refusal is the administrator's.
     async fn refused(&self, token: &AccessToken);
+
+    /// The same, where the server said what the next token has to have: it is asked for with that,
+    /// once. A source that cannot pass it on asks as before.
+    async fn refused_for(&self, token: &AccessToken, claims: Option<Claims>) {
+        let _ = claims;
+        self.refused(token).await;
+    }
 }

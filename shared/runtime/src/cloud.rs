@@ -12,6 +12,7 @@ use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
 use tidemark_mailbox::{Disposition, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
 use tidemark_service::ports::Probe;
+use tidemark_service::refresh::rotation::{Authority, EntraAuthority};
 use tidemark_service::refresh::{Connect, application_of};
 use tidemark_service::{Exchange, Proofs, Tokens, World};
 use tidemark_store::Secrets;
@@ -240,6 +241,11 @@ pub(crate) fn build_http(extra_ca_pem: Option<&str>) -> Result<Arc<dyn HttpPort>
         Err(error) => Err(TokenError::Refused {
             code: "certificates-unusable".to_owned(),
             text: format!(
+/// What replaces the credentials of connections: Entra, and app registrations through Graph.
+pub fn open_authority(tokens: Arc<Tokens>, world: World) -> Arc<dyn Authority> {
+    Arc::new(EntraAuthority { tokens, connect: Arc::new(build_http), world })
+}
+
                 "TLS cannot be set up: {error}. Check the connection's extra certificates."
             ),
         }),

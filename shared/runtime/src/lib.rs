@@ -29,7 +29,7 @@ mod probe;
 pub mod rotation;
 
 pub use aws::service_from_environment;
-pub use cloud::{EveryExchange, GraphExchange, open_tokens};
+pub use cloud::{EveryExchange, GraphExchange, open_authority, open_tokens};
 pub use environment::{Environment, EnvironmentError};
 pub use exchange::EwsExchange;
 pub use federation::StsIdentity;

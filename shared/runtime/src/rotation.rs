@@ -9,14 +9,13 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use secrecy::{ExposeSecret as _, SecretString};
 use tidemark_service::Refresher;
-use tidemark_service::refresh::Connect;
 use tidemark_service::refresh::rotation::{
-    CURRENT, EntraAuthority, PENDING, Rotation, SecretFacts, SecretVersions,
+    CURRENT, PENDING, Rotation, SecretFacts, SecretVersions,
 };
 use tidemark_store::StoreError;
 
 use crate::aws::{load_sdk_config, service_from_environment};
-use crate::cloud::{build_http, open_tokens};
+use crate::cloud::{open_authority, open_tokens};
 use crate::environment::Environment;
 use crate::federation::StsIdentity;
 
@@ -31,21 +30,20 @@ pub async fn refresh_from_environment(
     let prefix = environment.text("TIDEMARK_SECRETS_PREFIX").unwrap_or_default();
     let sdk = load_sdk_config().await;
     let (records, world) = (Arc::clone(&service.records), service.world.clone());
-    let connect: Connect = Arc::new(build_http);
     let platform = Arc::new(StsIdentity::new(aws_sdk_sts::Client::new(&sdk)));
     let secrets = Arc::clone(&service.secrets);
     let tokens = open_tokens(Arc::clone(&records), secrets, world.clone(), Some(platform));
+    let versions: Arc<dyn SecretVersions> =
+        Arc::new(SecretsManagerVersions::new(Client::new(&sdk), prefix));
+    let authority = open_authority(Arc::clone(&tokens), world.clone());
     let refresher = Refresher {
         records: Arc::clone(&records),
-        tokens: Arc::clone(&tokens),
+        tokens,
+        authority: Arc::clone(&authority),
+        versions: Some(Arc::clone(&versions)),
         world: world.clone(),
     };
-    let rotation = Rotation {
-        records,
-        versions: Arc::new(SecretsManagerVersions::new(Client::new(&sdk), prefix)),
-        authority: Arc::new(EntraAuthority { tokens, connect, world: world.clone() }),
-        world,
-    };
+    let rotation = Rotation { records, versions, authority, world };
     Ok((refresher, rotation))
 }
 
@@ -83,6 +81,11 @@ impl SecretVersions for SecretsManagerVersions {
             .collect();
         let rotated = described.rotation_enabled.unwrap_or(false);
         Ok(Some(SecretFacts { name: name.to_owned(), rotated, versions }))
+    }
+
+    async fn is_rotated(&self, name: &str) -> Result<bool, StoreError> {
+        let facts = self.facts(&format!("{}{name}", self.prefix)).await?;
+        Ok(facts.is_some_and(|facts| facts.rotated))
     }
 
     async fn value(&self, secret: &str, version: &str) -> Result<Option<SecretString>, StoreError> {

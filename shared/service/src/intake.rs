@@ -18,6 +18,7 @@ use tidemark_store::records::{BindError, Collection, Document, SaveError, Subscr
 
 use self::notification::{Notification, read_notification};
 pub use self::proof::Proofs;
+pub(crate) use self::proof::secret_of;
 use crate::Service;
 use crate::border::{NOTIFICATION_BYTES_MAX, PushAnswer, PushIntake};
 

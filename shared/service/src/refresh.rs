@@ -5,6 +5,8 @@ pub mod alarms;
 pub mod rotation;
 pub mod tokens;
 
+mod content_keys;
+mod renewal;
 mod shelf;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use tidemark_store::records::{ConnectionRow, Document, GraphAccess, Records, Sav
 pub use alarms::ALARM_DAYS;
 pub use tokens::{Connect, Tokens, application_of};
 
+use self::rotation::{Authority, SecretVersions};
 use crate::world::World;
 
 /// What the codes of troubles begin with that say why there is no token.
@@ -31,6 +34,10 @@ pub struct Refresher {
     pub records: Arc<Records>,
     /// The tokens of all connections.
     pub tokens: Arc<Tokens>,
+    /// What credentials are replaced with.
+    pub authority: Arc<dyn Authority>,
+    /// What says whether Secrets Manager replaces a credential itself; none where there is none.
+    pub versions: Option<Arc<dyn SecretVersions>>,
     /// Time and randomness.
     pub world: World,
 }
@@ -85,10 +92,16 @@ impl Refresher {
         row: Document<ConnectionRow>,
         report: &mut RefreshReport,
     ) {
-        let Some(access) = row.value.graph().filter(|_| row.value.enabled) else {
+        if !row.value.enabled || row.value.graph().is_none() {
             return;
-        };
+        }
         report.connections += 1;
+        let (row, problem) = self.renew_credential(organisation, row).await;
+        let Some(access) = row.value.graph() else { return };
+        if let Err(error) = self.keep_content_keys(&row.value, access).await {
+            tracing::warn!(connection.id = %row.value.id, error = %error, "no certificate for notifications");
+            report.errors += 1;
+        }
         let renewed = match self.tokens.source(organisation, &row.value) {
             Ok(source) => source.renew_ahead().await,
             Err(error) => Err(error),
@@ -98,7 +111,7 @@ impl Refresher {
             Ok(Renewed::NotDue | Renewed::Elsewhere) => {}
             Err(_) => report.failed += 1,
         }
-        let troubles = self.troubles(&row.value, access, &renewed).await;
+        let troubles = self.troubles(&row.value, access, &renewed, problem).await;
         report.alarms += u64::from(troubles.iter().any(alarms::is_alarm));
         if let Err(error) = self.show(organisation, &row, troubles).await {
             tracing::warn!(connection.id = %row.value.id, error = %error, "troubles not noted");
@@ -112,10 +125,12 @@ impl Refresher {
         row: &ConnectionRow,
         access: &GraphAccess,
         renewed: &Result<Renewed, TokenError>,
+        problem: Option<Trouble>,
     ) -> Vec<Trouble> {
         let now = self.world.now();
         let is_ours = |trouble: &Trouble| {
             alarms::is_alarm(trouble)
+                || renewal::is_renewal(trouble)
                 || trouble.code.starts_with(TOKEN)
                 || trouble.code == FIRST_REFUSED
         };
@@ -126,6 +141,7 @@ impl Refresher {
         };
         let mut troubles: Vec<Trouble> =
             row.troubles.iter().filter(|t| !is_ours(t) || is_kept(t)).cloned().collect();
+        troubles.extend(problem);
         match renewed {
             Ok(Renewed::Fresh { credential }) if *credential > 0 => troubles.push(Trouble {
                 code: FIRST_REFUSED.to_owned(),

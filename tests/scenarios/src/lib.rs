@@ -4,6 +4,7 @@
 //! simulator, single-threaded and in virtual time, so that a seed replays exactly.
 
 mod callbacks;
+pub mod cloud;
 pub mod exchange;
 pub mod executor;
 pub mod on_disk;

@@ -1,6 +1,8 @@
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+use tidemark_store::records::Cloud;
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../example.json");

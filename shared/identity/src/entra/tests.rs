@@ -191,3 +191,15 @@ async fn no_secret_and_no_answer_is_ever_shown() {
     let shown = format!("{first} {first:?} {second} {second:?} {issued:?} {key:?}");
     assert!(!shown.contains("hidden") && !shown.contains("names"), "{shown}");
 }
+
+#[tokio::test]
+async fn what_a_server_asked_of_the_token_is_passed_on() {
+    let desk = Desk::new();
+    desk.server.will_issue("tok", 3599);
+    let challenge = r#"Bearer error="insufficient_claims", claims="e30=""#;
+    let mut headers = HeaderMap::new();
+    headers.insert("www-authenticate", challenge.parse().unwrap());
+    let claims = Claims::of_challenge(&headers);
+    desk.entra.issue_for(&application(), &[secret("s")], claims.as_ref()).await.unwrap();
+    assert_eq!(field(&desk.server.take_forms()[0], "claims"), Some("{}"));
+}

@@ -9,7 +9,7 @@ use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tidemark_graph::calendar::{ReadContext, WriteContext};
 use tidemark_graph::{GraphRequest, GraphRoot, Method as GraphMethod, ServerError, UserKey};
-use tidemark_identity::{AccessToken, TokenSource};
+use tidemark_identity::{AccessToken, Claims, TokenSource};
 use tidemark_model::Zone;
 use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, uuid_v7};
 
@@ -122,7 +122,7 @@ impl Session {
                 response = Some(answer);
                 break;
             }
-            end.tokens.refused(&token).await;
+            end.tokens.refused_for(&token, Claims::of_challenge(&answer.headers)).await;
             response = Some(answer);
         }
         drop(slot);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tidemark_identity::{
     ApplicationCredentials, CertificateKey, ClientCredential, CredentialsError, TokenError,
@@ -22,6 +22,7 @@ use tidemark_store::records::{
     ConnectionRow, CredentialKind, GraphAccess, Protocol, Records, SaveError,
 };
 
+use crate::graph_settings::CREDENTIAL_LIFE as LIFE;
 use crate::world::World;
 
 pub use entra::EntraAuthority;
@@ -33,9 +34,6 @@ pub const PENDING: &str = "AWSPENDING";
 /// The label of the version before the current one.
 pub const PREVIOUS: &str = "AWSPREVIOUS";
 
-/// How long a new credential is good for: Microsoft recommends less than a year, and the alarms begin
-/// 60 days before the end.
-const LIFE: SignedDuration = SignedDuration::from_hours(24 * 180);
 /// What the names of our credentials in the app registration begin with; the version follows.
 const NAME: &str = "Tidemark ";
 
@@ -96,6 +94,14 @@ pub trait SecretVersions: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn facts(&self, secret: &str) -> Result<Option<SecretFacts>, StoreError>;
+
+    /// Whether a secret, by the name that connections give it, is replaced by its keeper.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn is_rotated(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.facts(name).await?.is_some_and(|facts| facts.rotated))
+    }
 
     /// A version's value; none when it has none yet.
     ///

@@ -4,9 +4,11 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use tidemark_identity::{Claims, TokenSource as _};
 use tidemark_store::records::{Cloud, CredentialKind, GraphCredential, Protocol};
 use tidemark_transport::{HttpPort, HttpRequest, HttpResponse, TransportError};
 
+use super::rotation::EntraAuthority;
 use super::*;
 use crate::testing::{Stage, connection_id, organisation};
 
@@ -49,9 +51,17 @@ impl Desk {
             Arc::new(move |_: Option<&str>| Ok(Arc::clone(&http))),
             service.world.clone(),
         );
+        let tokens = Arc::new(tokens);
+        let http: Arc<dyn HttpPort> = Arc::new(authority.clone());
         let refresher = Refresher {
             records: Arc::clone(&service.records),
-            tokens: Arc::new(tokens),
+            authority: Arc::new(EntraAuthority {
+                tokens: Arc::clone(&tokens),
+                connect: Arc::new(move |_: Option<&str>| Ok(Arc::clone(&http))),
+                world: service.world.clone(),
+            }),
+            tokens,
+            versions: None,
             world: service.world.clone(),
         };
         let desk = Self { stage, authority, refresher };
@@ -237,4 +247,51 @@ async fn settings_that_cannot_work_say_what_to_mend() {
         desk.change(|row| row.protocol = before).await;
     }
     assert!(desk.authority.asked.lock().unwrap().is_empty());
+}
+
+/// A server says what the next token has to have; it is asked for with that, and the one after it
+/// without.
+#[tokio::test]
+async fn a_claims_challenge_is_answered_once() {
+    let other = r#"{"token_type":"Bearer","expires_in":3600,"access_token":"other"}"#;
+    let desk = Desk::new(vec![secret("one", None)]).await;
+    desk.stage.put_secret("one", "s3cret").await;
+    desk.will([(200, TOKEN), (200, other), (200, TOKEN)]);
+    let row = desk.row().await.value;
+    let source = desk.refresher.tokens.source(&organisation(), &row).unwrap();
+    let challenge = r#"Bearer error="insufficient_claims", claims="e30=""#;
+    let mut headers = http::HeaderMap::new();
+    headers.insert("www-authenticate", challenge.parse().unwrap());
+    let first = source.token().await.unwrap();
+    source.refused_for(&first, Claims::of_challenge(&headers)).await;
+    let second = source.token().await.unwrap();
+    assert_eq!(second.expose(), "other");
+    desk.stage.clock.advance(SignedDuration::from_mins(5));
+    source.refused_for(&second, None).await;
+    source.token().await.unwrap();
+    let asked = desk.authority.asked.lock().unwrap();
+    let with: Vec<bool> = asked.iter().map(|form| form.contains("claims=%7B%7D")).collect();
+    assert_eq!(with, [false, true, false]);
+}
+
+/// Whatever breaks off, the next pass goes on; what the file or a person entered stays as it is.
+#[tokio::test]
+async fn a_credential_is_replaced_only_where_that_was_asked_for_and_its_time_has_come() {
+    let desk = Desk::new(vec![secret("one", None)]).await;
+    desk.stage.put_secret("one", "s3cret").await;
+    let now = desk.stage.service.world.now();
+    desk.will([(200, TOKEN)]);
+    for (renews, end) in [(false, Some(now + days(5))), (true, None), (true, Some(now + days(31)))]
+    {
+        desk.change(|row| {
+            let Protocol::Graph(access) = &mut row.protocol else { panic!("it speaks Graph") };
+            access.renews = renews;
+            access.application_object = Some("00000000-0000-4000-8000-00000000000b".to_owned());
+            access.credentials[0].expires_at = end;
+        })
+        .await;
+        desk.refresher.refresh().await;
+        let row = desk.row().await.value;
+        assert_eq!(row.graph().unwrap().credentials.len(), 1, "{renews} {end:?}");
+    }
 }

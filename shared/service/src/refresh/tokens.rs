@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tidemark_identity::{
-    Application, CertificateKey, ClientCredential, Cloud, Entra, Issued, Issuer, Tenant,
+    Application, CertificateKey, Claims, ClientCredential, Cloud, Entra, Issued, Issuer, Tenant,
     TokenCache, TokenError, WebIdentity,
 };
 use tidemark_model::OrganisationId;
@@ -216,8 +216,12 @@ impl ConnectionIssuer {
 #[async_trait]
 impl Issuer for ConnectionIssuer {
     async fn issue(&self) -> Result<Issued, TokenError> {
+        self.issue_for(None).await
+    }
+
+    async fn issue_for(&self, claims: Option<&Claims>) -> Result<Issued, TokenError> {
         let credentials = self.credentials().await?;
-        self.entra.issue(&self.application, &credentials).await
+        self.entra.issue_for(&self.application, &credentials, claims).await
     }
 }
 

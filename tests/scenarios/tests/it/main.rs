@@ -3,11 +3,13 @@
 mod beside;
 mod borders;
 mod crash;
+mod credentials;
 mod empty_answer;
 mod first;
 mod first_copy;
 mod guards;
 mod intake;
+mod notifications;
 mod patterns;
 mod scripts;
 mod simulation;

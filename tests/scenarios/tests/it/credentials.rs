@@ -1,0 +1,175 @@
+//! Tokens that expire, secrets that are replaced and certificates that lapse (issue 4, accept 5): sync
+//! goes on, or the product says within a minute, in words, what to do.
+
+use jiff::SignedDuration;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use tidemark_identity::make_application_certificate;
+use tidemark_scenarios::cloud::{CloudStage, SECRET_NAME};
+use tidemark_scenarios::stage::START;
+use tidemark_store::records::{CredentialKind, GraphCredential};
+
+const ALEX: &str = "alex@tidemark.example";
+/// Object id of the simulator's app registration.
+const OBJECT: &str = "8a7c3f3e-0000-4000-8000-000000000003";
+const CERTIFICATE_NAME: &str = "connections/certificate";
+
+fn item(title: &str) -> Value {
+    json!({
+        "title": title, "start": "2027-03-03T14:00:00", "timeZone": "Europe/Berlin",
+        "duration": "PT45M",
+    })
+}
+
+fn entra(cloud: &mut CloudStage, method: &str, path: &str, body: &Value) -> Value {
+    cloud.stage.control(method, &format!("entra{path}"), &body.to_string())
+}
+
+fn issued(cloud: &mut CloudStage) -> u64 {
+    cloud.stage.control("GET", "entra", "")["issued"].as_u64().expect("a number")
+}
+
+fn days(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * count)
+}
+
+#[test]
+fn e6_tokens_that_expire_or_are_revoked_in_the_middle_cost_one_new_token_each() {
+    let mut cloud = CloudStage::new();
+    // A life shorter than what is to be done with it.
+    entra(&mut cloud, "PATCH", "", &json!({ "expiresIn": 300 }));
+    cloud.stage.sync(ALEX);
+    for number in 0..12 {
+        cloud.stage.put(ALEX, &format!("erp-{number}"), item(&format!("Visit {number}")));
+        if number % 4 == 3 {
+            let before = issued(&mut cloud);
+            entra(&mut cloud, "POST", "/revoke", &json!({}));
+            cloud.stage.sync(ALEX);
+            assert_eq!(issued(&mut cloud), before + 1, "one new token");
+        }
+        cloud.tick(SignedDuration::from_mins(5));
+    }
+    assert_eq!(cloud.stage.written_calendar(ALEX).len(), 12);
+    assert!(cloud.stage.mailbox(ALEX).troubles.is_empty());
+    assert_eq!(cloud.troubles(), []);
+    assert!(issued(&mut cloud) > 12);
+}
+
+#[test]
+fn e6_a_secret_is_replaced_by_the_schedule_while_both_sides_change() {
+    let mut cloud = CloudStage::new();
+    let roles = json!({ "roles": ["User.Read.All", "Application.ReadWrite.OwnedBy"] });
+    entra(&mut cloud, "PATCH", "", &roles);
+    let end = START.parse::<jiff::Timestamp>().expect("a time") + days(30);
+    entra(&mut cloud, "POST", "/secrets", &json!({ "secret": "sim-secret", "expires": end }));
+    cloud.change(|access| {
+        access.application_object = Some(OBJECT.to_owned());
+        access.renews = true;
+        access.credentials[0].expires_at = Some(end);
+    });
+    cloud.stage.sync(ALEX);
+    for number in 0..6 {
+        cloud.stage.put(ALEX, &format!("erp-{number}"), item(&format!("Visit {number}")));
+        cloud.tick(SignedDuration::from_mins(15));
+    }
+    assert_eq!(cloud.stage.control("GET", "entra", "")["secrets"], 2, "one was added");
+    let row = cloud.connection().value;
+    let [new, old] = &row.graph().unwrap().credentials[..] else { panic!("two overlap") };
+    assert!(new.made_at.is_some() && new.expires_at > old.expires_at);
+    assert_eq!(old.secret_name(), Some(SECRET_NAME));
+
+    // The old one is taken away in the midst of it all, and nobody notices.
+    entra(&mut cloud, "POST", "/secrets", &json!({ "secret": "sim-secret", "expires": START }));
+    entra(&mut cloud, "POST", "/revoke", &json!({}));
+    for number in 6..9 {
+        cloud.stage.put(ALEX, &format!("erp-{number}"), item(&format!("Visit {number}")));
+        cloud.tick(SignedDuration::from_mins(15));
+    }
+    assert_eq!(cloud.stage.written_calendar(ALEX).len(), 9);
+    assert!(cloud.stage.mailbox(ALEX).troubles.is_empty());
+    assert!(!cloud.troubles().iter().any(|(code, _)| code.starts_with("token-")));
+
+    // Once it has ended it leaves the connection.
+    cloud.stage.clock.advance(days(30));
+    cloud.refresh();
+    let row = cloud.connection().value;
+    assert_eq!(row.graph().unwrap().credentials.len(), 1);
+    assert_eq!(cloud.troubles(), []);
+}
+
+#[test]
+fn e6_a_replacement_that_is_not_allowed_says_what_to_grant() {
+    let mut cloud = CloudStage::new();
+    let end = START.parse::<jiff::Timestamp>().expect("a time") + days(20);
+    cloud.change(|access| {
+        access.application_object = Some(OBJECT.to_owned());
+        access.renews = true;
+        access.credentials[0].expires_at = Some(end);
+    });
+    cloud.refresh();
+    let row = cloud.connection().value;
+    assert_eq!(row.graph().unwrap().credentials.len(), 1);
+    let trouble = row.troubles.iter().find(|it| it.code == "credential-renewal").unwrap();
+    assert!(trouble.cause.contains("Application.ReadWrite.OwnedBy"), "{}", trouble.cause);
+    assert!(row.troubles.iter().any(|it| it.code == "credential-ends-1-within-30-days"));
+}
+
+/// Puts a certificate in the first place that ends so many days after the start.
+fn with_certificate(cloud: &mut CloudStage, life: SignedDuration) {
+    let start = START.parse().expect("a time");
+    let pem = make_application_certificate("Scenario", start, life).expect("made");
+    let text = pem.expose_secret();
+    let at = text.find("-----BEGIN CERTIFICATE").expect("a certificate");
+    entra(cloud, "POST", "/certificates", &json!({ "certificate": &text[at..] }));
+    cloud.put_secret(CERTIFICATE_NAME, text);
+    let kind = CredentialKind::Certificate { secret_name: CERTIFICATE_NAME.to_owned() };
+    let certificate = GraphCredential { kind, expires_at: None, made_at: None };
+    cloud.change(|access| access.credentials.insert(0, certificate));
+}
+
+#[test]
+fn e6_a_certificate_that_lapses_is_said_within_a_minute_in_words() {
+    let mut cloud = CloudStage::new();
+    with_certificate(&mut cloud, days(40));
+    cloud.change(|access| access.credentials.truncate(1));
+    cloud.stage.sync(ALEX);
+    let mut seen = Vec::new();
+    for day in [1, 12, 27, 34] {
+        let at = START.parse::<jiff::Timestamp>().expect("a time") + days(day);
+        cloud.stage.clock.advance_to(at);
+        cloud.refresh();
+        seen.extend(cloud.troubles().into_iter().map(|(code, _)| code));
+    }
+    let within = |days: i64| format!("credential-ends-1-within-{days}-days");
+    assert_eq!(seen, [within(60), within(30), within(14), within(7)]);
+
+    cloud.stage.clock.advance(days(8));
+    cloud.stage.put(ALEX, "erp-1", item("Visit"));
+    let began = tidemark_transport::Clock::now(&cloud.stage.clock);
+    cloud.refresh();
+    cloud.sync_once(ALEX);
+    let troubles = cloud.troubles();
+    let mend = |code: &str| {
+        let found = troubles.iter().find(|(known, _)| known == code);
+        found.unwrap_or_else(|| panic!("{code}: {troubles:?}")).1.clone()
+    };
+    assert!(mend("token-AADSTS700027").contains("Certificates & secrets"));
+    assert!(mend("credential-ended-1").contains("app registration"));
+    let row = cloud.stage.mailbox(ALEX);
+    let trouble = row.troubles.iter().find(|it| it.code == "AADSTS700027").expect("it is shown");
+    assert!(trouble.mend.contains("Upload") || trouble.cause.contains("Upload"), "{trouble:?}");
+    assert!(trouble.since.duration_since(began) <= SignedDuration::from_mins(1));
+
+    // A new one is entered as the second credential: it goes on by itself, and says what is left.
+    let secret = GraphCredential {
+        kind: CredentialKind::Secret { secret_name: SECRET_NAME.to_owned() },
+        expires_at: None,
+        made_at: None,
+    };
+    cloud.change(|access| access.credentials.push(secret));
+    cloud.tick(SignedDuration::from_mins(30));
+    assert_eq!(cloud.stage.written_calendar(ALEX).len(), 1);
+    assert!(cloud.stage.mailbox(ALEX).troubles.is_empty());
+    let codes: Vec<String> = cloud.troubles().into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["credential-first-refused", "credential-ended-1"]);
+}
