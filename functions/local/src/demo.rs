@@ -11,11 +11,12 @@ use tidemark_model::{OrganisationId, SystemId};
 use tidemark_runtime::Environment;
 use tidemark_service::border::{CredentialSettings, GraphSettings};
 use tidemark_store::Secrets;
-use tidemark_store::records::{Cloud, Notifications, Role};
+use tidemark_store::records::{Cloud, Gate, Notifications, Role};
 use tidemark_transport::Entropy;
 
 use crate::setup::{
-    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, MailboxSetup, Setup, SystemSetup,
+    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, FenceSetup, MailboxSetup, Setup,
+    SystemSetup,
 };
 
 /// The people whose calendars are synced over EWS.
@@ -72,6 +73,7 @@ pub(crate) fn setup(simulator: &str, api_key: SecretString) -> anyhow::Result<Se
         }),
         extra_ca_pem: None,
         notifications: Notifications::Push,
+        fence: Some(fence()),
         mailboxes: OVER_EWS.iter().map(mailbox).collect(),
     };
     let graph = ConnectionSetup {
@@ -94,6 +96,7 @@ pub(crate) fn setup(simulator: &str, api_key: SecretString) -> anyhow::Result<Se
         }),
         extra_ca_pem: None,
         notifications: Notifications::Push,
+        fence: Some(fence()),
         mailboxes: OVER_GRAPH.iter().map(mailbox).collect(),
     };
     Ok(Setup {
@@ -112,6 +115,17 @@ pub(crate) fn setup(simulator: &str, api_key: SecretString) -> anyhow::Result<Se
         }],
         connections: vec![ews, graph],
     })
+}
+
+/// The simulator has a mailbox outside of the scope only when somebody makes one over `/_sim/`.
+fn fence() -> FenceSetup {
+    FenceSetup {
+        gate: Gate::Require,
+        outside: None,
+        waiver: Some(
+            "A simulator: there is no mailbox outside until somebody makes one.".to_owned(),
+        ),
+    }
 }
 
 /// The demo's API key: the one of `TIDEMARK_DEMO_API_KEY`, else the one that the data directory

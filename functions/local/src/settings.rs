@@ -14,14 +14,14 @@ use serde::Deserialize;
 use tidemark_mailbox::ews::{BasicUser, EwsUrl, MailboxAddress};
 use tidemark_model::{OrganisationId, SystemId, Zone};
 use tidemark_runtime::Environment;
-use tidemark_service::border::GraphSettings;
+use tidemark_service::border::{GraphSettings, WAIVER_REASON_BYTES_MAX};
 use tidemark_service::graph_settings::{PASSWORD_MEND, check_graph, password_refusal};
-use tidemark_store::records::{ADDRESSES_MAX, Notifications, Role};
+use tidemark_store::records::{ADDRESSES_MAX, Gate, Notifications, Role};
 use tidemark_transport::{NetworkRange, describe_certificates};
 
 use crate::setup::{
-    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, MailboxSetup, Setup, SystemSetup,
-    in_words, on_this_machine,
+    AccessSetup, ApiKeySetup, ConnectionSetup, EwsSetup, FenceSetup, MailboxSetup, Setup,
+    SystemSetup, in_words, on_this_machine,
 };
 
 /// Largest configuration file, and largest file that it names.
@@ -89,7 +89,25 @@ struct ConnectionPart {
     extra_ca_file: Option<PathBuf>,
     #[serde(default = "push")]
     notifications: Notifications,
+    #[serde(default)]
+    fence: Option<FencePart>,
     mailboxes: Vec<MailboxPart>,
+}
+
+/// What keeps a connection out of mailboxes that are none of its business.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FencePart {
+    #[serde(default = "require")]
+    gate: Gate,
+    #[serde(default)]
+    outside: Option<String>,
+    #[serde(default)]
+    waiver: Option<String>,
+}
+
+const fn require() -> Gate {
+    Gate::Require
 }
 
 #[derive(Debug, Deserialize)]
@@ -224,6 +242,7 @@ impl Settings {
             access,
             extra_ca_pem,
             notifications: part.notifications,
+            fence: part.fence.as_ref().map(|part| read_fence(part).context("fence")).transpose()?,
             mailboxes: each("mailboxes", &part.mailboxes, |part| read_mailbox(part, systems))?,
         })
     }
@@ -273,6 +292,16 @@ impl Settings {
         }
         Ok(SecretString::from(text))
     }
+}
+
+fn read_fence(part: &FencePart) -> anyhow::Result<FenceSetup> {
+    let outside = part.outside.as_deref().map(MailboxAddress::parse).transpose();
+    let outside = outside.context("outside")?.map(|address| address.as_str().to_owned());
+    let waiver = part.waiver.as_deref().map(str::trim);
+    if waiver.is_some_and(|reason| !(1..=WAIVER_REASON_BYTES_MAX).contains(&reason.len())) {
+        bail!("waiver: say why no proof is needed, in up to {WAIVER_REASON_BYTES_MAX} bytes");
+    }
+    Ok(FenceSetup { gate: part.gate, outside, waiver: waiver.map(str::to_owned) })
 }
 
 fn read_mailbox(part: &MailboxPart, systems: &BTreeSet<SystemId>) -> anyhow::Result<MailboxSetup> {

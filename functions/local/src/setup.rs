@@ -10,10 +10,11 @@ use tidemark_model::{MailboxId, OrganisationId, SystemId};
 use tidemark_service::Service;
 use tidemark_service::border::{GraphChange, GraphSettings};
 use tidemark_service::graph_settings::{Place, enter_graph};
+use tidemark_service::preflight::waive;
 use tidemark_store::records::{
-    AddressTaken, ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, EwsAccess, FirstSync,
-    MailboxRow, MailboxScope, MailboxState, Notifications, OrganisationRow, Protocol, Role,
-    SystemRow,
+    AddressTaken, ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, EwsAccess, Fence,
+    FenceWaiver, FirstSync, Gate, MailboxRow, MailboxScope, MailboxState, Notifications,
+    OrganisationRow, Protocol, Role, SystemRow,
 };
 
 /// What a process is to serve.
@@ -46,7 +47,41 @@ pub(crate) struct ConnectionSetup {
     pub(crate) access: AccessSetup,
     pub(crate) extra_ca_pem: Option<String>,
     pub(crate) notifications: Notifications,
+    /// None leaves the fence to the API.
+    pub(crate) fence: Option<FenceSetup>,
     pub(crate) mailboxes: Vec<MailboxSetup>,
+}
+
+/// What keeps a connection out of mailboxes that are none of its business.
+pub(crate) struct FenceSetup {
+    pub(crate) gate: Gate,
+    /// Address of a mailbox that must not open, lower case.
+    pub(crate) outside: Option<String>,
+    /// Why no proof is needed.
+    pub(crate) waiver: Option<String>,
+}
+
+impl FenceSetup {
+    /// Who put a waiver on record.
+    const BY: &str = "configuration";
+
+    /// The fence that a row is to have; what was found of it stays.
+    fn to_row(&self, row: &ConnectionRow, now: Timestamp) -> Fence {
+        let before = &row.fence;
+        let waiver = self.waiver.as_deref().map(|reason| {
+            let new = waive(row, reason, Self::BY, now);
+            // The same words about the same account are no new waiver.
+            let is_same =
+                |known: &&FenceWaiver| **known == FenceWaiver { at: known.at, ..new.clone() };
+            before.waiver.as_ref().filter(is_same).cloned().unwrap_or(new)
+        });
+        Fence {
+            gate: self.gate,
+            outside: self.outside.clone(),
+            finding: before.finding.clone(),
+            waiver,
+        }
+    }
 }
 
 /// How a connection speaks, and as whom.
@@ -238,7 +273,7 @@ async fn save_connection(
     for (name, secret) in secrets {
         service.secrets.put(&name, secret).await?;
     }
-    let row = ConnectionRow {
+    let mut row = ConnectionRow {
         id,
         name: connection.name.clone(),
         protocol,
@@ -253,6 +288,9 @@ async fn save_connection(
         fence: before.as_ref().map(|row| row.value.fence.clone()).unwrap_or_default(),
         created_at: since(before.as_ref().map(|before| before.value.created_at), service),
     };
+    if let Some(fence) = &connection.fence {
+        row.fence = fence.to_row(&row, service.world.now());
+    }
     let revision = before.as_ref().map(|before| before.revision);
     if before.is_none_or(|before| before.value != row) {
         service.records.save_connection(&setup.organisation, &row, revision).await?;

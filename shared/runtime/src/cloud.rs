@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tidemark_graph::{GraphRoot, UserKey};
-use tidemark_identity::{TokenCache, TokenError, WebIdentity};
+use tidemark_identity::{TokenCache, TokenError, TokenSource, WebIdentity};
 use tidemark_mailbox::ews::ConnectionLimiter;
 use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
 use tidemark_mailbox::{Disposition, Mailbox, MailboxError};
@@ -70,9 +70,23 @@ impl GraphExchange {
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<GraphMailbox, MailboxError> {
+        self.open_with(organisation, connection, mailbox, None)
+    }
+
+    /// The same, with other tokens than those that everybody uses.
+    pub(crate) fn open_with(
+        &self,
+        organisation: &OrganisationId,
+        connection: &ConnectionRow,
+        mailbox: &MailboxRow,
+        tokens: Option<Arc<dyn TokenSource>>,
+    ) -> Result<GraphMailbox, MailboxError> {
         let open = self.connection(organisation, connection)?;
-        let now = self.world.now();
-        Ok(GraphMailbox::new(self.endpoint(open, mailbox, now)?))
+        let endpoint = self.endpoint(open, mailbox, self.world.now())?;
+        Ok(GraphMailbox::new(match tokens {
+            Some(tokens) => GraphEndpoint { tokens, ..endpoint },
+            None => endpoint,
+        }))
     }
 
     fn connection(
@@ -197,6 +211,17 @@ impl Exchange for EveryExchange {
         self.ews.server_certificate(connection).await
     }
 
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+
+    async fn server_certificate(
+        &self,
+        connection: &ConnectionRow,
+    ) -> Result<Option<ShownCertificate>, MailboxError> {
+        self.ews.server_certificate(connection).await
+    }
+
     fn is_vouched_for(&self) -> bool {
         self.graph.is_vouched_for()
     }
@@ -241,11 +266,10 @@ pub(crate) fn build_http(extra_ca_pem: Option<&str>) -> Result<Arc<dyn HttpPort>
         Err(error) => Err(TokenError::Refused {
             code: "certificates-unusable".to_owned(),
             text: format!(
-/// What replaces the credentials of connections: Entra, and app registrations through Graph.
-pub fn open_authority(tokens: Arc<Tokens>, world: World) -> Arc<dyn Authority> {
-    Arc::new(EntraAuthority { tokens, connect: Arc::new(build_http), world })
-}
-
+                /// What replaces the credentials of connections: Entra, and app registrations through Graph.
+                pub fn open_authority(tokens: Arc<Tokens>, world: World) -> Arc<dyn Authority> {
+                    Arc::new(EntraAuthority { tokens, connect: Arc::new(build_http), world })
+                },
                 "TLS cannot be set up: {error}. Check the connection's extra certificates."
             ),
         }),

@@ -1,14 +1,16 @@
 //! What a preflight looks with, over the real network.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tidemark_graph::GraphRoot;
-use tidemark_identity::TokenError;
+use tidemark_identity::{AccessToken, TokenError, TokenSource};
 use tidemark_mailbox::ews::EwsUrl;
 use tidemark_mailbox::graph::MailboxPart;
 use tidemark_mailbox::{Disposition, Greeting, MailboxError, ews, graph, greet};
 use tidemark_model::OrganisationId;
 use tidemark_service::ports::{Part, Probe, Seen, TokenFacts};
-use tidemark_service::preflight::roles_of;
+use tidemark_service::preflight::{OneToken, roles_of};
 use tidemark_service::refresh::application_of;
 use tidemark_store::records::{ConnectionRow, MailboxRow, Protocol};
 
@@ -41,10 +43,7 @@ impl Probe for EveryExchange {
     async fn token(&self, connection: &ConnectionRow) -> Result<TokenFacts, MailboxError> {
         let issued = self.graph.tokens().issue_apart(connection).await;
         let issued = issued.map_err(|error| no_token(&error))?;
-        Ok(TokenFacts {
-            expires_at: issued.token.expires_at(),
-            roles: roles_of(issued.token.expose()),
-        })
+        Ok(TokenFacts { roles: roles_of(issued.token.expose()), token: issued.token })
     }
 
     async fn look(
@@ -53,6 +52,7 @@ impl Probe for EveryExchange {
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
         part: Part,
+        token: Option<&AccessToken>,
     ) -> Result<Seen, MailboxError> {
         match &connection.protocol {
             Protocol::Ews(_) => {
@@ -61,7 +61,10 @@ impl Probe for EveryExchange {
                 Ok(Seen { version: facts.version, items: facts.calendar_items, can_edit: None })
             }
             Protocol::Graph(_) => {
-                let mailbox = self.graph.open_graph(organisation, connection, mailbox)?;
+                let own = token.map(|token| -> Arc<dyn TokenSource> {
+                    Arc::new(OneToken(token.clone()))
+                });
+                let mailbox = self.graph.open_with(organisation, connection, mailbox, own)?;
                 match part {
                     Part::Calendar => {
                         let facts = mailbox.check().await?;

@@ -4,8 +4,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use tidemark_engine::{Decision, PlanInput};
+use tidemark_identity::AccessToken;
 use tidemark_mailbox::ews::ServerVersion;
 use tidemark_mailbox::{Greeting, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
@@ -75,7 +75,8 @@ pub trait Probe: Send + Sync {
     /// [`MailboxError`] when the authority gives none, or the protocol has none.
     async fn token(&self, connection: &ConnectionRow) -> Result<TokenFacts, MailboxError>;
 
-    /// Tries whether a part of a mailbox opens.
+    /// Tries whether a part of a mailbox opens; with this token, where there is one, else with the one
+    /// that everybody uses.
     ///
     /// # Errors
     /// [`MailboxError`] of whatever stands in the way.
@@ -85,6 +86,7 @@ pub trait Probe: Send + Sync {
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
         part: Part,
+        token: Option<&AccessToken>,
     ) -> Result<Seen, MailboxError>;
 }
 
@@ -99,11 +101,11 @@ pub enum Part {
     Mail,
 }
 
-/// What a new token says of itself.
-#[derive(Clone, PartialEq, Eq)]
+/// A new token, and what it says of itself.
+#[derive(Clone)]
 pub struct TokenFacts {
-    /// Until when it is good.
-    pub expires_at: Timestamp,
+    /// The token, for the looks that follow: what an administrator granted or took away shows in it.
+    pub token: AccessToken,
     /// The application roles in it; none if it does not show them. They are for people to read:
     /// Microsoft promises no form of a token.
     pub roles: Option<Vec<String>>,
@@ -112,7 +114,7 @@ pub struct TokenFacts {
 impl fmt::Debug for TokenFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenFacts")
-            .field("expires_at", &self.expires_at)
+            .field("token", &self.token)
             .field("roles", &self.roles.as_ref().map(Vec::len))
             .finish()
     }

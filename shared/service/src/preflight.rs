@@ -15,7 +15,9 @@ mod way;
 
 use core::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
+use tidemark_identity::{AccessToken, TokenError, TokenSource};
 use tidemark_mailbox::{Disposition, Greeting, MailboxError, Scope};
 use tidemark_model::OrganisationId;
 use tidemark_store::records::{ConnectionRow, FenceFinding, MailboxRow, Protocol};
@@ -55,6 +57,25 @@ pub(crate) struct Way {
     token: Option<Result<TokenFacts, MailboxError>>,
 }
 
+impl Way {
+    /// The new token, where there is one.
+    pub(crate) fn token(&self) -> Option<&AccessToken> {
+        self.token.as_ref()?.as_ref().ok().map(|facts| &facts.token)
+    }
+}
+
+/// One token and no other. Nothing renews it: a preflight is over in seconds.
+pub struct OneToken(pub AccessToken);
+
+#[async_trait]
+impl TokenSource for OneToken {
+    async fn token(&self) -> Result<AccessToken, TokenError> {
+        Ok(self.0.clone())
+    }
+
+    async fn refused(&self, _: &AccessToken) {}
+}
+
 /// A preflight under way.
 pub(crate) struct Course<'a> {
     /// What it looks with.
@@ -91,7 +112,11 @@ impl Course<'_> {
 
     /// Looks at mailboxes, some at a time, until the time is up. Those that were not reached are left
     /// out at the end.
-    pub(crate) async fn look_at(&self, mailboxes: &[MailboxRow]) -> Vec<Looked> {
+    pub(crate) async fn look_at(
+        &self,
+        mailboxes: &[MailboxRow],
+        token: Option<&AccessToken>,
+    ) -> Vec<Looked> {
         let mut all = Vec::new();
         for some in mailboxes.chunks(LOOKS_AT_ONCE) {
             if self.world.now() >= self.deadline {
@@ -99,7 +124,7 @@ impl Course<'_> {
             }
             let looks = some.iter().map(|mailbox| -> Look<'_, Looked> {
                 Box::pin(async {
-                    let seen = self.look(mailbox, Part::Calendar).await;
+                    let seen = self.look(mailbox, Part::Calendar, token).await;
                     Looked { address: mailbox.address.clone(), seen }
                 })
             });
@@ -108,8 +133,13 @@ impl Course<'_> {
         all
     }
 
-    async fn look(&self, mailbox: &MailboxRow, part: Part) -> Result<Seen, MailboxError> {
-        let look = self.probe.look(self.organisation, self.connection, mailbox, part);
+    async fn look(
+        &self,
+        mailbox: &MailboxRow,
+        part: Part,
+        token: Option<&AccessToken>,
+    ) -> Result<Seen, MailboxError> {
+        let look = self.probe.look(self.organisation, self.connection, mailbox, part, token);
         self.bounded(look).await
     }
 
@@ -216,6 +246,7 @@ impl Course<'_> {
         &self,
         outside: Option<&MailboxRow>,
         looked: &[Looked],
+        token: Option<&AccessToken>,
     ) -> (PreflightStep, Option<FenceFinding>) {
         const NAME: &str = "fence";
         let Some(outside) = outside else {
@@ -234,7 +265,7 @@ impl Course<'_> {
         };
         let mut opened = Vec::new();
         for (part, name) in parts {
-            match self.look(outside, *part).await {
+            match self.look(outside, *part, token).await {
                 Ok(_) => opened.push(*name),
                 Err(error) if self.is_refusal(&error) => {}
                 Err(error) => return (inconclusive(NAME, &error), None),
@@ -347,3 +378,6 @@ fn is_plain_cloud(access: &tidemark_store::records::GraphAccess) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,10 +12,12 @@ use tidemark_mailbox::ews::{
     Access, BasicUser, ConnectionLimiter, Credential, EwsEndpoint, EwsMailbox, EwsUrl,
     MailboxAddress,
 };
-use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
-use tidemark_mailbox::{Mailbox, MailboxError};
+use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox, MailboxPart};
+use tidemark_mailbox::{Disposition, Greeting, Mailbox, MailboxError, Scope, ews, graph, greet};
 use tidemark_model::{OrganisationId, Zone};
 use tidemark_service::Exchange;
+use tidemark_service::ports::{Part, Probe, Seen, TokenFacts};
+use tidemark_service::preflight::{OneToken, roles_of};
 use tidemark_store::records::{
     Cloud as CloudRow, ConnectionRow, CredentialKind, EwsAccess, GraphAccess, GraphCredential,
     MailboxRow, Protocol,
@@ -105,6 +107,15 @@ impl SimulatedExchange {
     }
 
     fn graph(&self, access: &GraphAccess, mailbox: &MailboxRow) -> GraphMailbox {
+        self.graph_with(access, mailbox, self.tokens.clone())
+    }
+
+    fn graph_with(
+        &self,
+        access: &GraphAccess,
+        mailbox: &MailboxRow,
+        tokens: Arc<dyn TokenSource>,
+    ) -> GraphMailbox {
         let CloudRow::Other { graph, .. } = &access.cloud else {
             panic!("the simulator is no cloud of Microsoft's")
         };
@@ -114,7 +125,7 @@ impl SimulatedExchange {
             addresses: mailbox.addresses().into_iter().collect(),
             zone: zone_of(mailbox),
             feed: ChangeFeed::Window,
-            tokens: self.tokens.clone(),
+            tokens,
             http: Arc::clone(&self.http),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
@@ -140,6 +151,67 @@ impl Exchange for SimulatedExchange {
             Protocol::Graph(access) => Arc::new(self.graph(access, mailbox)),
         })
     }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Probe for SimulatedExchange {
+    async fn greet(&self, connection: &ConnectionRow) -> Result<Greeting, MailboxError> {
+        match &connection.protocol {
+            Protocol::Ews(access) => {
+                let greeted = greet(&*self.http, &access.url).await;
+                greeted.map_err(|error| ews::unanswered(&error))
+            }
+            Protocol::Graph(_) => {
+                let greeted = greet(&*self.http, &format!("{SIMULATOR}/graph/v1.0/organization"));
+                greeted.await.map_err(|error| graph::unanswered(&error))
+            }
+        }
+    }
+
+    async fn token(&self, _: &ConnectionRow) -> Result<TokenFacts, MailboxError> {
+        let issued = self.tokens.issue().await.map_err(|error| {
+            let (TokenError::Refused { code, text } | TokenError::Later { code, text, .. }) = error;
+            MailboxError { disposition: Disposition::Authorize, scope: Scope::Connection, code, text }
+        })?;
+        Ok(TokenFacts { roles: roles_of(issued.expose()), token: issued })
+    }
+
+    async fn look(
+        &self,
+        _: &OrganisationId,
+        connection: &ConnectionRow,
+        mailbox: &MailboxRow,
+        part: Part,
+        token: Option<&AccessToken>,
+    ) -> Result<Seen, MailboxError> {
+        match &connection.protocol {
+            Protocol::Ews(access) => {
+                let facts = self.ews(access, mailbox).check().await?;
+                Ok(Seen { version: facts.version, items: facts.calendar_items, can_edit: None })
+            }
+            Protocol::Graph(access) => {
+                let mailbox = match token {
+                    Some(token) => {
+                        self.graph_with(access, mailbox, Arc::new(OneToken(token.clone())))
+                    }
+                    None => self.graph(access, mailbox),
+                };
+                let part = match part {
+                    Part::Calendar => {
+                        let can_edit = mailbox.check().await?.can_edit;
+                        return Ok(Seen { can_edit, ..Seen::default() });
+                    }
+                    Part::Contacts => MailboxPart::Contacts,
+                    Part::Mail => MailboxPart::Mail,
+                };
+                mailbox.try_part(part).await.map(|()| Seen::default())
+            }
+        }
+    }
 }
 
 /// Tokens of the simulator's own authority, in memory.
@@ -159,14 +231,7 @@ impl TokenSource for SimulatedTokens {
         if let Some(token) = known.filter(left) {
             return Ok(token);
         }
-        let application = Application {
-            cloud: Cloud::other(SIMULATOR, &format!("{SIMULATOR}/graph")).expect("valid roots"),
-            tenant: Tenant::parse("00000000-0000-4000-8000-000000000001").expect("a tenant"),
-            client: "00000000-0000-4000-8000-000000000002".to_owned(),
-        };
-        let secret = ClientCredential::Secret(SecretString::from("sim-secret".to_owned()));
-        let issued = self.entra.issue(&application, &[secret]).await?;
-        let token = issued.token;
+        let token = self.issue().await?;
         *self.known.lock().expect("nobody panics while holding it") = Some(token.clone());
         Ok(token)
     }
@@ -176,5 +241,17 @@ impl TokenSource for SimulatedTokens {
         if known.as_ref().is_some_and(|known| known.expose() == token.expose()) {
             *known = None;
         }
+    }
+}
+
+impl SimulatedTokens {
+    async fn issue(&self) -> Result<AccessToken, TokenError> {
+        let application = Application {
+            cloud: Cloud::other(SIMULATOR, &format!("{SIMULATOR}/graph")).expect("valid roots"),
+            tenant: Tenant::parse("00000000-0000-4000-8000-000000000001").expect("a tenant"),
+            client: "00000000-0000-4000-8000-000000000002".to_owned(),
+        };
+        let secret = ClientCredential::Secret(SecretString::from("sim-secret".to_owned()));
+        Ok(self.entra.issue(&application, &[secret]).await?.token)
     }
 }

@@ -48,11 +48,11 @@ impl Service {
         let course = self.preflight_course(caller, &connection)?;
         let way = course.look_at_the_way().await;
         let rows: Vec<MailboxRow> = chosen.iter().map(|it| it.row.clone()).collect();
-        let looked = course.look_at(&rows).await;
+        let looked = course.look_at(&rows, way.token()).await;
         let outside = self.mailbox_outside(caller, &connection).await?;
         let (fence_step, finding) = match (&outside, &connection.fence.outside) {
             (None, Some(_)) => (outside_is_chosen(), None),
-            (outside, _) => course.try_fence(outside.as_ref(), &looked).await,
+            (outside, _) => course.try_fence(outside.as_ref(), &looked, way.token()).await,
         };
         let version = version_of(&looked).map(|version| version.to_string());
         let connection = self.keep_findings(caller, connection.clone(), finding, version).await?;
@@ -98,7 +98,7 @@ impl Service {
         let after = after.map_err(|_| Refusal::InvalidCursor { parameter: "after" })?;
         let (rows, rest) = self.of_connection(caller, &connection, after, PAGE_MAILBOXES).await?;
         let course = self.preflight_course(caller, &connection)?;
-        let looked = course.look_at(&rows).await;
+        let looked = course.look_at(&rows, None).await;
         let next = match rows.get(looked.len().wrapping_sub(1)) {
             Some(last) if looked.len() < rows.len() => Some(last.id),
             // Not one was reached in time: the caller goes on where it was.

@@ -73,7 +73,8 @@ pub(super) fn token(
         Ok(facts) => {
             let ends = access.credentials.iter().filter_map(|it| it.expires_at).min();
             let ends = ends.map_or_else(String::new, |at| format!(" A credential ends {at}."));
-            let seen = format!("Entra gives a token, good until {}.{ends}", facts.expires_at);
+            let seen =
+                format!("Entra gives a token, good until {}.{ends}", facts.token.expires_at());
             PreflightStep::passed(NAME, seen)
         }
         Err(error) => {

@@ -11,5 +11,6 @@ mod guards;
 mod intake;
 mod notifications;
 mod patterns;
+mod preflight;
 mod scripts;
 mod simulation;
