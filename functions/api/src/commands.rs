@@ -1,8 +1,10 @@
 //! The bodies of commands.
 
 mod connections;
+mod moves;
 
 pub(crate) use connections::{ChangeConnection, ConfirmCertificate, CreateConnection};
+pub(crate) use moves::MoveMailboxes;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,7 +60,8 @@ pub(crate) struct DecideHold {
 }
 
 impl CommandForm for DecideHold {
-    const FORM: &'static str = r#"{"choice": "send", "without-attendees" or "discard"}"#;
+    const FORM: &'static str =
+        r#"{"choice": "send", "without-attendees", "discard", "pair" or "gone"}"#;
 }
 
 /// What a person decides.
@@ -72,6 +75,11 @@ pub(crate) enum Choice {
     WithoutAttendees,
     /// Do not do it: the waiting changes are refused.
     Discard,
+    /// Take the first of several copies for the item; the others are items of their own. Only for
+    /// `move-ambiguous`.
+    Pair,
+    /// The item is gone: it is told as deleted. Only for `move-missing`.
+    Gone,
 }
 
 impl From<Choice> for HoldChoice {
@@ -80,6 +88,8 @@ impl From<Choice> for HoldChoice {
             Choice::Send => Self::Send,
             Choice::WithoutAttendees => Self::WithoutAttendees,
             Choice::Discard => Self::Discard,
+            Choice::Pair => Self::Pair,
+            Choice::Gone => Self::Gone,
         }
     }
 }
@@ -90,6 +100,8 @@ impl From<HoldChoice> for Choice {
             HoldChoice::Send => Self::Send,
             HoldChoice::WithoutAttendees => Self::WithoutAttendees,
             HoldChoice::Discard => Self::Discard,
+            HoldChoice::Pair => Self::Pair,
+            HoldChoice::Gone => Self::Gone,
         }
     }
 }

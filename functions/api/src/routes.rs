@@ -6,6 +6,7 @@ mod connections;
 mod holds;
 mod items;
 mod mailboxes;
+mod moves;
 mod status;
 mod webhooks;
 
@@ -70,6 +71,8 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
             connections::confirm_certificate,
             connections::forget_certificate
         ))
+        .routes(routes!(moves::move_mailboxes))
+        .routes(routes!(moves::get_move))
         .routes(routes!(holds::list_holds))
         .routes(routes!(holds::get_hold, holds::decide_hold))
 }

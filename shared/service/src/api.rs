@@ -5,6 +5,7 @@ mod connections;
 mod feed;
 mod holds;
 mod items;
+mod moves;
 mod progress;
 mod webhooks;
 
@@ -22,7 +23,7 @@ use uuid::Uuid;
 use crate::border::{
     Accepted, Border, Caller, ConnectionChange, ConnectionView, FeedView, Guards, HistoryView,
     HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView,
-    NewConnection, Refusal, ServerCertificateView, WebhookView,
+    MoveRequest, MoveView, MovesAsked, NewConnection, Refusal, ServerCertificateView, WebhookView,
 };
 use crate::service::Service;
 
@@ -255,5 +256,18 @@ impl Border for Service {
         id: Uuid,
     ) -> Result<ConnectionView, Refusal> {
         self.forget_confirmed(caller, id).await
+    }
+
+    async fn move_mailboxes(
+        &self,
+        caller: &Caller,
+        from: Uuid,
+        request: MoveRequest,
+    ) -> Result<MovesAsked, Refusal> {
+        self.ask_moves(caller, from, request).await
+    }
+
+    async fn mailbox_move(&self, caller: &Caller, mailbox: &str) -> Result<MoveView, Refusal> {
+        self.view_move(caller, mailbox).await
     }
 }

@@ -5,6 +5,7 @@
 
 mod connections;
 mod holds;
+mod moves;
 
 use core::fmt;
 use core::time::Duration;
@@ -20,6 +21,7 @@ pub use connections::{
     ServerCertificateView,
 };
 pub use holds::{BrakePreview, HoldChoice, HoldDetails, HoldView, PreviewItem};
+pub use moves::{MOVED_AT_ONCE_MAX, MoveRequest, MoveView, MovedItems, MovesAsked};
 pub use tidemark_store::records::IDEMPOTENCY_HOURS;
 
 /// What a caller may do.
@@ -492,6 +494,17 @@ pub trait Border: Send + Sync {
         caller: &Caller,
         id: Uuid,
     ) -> Result<ConnectionView, Refusal>;
+
+    /// Asks that mailboxes of a connection over EWS go on over one over Graph (N2).
+    async fn move_mailboxes(
+        &self,
+        caller: &Caller,
+        from: Uuid,
+        request: MoveRequest,
+    ) -> Result<MovesAsked, Refusal>;
+
+    /// How the last move of a mailbox stands.
+    async fn mailbox_move(&self, caller: &Caller, mailbox: &str) -> Result<MoveView, Refusal>;
 }
 
 /// Largest notification that is read. Exchange's own are a few KB.

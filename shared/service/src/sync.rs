@@ -11,6 +11,7 @@ mod first_copy;
 mod item;
 mod lease;
 pub(crate) mod mail;
+pub(crate) mod moving;
 mod news;
 mod pages;
 mod run;

@@ -23,6 +23,7 @@ use crate::random::Random;
 
 mod clockwork;
 mod desk;
+mod moves;
 mod outlook;
 
 pub use desk::Attempt;

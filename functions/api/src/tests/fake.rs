@@ -11,8 +11,8 @@ use tidemark_service::border::{
     Accepted, Border, BrakePreview, Caller, CertificateView, ConnectionChange, ConnectionView,
     FeedView, FirstCopyView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
     ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxView,
-    NewConnection, NotificationMode, PreviewItem, Refusal, Role, ServerCertificateView,
-    WebhookView,
+    MoveRequest, MoveView, MovedItems, MovesAsked, NewConnection, NotificationMode, PreviewItem,
+    Refusal, Role, ServerCertificateView, WebhookView,
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -509,6 +509,32 @@ impl Border for FakeBorder {
         self.connection_at(id, |connection| {
             connection.confirmed_certificate = None;
             connection.clone()
+        })
+    }
+
+    async fn move_mailboxes(
+        &self,
+        _: &Caller,
+        from: Uuid,
+        request: MoveRequest,
+    ) -> Result<MovesAsked, Refusal> {
+        self.connection_at(from, |_| ())?;
+        let moving = request.mailboxes.map_or(7, |named| named.len());
+        Ok(MovesAsked { moving, more: false })
+    }
+
+    async fn mailbox_move(&self, _: &Caller, _: &str) -> Result<MoveView, Refusal> {
+        self.refused()?;
+        Ok(MoveView {
+            from: CONNECTION,
+            to: HOLD,
+            phase: "done",
+            text: "Done.".to_owned(),
+            asked: "2026-03-01T08:00:00Z".to_owned(),
+            switched: Some("2026-03-01T08:01:00Z".to_owned()),
+            finished: Some("2026-03-01T08:02:00Z".to_owned()),
+            untranslated: None,
+            items: MovedItems { translated: 3, by_uid: 1, ..MovedItems::default() },
         })
     }
 }

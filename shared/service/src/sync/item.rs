@@ -373,7 +373,8 @@ fn is_of_item(error: &MailboxError) -> bool {
     error.scope == tidemark_mailbox::Scope::Item
 }
 
-fn base_of(link: &LinkRow) -> Result<Option<Base>, Stop> {
+/// The last common state that a link remembers.
+pub(super) fn base_of(link: &LinkRow) -> Result<Option<Base>, Stop> {
     match (link.state, &link.base_exchange) {
         (LinkState::Linked, Some(bytes)) => Ok(Some(decode_base(bytes)?)),
         _ => Ok(None),

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tidemark_engine::{BrakeState, MailboxFacts, Profile, StampView};
-use tidemark_mailbox::{Mailbox, RemoteId};
+use tidemark_mailbox::{Mailbox, MailboxError, RemoteId};
 use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
     Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit,
-    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow,
-    StartedAt, WriteKind,
+    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, MoveRow,
+    PendingRow, StartedAt, WriteKind,
 };
 
 use super::aside::{self, Aside};
@@ -99,6 +99,10 @@ pub(super) struct Run<'a> {
     /// Whether an item carries a stamp that we did not make (E21).
     pub(super) foreign: bool,
     pub(super) report: RunReport,
+    /// The last move of the mailbox, done or not.
+    pub(super) movement: Option<MoveRow>,
+    /// Why the connection that the mailbox is to leave cannot be used.
+    pub(super) lost: Option<MailboxError>,
 }
 
 impl Service {
@@ -157,11 +161,8 @@ impl Service {
         deadline: Timestamp,
     ) -> Result<Option<Run<'_>>, Stop> {
         let organisation = &scope.organisation;
-        let connection = self.records.connection(organisation, row.value.connection).await?;
-        let Some(connection) = connection.filter(|it| it.value.enabled && it.value.appointments)
-        else {
-            return Ok(None);
-        };
+        let movement = self.records.mailbox_move(scope).await?.map(|found| found.value);
+        let row = self.follow_switch(scope, row, movement.as_ref()).await?;
         let holds = self.records.holds(scope).await?;
         let is_released =
             || holds.iter().any(|hold| hold.link.is_none() && hold.decision.is_some());
@@ -180,8 +181,10 @@ impl Service {
         let settings = self.records.organisation(organisation).await?;
         let domains = settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default();
         let brake = self.records.brake(scope).await?;
-        let opened = self.exchange.open(organisation, &connection.value, &row.value).await;
-        let mailbox = opened.map_err(Stop::Broken)?;
+        let Some(way) = self.way_to(scope, &row.value, movement.as_ref()).await? else {
+            return Ok(None);
+        };
+        let mailbox = way.mailbox;
         let now = self.world.now();
         let zone = row.value.time_zone.as_deref().and_then(|name| Zone::parse(name).ok());
         Ok(Some(Run {
@@ -223,6 +226,8 @@ impl Service {
             aside: Vec::new(),
             foreign: false,
             report: RunReport { end: RunEnd::Continues, items: 0, writes: 0, events: 0 },
+            movement,
+            lost: way.lost,
         }))
     }
 }
@@ -239,7 +244,11 @@ impl Run<'_> {
 
     /// Runs to the end or to where it has to stop, and sees to the next run.
     async fn conduct(mut self) -> Result<RunReport, StoreError> {
-        let stop = match self.work_through().await {
+        let worked = match self.lost.take() {
+            None => self.work_through().await,
+            Some(error) => Err(Stop::Broken(error)),
+        };
+        let stop = match self.leave(worked).await {
             Ok(()) => match self.finish().await {
                 Ok(()) => {
                     self.report.end = RunEnd::Synced;
@@ -280,6 +289,8 @@ impl Run<'_> {
         for intent in self.service.records.intents(&self.scope, INTENTS_MAX).await? {
             begun.entry(intent.link).or_default().push(intent);
         }
+        self.link_over(&mut begun).await?;
+        self.settle_decided(&mut begun).await?;
         for (link, mut intents) in begun {
             self.check_time()?;
             intents.sort_by_key(|intent| (intent.epoch, intent.recorded_at, intent.intent));
@@ -292,12 +303,16 @@ impl Run<'_> {
             }
         }
         self.read_changes(cursor).await?;
+        self.finish_move().await?;
         if self.more_pending { Err(Stop::OutOfTime) } else { Ok(()) }
     }
 
     /// Deals with an item that a change waits for, or a write that a predecessor did not see end.
     async fn take_up(&mut self, link: LinkId, intents: Vec<IntentRow>) -> Result<(), Stop> {
         let row = self.service.records.link(&self.scope, link).await?;
+        if let Some(row) = row.as_ref().filter(|row| row.is_unplaced()) {
+            return self.take_up_unplaced(row.clone(), intents).await;
+        }
         let link = row.unwrap_or_else(|| LinkRow::new(link, Kind::Appointment, self.now()));
         let pending = self.pending.remove(&link.link).unwrap_or_default();
         let begun = intents.iter().any(|intent| intent.kind == WriteKind::Create);

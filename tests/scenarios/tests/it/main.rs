@@ -8,6 +8,7 @@ mod first;
 mod first_copy;
 mod guards;
 mod intake;
+mod moving;
 mod patterns;
 mod scripts;
 mod simulation;

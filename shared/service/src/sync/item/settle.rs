@@ -156,6 +156,7 @@ impl Run<'_> {
         }
         if !matches!(after, LinkAfter::Tombstone { .. }) {
             identify(link, seen, done);
+            link.moves = self.moves();
         }
         link.updated_at = self.now();
         link.generation = self.generation;
@@ -315,7 +316,12 @@ impl Run<'_> {
         });
     }
 
-    fn publish(&self, work: &Work, events: Vec<CloudEvent>, commit: &mut ItemCommit) {
+    pub(in super::super) fn publish(
+        &self,
+        work: &Work,
+        events: Vec<CloudEvent>,
+        commit: &mut ItemCommit,
+    ) {
         commit.statistics.add(Counter::Told, u64::try_from(events.len()).unwrap_or(0));
         commit.feed.extend(events.into_iter().map(|event| FeedEntry {
             id: event.id(),
@@ -353,7 +359,7 @@ impl Run<'_> {
 
     /// Whose news it is. Whose copy of a meeting it is (N16) says what was just written, else what was
     /// seen, else what is remembered.
-    fn subject(&self, work: &Work, written: Option<&Written>) -> Subject<'_> {
+    pub(in super::super) fn subject(&self, work: &Work, written: Option<&Written>) -> Subject<'_> {
         let role = match (written, &work.seen) {
             (Some(Written::Item(remote)), _) | (_, Seen::Present(remote, _)) => Some(remote.role),
             (_, Seen::NotLooked | Seen::Gone | Seen::Hidden) => {
