@@ -214,6 +214,17 @@ impl User<'_> {
         })
     }
 
+    /// Copies an appointment within its calendar, UID and all; gives the number of the copy.
+    ///
+    /// # Errors
+    /// When the item is not there.
+    pub fn copy(&self, item: ItemNumber) -> Result<ItemNumber, UserError> {
+        self.act(|state, mailbox, actor| {
+            let folder = state.store.mailbox(mailbox)?.item(item)?.folder;
+            state.store.copy(mailbox, item, folder, actor)
+        })
+    }
+
     /// Answers an invitation and tells the organiser.
     ///
     /// # Errors

@@ -6,9 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tidemark_scenarios::exchange::Wire;
-use tidemark_scenarios::stage::{Setting, Stage};
-use tidemark_simulator::NewAppointment;
+use tidemark_scenarios::ports::{EffectKind, Interruption};
+use tidemark_scenarios::stage::{Attempt, Setting, Stage};
+use tidemark_service::border::{HoldChoice, Refusal};
 use tidemark_simulator::store::Change;
+use tidemark_simulator::{FaultKind, NewAppointment};
+
+use super::crash::picture;
 
 const ALEX: &str = "alex@tidemark.example";
 
@@ -232,4 +236,222 @@ fn n2_five_hundred_in_place_while_both_sides_change() {
 #[test]
 fn n2_five_hundred_migrated_while_both_sides_change() {
     busy_move(Way::Migrated);
+}
+
+/// Runs until the new connection is in use.
+fn switch(stage: &mut Stage, way: Way) {
+    begin(stage, way);
+    stage.raise(ALEX);
+    stage.attempt(ALEX);
+    assert_eq!(stage.shown_move(ALEX).phase, "linking");
+}
+
+#[test]
+fn n2_what_people_delete_meanwhile_is_told_only_with_proof() {
+    for way in [Way::InPlace, Way::Migrated] {
+        let mut stage = agreed(way, 5, 0);
+        let (_, cursor) = stage.feed(None);
+        switch(&mut stage, way);
+        let visit = stage.appointment(ALEX, "Visit 0").item;
+        stage.simulator.user(ALEX).delete(visit).unwrap();
+        stage.sync(ALEX);
+        let (events, after) = stage.feed(Some(cursor));
+        let gone = ["tidemark.appointment.deleted gone"];
+        if way == Way::InPlace {
+            assert_eq!(news(&events), gone, "it is asked for by its translated id");
+            continue;
+        }
+        // Nothing can be asked for by its id: a person has to say that it is gone.
+        assert_eq!(news(&events), Vec::<String>::new());
+        let holds = stage.holds();
+        assert_eq!((holds.len(), holds[0].why.as_str()), (1, "move-missing"));
+        assert_eq!(holds[0].choices, [HoldChoice::Gone]);
+        assert_eq!(stage.shown_move(ALEX).items.missing, 1);
+        stage.try_decide(HoldChoice::Discard).unwrap_err();
+        stage.decide(HoldChoice::Gone);
+        stage.sync(ALEX);
+        let (events, _) = stage.feed(Some(after));
+        assert_eq!(news(&events), gone);
+        assert!(stage.holds().is_empty());
+        stage.assert_at_rest();
+    }
+}
+
+#[test]
+fn n2_what_the_business_system_deletes_meanwhile_needs_no_decision() {
+    let mut stage = agreed(Way::Migrated, 3, 0);
+    switch(&mut stage, Way::Migrated);
+    let review = stage.appointment(ALEX, "Review 1").item;
+    stage.simulator.user(ALEX).delete(review).unwrap();
+    stage.delete(ALEX, "erp-1");
+    stage.sync(ALEX);
+    assert!(stage.holds().is_empty());
+    assert!(!known(&mut stage).contains_key("erp-1"));
+    stage.assert_at_rest();
+}
+
+/// A visit and its copy, which have one UID: after a migration nobody can tell which is which.
+fn twins() -> (Stage, Vec<String>) {
+    let mut stage = agreed(Way::Migrated, 1, 0);
+    let visit = stage.appointment(ALEX, "Visit 0").item;
+    stage.simulator.user(ALEX).copy(visit).unwrap();
+    stage.sync(ALEX);
+    let ids: Vec<String> = known(&mut stage).into_keys().collect();
+    assert_eq!(ids.len(), 2);
+    (stage, ids)
+}
+
+#[test]
+fn n2_twins_are_held_and_paired_by_a_person() {
+    let (mut stage, ids) = twins();
+    let (_, cursor) = stage.feed(None);
+    switch(&mut stage, Way::Migrated);
+    stage.patch(ALEX, &ids[0], json!({ "keywords": { "Mine": true } }));
+    stage.sync(ALEX);
+    let (events, after) = stage.feed(Some(cursor));
+    assert_eq!(news(&events), ["tidemark.appointment.held Visit 0"], "told once, none is new");
+    let holds = stage.holds();
+    assert_eq!(holds.len(), 2);
+    assert!(holds.iter().all(|hold| hold.why == "move-ambiguous"));
+    assert_eq!(stage.shown_move(ALEX).items.ambiguous, 2);
+    // Whatever happens to one of them, it stays nobody's.
+    let one = stage.calendar(ALEX)[1].item;
+    let place = Change::Location(Some("Room 2".to_owned()));
+    stage.simulator.user(ALEX).update(one, &[place]).unwrap();
+    stage.sync(ALEX);
+    let (events, after) = stage.feed(Some(after));
+    assert_eq!(news(&events), Vec::<String>::new());
+
+    stage.decide(HoldChoice::Pair);
+    stage.sync(ALEX);
+    assert!(stage.holds().is_empty());
+    let (events, _) = stage.feed(Some(after));
+    let expected = ["tidemark.appointment.applied Visit 0", "tidemark.appointment.updated Visit 0"];
+    assert_eq!(news(&events), expected);
+    assert_eq!(known(&mut stage).into_keys().collect::<Vec<_>>(), ids);
+    assert_eq!(stage.calendar(ALEX).len(), 2);
+    stage.assert_at_rest();
+}
+
+#[test]
+fn n2_a_copy_that_is_deleted_in_outlook_settles_the_rest() {
+    let mut stage = agreed(Way::Migrated, 1, 0);
+    switch(&mut stage, Way::Migrated);
+    let (_, cursor) = stage.feed(None);
+    let visit = stage.appointment(ALEX, "Visit 0").item;
+    let copy = stage.simulator.user(ALEX).copy(visit).unwrap();
+    stage.sync(ALEX);
+    assert_eq!(stage.holds().len(), 1);
+    stage.simulator.user(ALEX).delete(copy).unwrap();
+    stage.sync(ALEX);
+    assert!(stage.holds().is_empty());
+    let (events, _) = stage.feed(Some(cursor));
+    assert_eq!(news(&events), Vec::<String>::new());
+    let items = stage.shown_move(ALEX).items;
+    assert_eq!((items.by_uid, items.ambiguous), (1, 0));
+    stage.assert_at_rest();
+}
+
+#[test]
+fn n2_a_mailbox_that_is_not_in_the_cloud_stays_where_it_is_until_it_is() {
+    let mut stage = agreed(Way::Migrated, 2, 0);
+    stage.try_move(ALEX).unwrap();
+    stage.put(ALEX, "erp-7", item("Later", "2027-04-01T10:00:00"));
+    stage.sync(ALEX);
+    let view = stage.shown_move(ALEX);
+    assert_eq!(view.phase, "asked");
+    assert!(view.text.contains("MailboxNotEnabledForRESTAPI"), "{view:?}");
+    assert_eq!(held(&stage)["Later"], 1, "it goes on over EWS");
+    stage.control("POST", &format!("mailboxes/{ALEX}/migrate"), "{}");
+    stage.sync(ALEX);
+    assert_eq!(stage.shown_move(ALEX).phase, "done");
+    assert_eq!(held(&stage).values().sum::<usize>(), 3);
+    stage.assert_at_rest();
+    // A second request is for a connection that the mailbox has left.
+    let Err(Refusal::Invalid(problems)) = stage.try_move(ALEX) else { panic!("it is refused") };
+    assert_eq!(problems[0].pointer, "/mailboxes/0");
+}
+
+/// A mailbox with one item of each kind, which moves while both sides change.
+fn small(way: Way) -> Stage {
+    let mut stage = agreed(way, 4, 1);
+    begin(&mut stage, way);
+    let visit = stage.appointment(ALEX, "Visit 0").item;
+    let place = Change::Location(Some("Room 2".to_owned()));
+    stage.simulator.user(ALEX).update(visit, &[place]).unwrap();
+    stage.patch(ALEX, "erp-1", json!({ "title": "Renamed" }));
+    stage.put(ALEX, "erp-9", item("New", "2027-04-01T10:00:00"));
+    stage.raise(ALEX);
+    stage
+}
+
+/// Runs until nothing is left to do. A worker that is stopped on the way is followed by another.
+fn settle(stage: &mut Stage) {
+    for _ in 0..50 {
+        if matches!(stage.attempt(ALEX), Attempt::Stopped) {
+            stage.effects.plan(None);
+            break;
+        }
+        if stage.shown_move(ALEX).phase == "done" {
+            break;
+        }
+        stage.clock.advance(SignedDuration::from_secs(61));
+        stage.raise(ALEX);
+    }
+    stage.clock.advance(SignedDuration::from_secs(1));
+    stage.recover(ALEX);
+    stage.recover(ALEX);
+}
+
+/// The crash table of a move: each effect of all its runs is interrupted.
+fn crash_table(way: Way) {
+    let seen = |stage: &mut Stage, what: &str| {
+        let view = stage.shown_move(ALEX);
+        assert_eq!(view.phase, "done", "{what}: {view:?}");
+        let told = stage.feed(None).0;
+        assert_eq!(moved(&told).len(), 1, "{what}");
+        (picture(stage, what), view.items, known(stage))
+    };
+    let mut stage = small(way);
+    stage.effects.plan(None);
+    settle(&mut stage);
+    let effects = stage.effects.seen();
+    let undisturbed = seen(&mut stage, "undisturbed");
+    assert_eq!(undisturbed.0.mails.len() + undisturbed.0.holds, 0, "{undisturbed:?}");
+    let ids = undisturbed.2.keys().filter(|id| id.starts_with("erp") || id.starts_with("course"));
+    assert_eq!(ids.count(), 4);
+    for (number, kind) in effects.iter().enumerate() {
+        let cut = |kind| Interruption::Http(kind);
+        let interruptions = match kind {
+            EffectKind::TableRead if number % 3 > 0 => Vec::new(),
+            EffectKind::TableRead => vec![Interruption::StopAfter],
+            EffectKind::TableWrite => vec![Interruption::StopBefore, Interruption::StopAfter],
+            EffectKind::Http => vec![
+                Interruption::StopAfter,
+                cut(FaultKind::CutBefore),
+                cut(FaultKind::CutAfter),
+                cut(FaultKind::Unavailable),
+            ],
+        };
+        for interruption in interruptions {
+            let what = format!("effect {number} of {}, {kind:?}: {interruption:?}", effects.len());
+            let mut stage = small(way);
+            stage.effects.plan(Some((number, interruption)));
+            settle(&mut stage);
+            stage.effects.plan(None);
+            let after = seen(&mut stage, &what);
+            assert_eq!(after.0, undisturbed.0, "{what}");
+            assert_eq!(after.2.len(), undisturbed.2.len(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn n2_a_move_in_place_is_stopped_anywhere() {
+    crash_table(Way::InPlace);
+}
+
+#[test]
+fn n2_a_move_of_a_migrated_mailbox_is_stopped_anywhere() {
+    crash_table(Way::Migrated);
 }
