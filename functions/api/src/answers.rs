@@ -402,7 +402,7 @@ pub(crate) struct Hold {
     #[schema(required)]
     item: Option<String>,
     /// A stable word: `would-mail`, `cannot-be-silent`, `loop`, `late-copy-changed`,
-    /// `brake-deletes`, `brake-mails`.
+    /// `late-copy-mails`, `brake-deletes`, `brake-mails`.
     why: String,
     /// What waits and what to do, in words.
     text: String,

@@ -5,6 +5,7 @@
 //! rather than late. Each item is decided by the engine, carried out, and committed as one.
 
 mod aside;
+pub(crate) mod decided;
 mod effect;
 mod ending;
 mod first_copy;

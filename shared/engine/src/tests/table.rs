@@ -141,6 +141,12 @@ fn a_late_copy_is_removed_only_untouched() {
         let profile = Profile::default();
         let decision = run(LinkView::Linked(&base), view, &[], &profile, None);
         assert_eq!((decision.exchange.code(), decision.base), (expected, BaseAfter::Keep));
+        // A person lets it go, whatever stands in it by now.
+        let profile = Profile { mail: MailRule::Released, ..profile };
+        let decision = run(LinkView::Linked(&base), view, &[], &profile, None);
+        let removed = ExchangeAction::Delete { mail: MailMode::Silent };
+        assert_eq!((decision.exchange, decision.base), (removed, BaseAfter::Keep));
+        assert_eq!(decision.cost, BrakeCost { deletes: 1, mails: 0 });
     }
 }
 

@@ -10,6 +10,7 @@ use super::access::{may_administer, may_see};
 use crate::border::{Caller, HoldChoice, HoldDetails, HoldView, Refusal};
 use crate::service::{Service, collection_of};
 use crate::sync::CANNOT_BE_SILENT;
+use crate::sync::decided::is_of_copy;
 use crate::sync::moving::{GONE, MOVE_AMBIGUOUS, MOVE_MISSING, PAIR};
 
 /// Holds that are read at once.
@@ -143,6 +144,10 @@ fn obstacle(hold: &HoldRow, choice: HoldChoice) -> Option<&'static str> {
         HoldChoice::Discard if hold.link.is_none() => {
             Some("a brake is released or left on: choose `send` to let the mailbox go on")
         }
+        HoldChoice::WithoutAttendees if is_of_copy(hold) => Some(
+            "a second copy is removed or kept: choose `send` to remove it, or `discard` to keep it as \
+             an item of its own",
+        ),
         HoldChoice::WithoutAttendees if hold.why == CANNOT_BE_SILENT => Some(
             "this Exchange cannot be kept from mailing for a meeting that exists: choose `send` to \
              mail the people on it, or `discard` to leave it as it is",

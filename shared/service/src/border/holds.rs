@@ -11,8 +11,8 @@ pub struct HoldView {
     pub mailbox: String,
     /// The item's id; none where the mailbox as a whole is held by the brake.
     pub item: Option<String>,
-    /// A stable word: `would-mail`, `cannot-be-silent`, `loop`, `late-copy-changed`, `brake-deletes`,
-    /// `brake-mails`, `move-ambiguous`, `move-missing`.
+    /// A stable word: `would-mail`, `cannot-be-silent`, `loop`, `late-copy-changed`,
+    /// `late-copy-mails`, `brake-deletes`, `brake-mails`, `move-ambiguous`, `move-missing`.
     pub why: String,
     /// What waits and what to do, in words.
     pub text: String,

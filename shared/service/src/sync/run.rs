@@ -15,6 +15,7 @@ use tidemark_store::records::{
 };
 
 use super::aside::{self, Aside};
+use super::decided::is_of_copy;
 use super::ending::BROKEN_WAIT;
 use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
@@ -85,6 +86,8 @@ pub(super) struct Run<'a> {
     pub(super) unseen: BTreeMap<LinkId, Vec<IntentRow>>,
     /// What waits for a person, by item.
     pub(super) holds: BTreeMap<LinkId, HoldRow>,
+    /// Second copies that wait for a person, by the item that they are copies of.
+    pub(super) copies: BTreeMap<LinkId, HoldRow>,
     /// Brakes that a person has released since the last run.
     pub(super) released: Vec<HoldId>,
     /// The present compare run: items that it saw carry it.
@@ -185,6 +188,7 @@ impl Service {
             return Ok(None);
         };
         let mailbox = way.mailbox;
+        let (copies, holds): (Vec<_>, Vec<_>) = holds.into_iter().partition(is_of_copy);
         let now = self.world.now();
         let zone = row.value.time_zone.as_deref().and_then(|name| Zone::parse(name).ok());
         Ok(Some(Run {
@@ -220,6 +224,7 @@ impl Service {
                 .map(|hold| hold.id)
                 .collect(),
             holds: holds.into_iter().filter_map(|hold| Some((hold.link?, hold))).collect(),
+            copies: copies.into_iter().filter_map(|hold| Some((hold.link?, hold))).collect(),
             generation: 0,
             waits_on: false,
             created: BTreeMap::new(),
@@ -302,13 +307,18 @@ impl Run<'_> {
                 self.take_up(link, Vec::new()).await?;
             }
         }
+        self.carry_decisions().await?;
         self.read_changes(cursor).await?;
         self.finish_move().await?;
         if self.more_pending { Err(Stop::OutOfTime) } else { Ok(()) }
     }
 
     /// Deals with an item that a change waits for, or a write that a predecessor did not see end.
-    async fn take_up(&mut self, link: LinkId, intents: Vec<IntentRow>) -> Result<(), Stop> {
+    pub(super) async fn take_up(
+        &mut self,
+        link: LinkId,
+        intents: Vec<IntentRow>,
+    ) -> Result<(), Stop> {
         let row = self.service.records.link(&self.scope, link).await?;
         if let Some(row) = row.as_ref().filter(|row| row.is_unplaced()) {
             return self.take_up_unplaced(row.clone(), intents).await;
@@ -357,9 +367,7 @@ impl Run<'_> {
         let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
         for item in items {
             for hold in &item.holds {
-                if let Some(link) = hold.link {
-                    self.holds.insert(link, hold.clone());
-                }
+                self.note_hold(hold);
             }
             commit = commit.item(item);
         }
