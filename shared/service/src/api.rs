@@ -27,6 +27,8 @@ use crate::border::{
 };
 use crate::service::Service;
 
+pub(crate) use access::join;
+
 /// The store's failure, as a caller sees it. Its cause is logged here, once; it holds no content.
 fn refusal_of(error: &StoreError) -> Refusal {
     match error {

@@ -10,6 +10,7 @@ mod crossing;
 mod held;
 mod linking;
 mod place;
+mod route;
 
 use std::sync::Arc;
 

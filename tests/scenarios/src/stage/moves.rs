@@ -51,6 +51,17 @@ impl Stage {
             .map(|_| ())
     }
 
+    /// What is wrong with a mailbox, as its code and text.
+    ///
+    /// # Panics
+    /// When the border refuses it.
+    pub fn errors(&mut self, person: &str) -> Vec<String> {
+        let (service, caller, person) = (self.service.clone(), self.caller(), person.to_owned());
+        let view = self.run(async move { service.mailbox(&caller, &person).await });
+        let errors = view.expect("the mailbox is shown").errors;
+        errors.iter().map(|error| format!("{}: {}", error.code, error.text)).collect()
+    }
+
     /// How the last move of a mailbox stands.
     ///
     /// # Panics

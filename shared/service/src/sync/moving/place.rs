@@ -50,7 +50,11 @@ impl Run<'_> {
         let now = self.now();
         let stop = |error| Stop::of_mailbox(error, now);
         let base = base_of(link)?.map(|base| base.exchange);
-        let found = self.mailbox.find_by_stamp(link.link).await.map_err(stop)?;
+        // What we did not make carries no stamp of ours.
+        let found = match link.attempt {
+            Some(_) => self.mailbox.find_by_stamp(link.link).await.map_err(stop)?,
+            None => Vec::new(),
+        };
         let stamped = self.candidates(link, found).await?;
         if !stamped.is_empty() {
             return Ok(settle(narrowed(stamped, link, base.as_ref()), FoundBy::Stamp));
