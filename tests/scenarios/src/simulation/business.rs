@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde_json::{Value, json};
 use tidemark_jscalendar::read_event_patch;
 use tidemark_model::{BusinessKey, Kind, LinkId, MailboxId, Property, PropertyValue};
@@ -114,6 +116,11 @@ impl Business {
                 self.ask(stage, key, ItemChangeRequest::Delete);
                 Ok(())
             }
+            (7, Some(key)) => {
+                let item = self.rewritten(&self.items[&key]);
+                self.ask(stage, key, ItemChangeRequest::Put(item));
+                Ok(())
+            }
             (_, Some(key)) => {
                 let patch = self.patch(&self.items[&key]);
                 self.ask(stage, key, ItemChangeRequest::Patch(patch));
@@ -153,6 +160,47 @@ impl Business {
             });
         }
         item
+    }
+
+    /// The whole item as the business system knows it, born on whichever side, with one thing changed
+    /// or nothing: so writes a system that does not keep track of what it changed. What it knows may
+    /// be out of date by then.
+    fn rewritten(&self, item: &Value) -> Value {
+        let mut item = item.clone();
+        match self.random.below(7) {
+            0 => item["title"] = json!(format!("rewritten {}", self.random.below(100))),
+            1 => item["description"] = json!(format!("words {}", self.random.below(100))),
+            2 => {
+                let name = format!("site {}", self.random.below(9));
+                item["locations"] = json!({ "1": { "@type": "Location", "name": name } });
+            }
+            3 => {
+                let keyword = format!("category {}", self.random.below(3));
+                item["keywords"] = json!({ keyword: true });
+            }
+            4 => self.move_start(&mut item),
+            5 => {
+                // Absent is no opinion.
+                for name in ["description", "locations", "keywords", "freeBusyStatus"] {
+                    if let Some(members) = item.as_object_mut() {
+                        members.remove(name);
+                    }
+                }
+            }
+            _ => {}
+        }
+        item
+    }
+
+    /// Moves an item by some hours, with all its occurrences; what was said of single ones is dropped.
+    fn move_start(&self, item: &mut Value) {
+        let start = item["start"].as_str().and_then(|text| text.parse::<DateTime>().ok());
+        let Some(start) = start else { return };
+        let later = SignedDuration::from_hours(1 + self.random.below(3) as i64);
+        item["start"] = json!((start + later).to_string());
+        if !item["recurrenceOverrides"].is_null() {
+            item["recurrenceOverrides"] = Value::Null;
+        }
     }
 
     fn patch(&self, item: &Value) -> Value {

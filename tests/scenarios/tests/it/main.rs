@@ -3,6 +3,7 @@
 mod beside;
 mod borders;
 mod crash;
+mod decisions;
 mod empty_answer;
 mod first;
 mod first_copy;
