@@ -102,7 +102,7 @@ impl Business {
     pub(crate) fn edit(&mut self, stage: &mut Stage) -> Result<(), Violation> {
         let known: Vec<ItemKey> = self.items.keys().cloned().collect();
         let known = self.random.pick(&known).cloned();
-        match (self.random.below(10), known) {
+        match (self.random.below(12), known) {
             (0..=2, _) => self.read_feed(stage),
             (3..=5, _) | (_, None) => {
                 self.made += 1;
@@ -116,7 +116,7 @@ impl Business {
                 self.ask(stage, key, ItemChangeRequest::Delete);
                 Ok(())
             }
-            (7, Some(key)) => {
+            (7 | 8, Some(key)) => {
                 let item = self.rewritten(&self.items[&key]);
                 self.ask(stage, key, ItemChangeRequest::Put(item));
                 Ok(())
@@ -167,6 +167,11 @@ impl Business {
     /// be out of date by then.
     fn rewritten(&self, item: &Value) -> Value {
         let mut item = item.clone();
+        let of_series = self.random.chance(500).then(|| self.series_patch(&item)).flatten();
+        if let Some(patch) = of_series {
+            merge(&mut item, patch);
+            return item;
+        }
         match self.random.below(7) {
             0 => item["title"] = json!(format!("rewritten {}", self.random.below(100))),
             1 => item["description"] = json!(format!("words {}", self.random.below(100))),
@@ -384,6 +389,18 @@ impl Business {
             }
         }
         Ok(())
+    }
+}
+
+/// Lays a patch over an item, as deep as both have members.
+fn merge(item: &mut Value, patch: Value) {
+    match (item, patch) {
+        (Value::Object(members), Value::Object(patch)) => {
+            for (name, value) in patch {
+                merge(members.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (item, patch) => *item = patch,
     }
 }
 
