@@ -133,6 +133,22 @@ fn what_is_older_than_the_start_is_announced_when_it_changes() {
 }
 
 #[test]
+fn what_is_gone_as_asked_and_sent_again_is_made_anew_without_a_conflict() {
+    let base = base(&event("a"));
+    let mut changes = vec![change(BusinessOperation::Delete)];
+    changes.extend(put(&event("b")));
+    changes[1].number = 2;
+    // A run that was cut off had deleted it already.
+    let profile = Profile::default();
+    let gone = run(LinkView::Linked(&base), ExchangeView::Gone, &changes, &profile, None);
+    assert_eq!(code(&gone), ("create", None, vec!["applied", "applied"]));
+    assert_eq!(gone.reasons, [Reason::Recreated]);
+    // Only sent again, it is a change that meets somebody's delete.
+    let edited = run(LinkView::Linked(&base), ExchangeView::Gone, &changes[1..], &profile, None);
+    assert_eq!(code(&edited), ("create", None, vec!["conflict"]));
+}
+
+#[test]
 fn a_late_copy_is_removed_only_untouched() {
     let base = base(&event("a"));
     for (text, expected) in [("a", "delete"), ("b", "hold")] {
