@@ -71,7 +71,10 @@ async fn the_first_copy_is_the_window_and_then_whatever_lies_outside() {
     for request in [0, 1] {
         assert_eq!(script.header(request, "prefer").as_deref(), Some(prefer));
     }
-    assert_eq!(script.query(2), "$select=id,changeKey,type,seriesMasterId,lastModifiedDateTime,start,end&$top=100");
+    assert_eq!(
+        script.query(2),
+        "$select=id,changeKey,type,seriesMasterId,lastModifiedDateTime,start,end&$top=100"
+    );
     assert_eq!(
         script.calls(),
         [
