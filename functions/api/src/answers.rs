@@ -3,6 +3,7 @@
 mod administration;
 mod connections;
 mod graph;
+mod moves;
 mod preflight;
 
 pub(crate) use administration::{
@@ -10,6 +11,7 @@ pub(crate) use administration::{
 };
 pub(crate) use connections::{Connection, Connections, ServerCertificate};
 pub(crate) use graph::{Credentials, PublicCredential};
+pub(crate) use moves::{MailboxMove, MovesAsked};
 pub(crate) use preflight::{Assignment, Fence, Preflight};
 
 use serde::Serialize;
@@ -408,7 +410,7 @@ pub(crate) struct Hold {
     #[schema(required)]
     item: Option<String>,
     /// A stable word: `would-mail`, `cannot-be-silent`, `loop`, `late-copy-changed`,
-    /// `brake-deletes`, `brake-mails`.
+    /// `late-copy-mails`, `brake-deletes`, `brake-mails`.
     why: String,
     /// What waits and what to do, in words.
     text: String,

@@ -3,6 +3,7 @@
 mod administration;
 mod connections;
 mod graph;
+mod moves;
 mod preflight;
 
 pub(crate) use administration::{
@@ -10,6 +11,7 @@ pub(crate) use administration::{
 };
 pub(crate) use connections::{ChangeConnection, ConfirmCertificate, CreateConnection};
 pub(crate) use graph::CloudForm;
+pub(crate) use moves::MoveMailboxes;
 pub(crate) use preflight::{ChangeFence, CheckAssignment, RunPreflight};
 
 use serde::{Deserialize, Serialize};
@@ -54,7 +56,8 @@ pub(crate) struct DecideHold {
 }
 
 impl CommandForm for DecideHold {
-    const FORM: &'static str = r#"{"choice": "send", "without-attendees" or "discard"}"#;
+    const FORM: &'static str =
+        r#"{"choice": "send", "without-attendees", "discard", "pair" or "gone"}"#;
 }
 
 /// What a person decides.
@@ -68,6 +71,11 @@ pub(crate) enum Choice {
     WithoutAttendees,
     /// Do not do it: the waiting changes are refused.
     Discard,
+    /// Take the first of several copies for the item; the others are items of their own. Only for
+    /// `move-ambiguous`.
+    Pair,
+    /// The item is gone: it is told as deleted. Only for `move-missing`.
+    Gone,
 }
 
 impl From<Choice> for HoldChoice {
@@ -76,6 +84,8 @@ impl From<Choice> for HoldChoice {
             Choice::Send => Self::Send,
             Choice::WithoutAttendees => Self::WithoutAttendees,
             Choice::Discard => Self::Discard,
+            Choice::Pair => Self::Pair,
+            Choice::Gone => Self::Gone,
         }
     }
 }
@@ -86,6 +96,8 @@ impl From<HoldChoice> for Choice {
             HoldChoice::Send => Self::Send,
             HoldChoice::WithoutAttendees => Self::WithoutAttendees,
             HoldChoice::Discard => Self::Discard,
+            HoldChoice::Pair => Self::Pair,
+            HoldChoice::Gone => Self::Gone,
         }
     }
 }

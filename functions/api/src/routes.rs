@@ -7,6 +7,7 @@ mod holds;
 mod items;
 mod keys;
 mod mailboxes;
+mod moves;
 mod organisation;
 mod preflight;
 mod status;
@@ -88,6 +89,8 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(preflight::run_preflight))
         .routes(routes!(preflight::check_assignment))
         .routes(routes!(preflight::get_fence, preflight::change_fence))
+        .routes(routes!(moves::move_mailboxes))
+        .routes(routes!(moves::get_move))
         .routes(routes!(holds::list_holds))
         .routes(routes!(holds::get_hold, holds::decide_hold))
 }

@@ -144,6 +144,8 @@ pub enum HoldWhy {
     Loop,
     /// A late create of ours was changed by somebody before it was found.
     LateCopyChanged,
+    /// A late create of ours cannot be removed without mailing the people on it.
+    LateCopyMails,
 }
 
 /// What the business system is told of an item.

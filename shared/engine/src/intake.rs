@@ -26,6 +26,8 @@ pub(crate) struct Intake {
     pub(crate) accepted_at: Option<Timestamp>,
     /// Whether the wish to delete is a cancellation.
     pub(crate) cancelled: bool,
+    /// Whether it is to be deleted and then made anew. A run that was cut off may have deleted it.
+    pub(crate) anew: bool,
     /// What waiting changes said and later ones said otherwise. A run that was cut off may have
     /// written it: one request that mails nobody is not written down before.
     superseded: Vec<PropertyValue>,
@@ -41,6 +43,7 @@ impl Intake {
             patch: EventPatch::new(),
             accepted_at: None,
             cancelled: false,
+            anew: false,
             superseded: Vec::new(),
             authors: BTreeMap::new(),
             live: Vec::new(),
@@ -77,6 +80,7 @@ impl Intake {
             intake.wish = Wish::Delete;
             intake.cancelled = true;
         }
+        intake.anew = fresh && intake.wish == Wish::Upsert;
         intake
     }
 

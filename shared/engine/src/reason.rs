@@ -238,9 +238,13 @@ impl fmt::Display for Reason {
             Self::OutOfSight => "It is out of sight in Exchange, which is no delete.",
             Self::LateCopyRemoved => "A second copy from a late answer was removed.",
             Self::LateCopyMails => {
-                "A second copy from a late answer cannot be removed without mail; it is held."
+                "A second copy from a late answer cannot be removed without mail: send that, or discard \
+                 the hold to keep it as an item of its own."
             }
-            Self::LateCopyHeld => "A second copy from a late answer was changed; it is held.",
+            Self::LateCopyHeld => {
+                "A second copy from a late answer was changed: send its removal, or discard the hold to \
+                 keep it as an item of its own."
+            }
             Self::Loop => "Something else changes the same property back again and again.",
             Self::Restored => "It came back after it had been deleted.",
             Self::Recreated => "It is created again.",

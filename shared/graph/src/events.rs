@@ -10,6 +10,9 @@ use crate::request::{EventId, GraphRequest, Method, Path, UserKey, literal};
 /// What identifies an event and its place in a series.
 const HEAD: &str = "id,changeKey,type,seriesMasterId";
 
+/// The same, and whether it takes place in a window, and since when it is as it is.
+const LISTED: &str = "id,changeKey,type,seriesMasterId,lastModifiedDateTime,start,end";
+
 /// What tells which occurrence of its series an instance is.
 const INSTANCE: &str =
     "id,changeKey,type,seriesMasterId,originalStart,originalStartTimeZone,start,end,isAllDay";
@@ -59,13 +62,13 @@ pub fn build_get_head(user: &UserKey, id: &EventId) -> GraphRequest {
     GraphRequest::new(Method::Get, event(user, id).query("$select", HEAD))
 }
 
-/// Lists ids and versions of single events and series of the default calendar, page by page; `top` of them at once, at most
-/// 1,000 (user-list-events page).
+/// Lists ids, versions and times of single events and series of the default calendar, page by page;
+/// `top` of them at once, at most 1,000 (user-list-events page).
 pub fn build_list(user: &UserKey, top: usize) -> GraphRequest {
     let path = user
         .path()
         .words("/calendar/events")
-        .query("$select", HEAD)
+        .query("$select", LISTED)
         .query("$top", &top.clamp(1, 1000).to_string());
     GraphRequest::new(Method::Get, path)
 }

@@ -3,6 +3,9 @@
 
 use core::fmt;
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -25,6 +28,12 @@ pub struct EventHead {
     pub kind: EventKind,
     /// The series that an occurrence or exception belongs to.
     pub series_master: Option<EventId>,
+    /// When it was changed last, where that is shown.
+    pub modified: Option<Timestamp>,
+    /// Its start, where that is shown in UTC; that of a series is its first one's.
+    pub start: Option<Timestamp>,
+    /// Its end, likewise.
+    pub end: Option<Timestamp>,
 }
 
 impl fmt::Debug for EventHead {
@@ -102,8 +111,36 @@ struct WireEntry<'a> {
     kind: Text<'a>,
     #[serde(borrow, default)]
     series_master_id: Text<'a>,
+    #[serde(borrow, default)]
+    last_modified_date_time: Text<'a>,
+    #[serde(borrow, default)]
+    start: Object<WireMoment<'a>>,
+    #[serde(borrow, default)]
+    end: Object<WireMoment<'a>>,
     #[serde(borrow, default, rename = "@removed")]
     removed: Object<WireRemoved<'a>>,
+}
+
+/// A `dateTimeTimeZone`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMoment<'a> {
+    #[serde(borrow, default)]
+    date_time: Text<'a>,
+    #[serde(borrow, default)]
+    time_zone: Text<'a>,
+}
+
+impl WireMoment<'_> {
+    /// The instant, if it is given in UTC, as it is where no other zone was asked for.
+    fn in_utc(&self) -> Option<Timestamp> {
+        let zone = self.time_zone.filled().unwrap_or("UTC");
+        let civil: DateTime = self.date_time.filled()?.trim().parse().ok()?;
+        if !zone.eq_ignore_ascii_case("UTC") {
+            return None;
+        }
+        TimeZone::UTC.to_timestamp(civil).ok()
+    }
 }
 
 #[derive(Deserialize)]
@@ -180,6 +217,9 @@ fn read_entry(entry: Option<WireEntry<'_>>) -> Result<Entry, Unreadable> {
         change_key: change_key.or_else(of_etag),
         kind: kind_of(entry.kind.filled()),
         series_master: entry.series_master_id.owned().and_then(EventId::new),
+        modified: entry.last_modified_date_time.filled().and_then(|at| at.parse().ok()),
+        start: entry.start.0.and_then(|moment| moment.in_utc()),
+        end: entry.end.0.and_then(|moment| moment.in_utc()),
     }))
 }
 

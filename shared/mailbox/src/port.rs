@@ -256,6 +256,16 @@ pub trait Mailbox: Send + Sync {
     /// [`MailboxError`].
     async fn find_by_uid(&self, uid: &str) -> Result<Vec<RemoteRef>, MailboxError>;
 
+    /// The ids that items of this mailbox have here, in the order of the ids that they have over EWS;
+    /// none for one that cannot be translated. That an id could be translated does not prove that its
+    /// item is there: read it. A server that cannot tell keeps this default.
+    ///
+    /// # Errors
+    /// [`MailboxError`]; `Reject` where the server does not offer it, or not to us.
+    async fn translate(&self, ews_ids: &[RemoteId]) -> Result<Vec<Option<RemoteId>>, MailboxError> {
+        Ok(ews_ids.iter().map(|_| None).collect())
+    }
+
     /// Creates an item with its stamp, a series with all its overrides.
     ///
     /// # Errors

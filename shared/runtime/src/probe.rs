@@ -61,9 +61,8 @@ impl Probe for EveryExchange {
                 Ok(Seen { version: facts.version, items: facts.calendar_items, can_edit: None })
             }
             Protocol::Graph(_) => {
-                let own = token.map(|token| -> Arc<dyn TokenSource> {
-                    Arc::new(OneToken(token.clone()))
-                });
+                let own = token
+                    .map(|token| -> Arc<dyn TokenSource> { Arc::new(OneToken(token.clone())) });
                 let mailbox = self.graph.open_with(organisation, connection, mailbox, own)?;
                 match part {
                     Part::Calendar => {

@@ -5,6 +5,7 @@ mod connections;
 mod feed;
 mod holds;
 mod items;
+mod moves;
 mod preflight;
 mod progress;
 mod webhooks;
@@ -23,10 +24,12 @@ use uuid::Uuid;
 use crate::border::{
     Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, CredentialDetails,
     FeedView, FenceChange, FenceView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
-    ItemChangeRequest, ItemView, Listing, MailboxView, NewConnection, PreflightAsk, PreflightView,
-    Refusal, ServerCertificateView, WebhookView,
+    ItemChangeRequest, ItemView, Listing, MailboxView, MoveRequest, MoveView, MovesAsked,
+    NewConnection, PreflightAsk, PreflightView, Refusal, ServerCertificateView, WebhookView,
 };
 use crate::service::Service;
+
+pub(crate) use access::join;
 
 /// The store's failure, as a caller sees it. Its cause is logged here, once; it holds no content.
 pub(crate) fn refusal_of(error: &StoreError) -> Refusal {
@@ -287,5 +290,18 @@ impl Border for Service {
         change: FenceChange,
     ) -> Result<FenceView, Refusal> {
         self.set_fence(caller, id, change).await
+    }
+
+    async fn move_mailboxes(
+        &self,
+        caller: &Caller,
+        from: Uuid,
+        request: MoveRequest,
+    ) -> Result<MovesAsked, Refusal> {
+        self.ask_moves(caller, from, request).await
+    }
+
+    async fn mailbox_move(&self, caller: &Caller, mailbox: &str) -> Result<MoveView, Refusal> {
+        self.view_move(caller, mailbox).await
     }
 }

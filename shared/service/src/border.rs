@@ -7,6 +7,7 @@ mod administration;
 mod connections;
 mod graph;
 mod holds;
+mod moves;
 mod preflight;
 
 use core::fmt;
@@ -31,6 +32,7 @@ pub use graph::{
     CredentialDetails, CredentialSettings, CredentialView, GraphChange, GraphSettings, GraphView,
 };
 pub use holds::{BrakePreview, HoldChoice, HoldDetails, HoldView, PreviewItem};
+pub use moves::{MOVED_AT_ONCE_MAX, MoveRequest, MoveView, MovedItems, MovesAsked};
 pub use preflight::{
     AssignmentView, FenceChange, FenceView, GateChoice, MailboxSteps, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightStep, PreflightView, StepState, WAIVER_REASON_BYTES_MAX, WaiverView,
@@ -551,6 +553,17 @@ pub trait Border: Administration + Send + Sync {
         id: Uuid,
         change: FenceChange,
     ) -> Result<FenceView, Refusal>;
+
+    /// Asks that mailboxes of a connection over EWS go on over one over Graph (N2).
+    async fn move_mailboxes(
+        &self,
+        caller: &Caller,
+        from: Uuid,
+        request: MoveRequest,
+    ) -> Result<MovesAsked, Refusal>;
+
+    /// How the last move of a mailbox stands.
+    async fn mailbox_move(&self, caller: &Caller, mailbox: &str) -> Result<MoveView, Refusal>;
 }
 
 /// Largest notification that is read. Exchange's own are a few KB.

@@ -5,12 +5,14 @@
 //! rather than late. Each item is decided by the engine, carried out, and committed as one.
 
 mod aside;
+pub(crate) mod decided;
 mod effect;
 mod ending;
 mod first_copy;
 mod item;
 mod lease;
 pub(crate) mod mail;
+pub(crate) mod moving;
 mod news;
 mod pages;
 mod run;

@@ -33,6 +33,7 @@
 //! | `H#org` | hold | in which mailbox it is | API, console: listed by page |
 //! | `M#…` | `MAIL#time#epoch#n` | whom Exchange mailed for us; 400 days | console; listed |
 //! | `M#…` | `BRAKE#hour` | deletes and mails of the hour; 2 days | run, the latest |
+//! | `M#…` | `MOVE` | its last move from one connection to another | every run, API |
 //! | `M#…` | `DAY#date` | statistics of a day; 400 days | console; listed |
 //! | `M#…` | `SUBSCRIPTION#sha256(key)` | that the subscription is this mailbox's | renewal; listed |
 //! | `M#…` | `CHUNK#sha256#n` | a piece of a content too large for its row | with its row |
@@ -66,6 +67,7 @@ mod ledger;
 mod links;
 mod mailboxes;
 mod marks;
+mod moves;
 mod pending;
 mod protocol;
 mod row;
@@ -103,6 +105,7 @@ pub use mailboxes::{
     Trouble,
 };
 pub use marks::{DueMailbox, Marks, StartedAt, message_id};
+pub use moves::{FoundBy, MovePhase, MoveRow, MoveTally};
 pub use pending::{
     AcceptError, Accepted, IDEMPOTENCY_HOURS, IdempotencyKey, PendingChange, PendingOperation,
     PendingRef, PendingRow, Waiting,

@@ -27,7 +27,7 @@ use people::People;
 /// Workers that take messages at the same time.
 const WORKERS: usize = 2;
 /// Changes on both sides while everything goes wrong.
-const EDITS: usize = 24;
+const EDITS: usize = 28;
 /// Virtual time after which everything has to be at rest once the faults have ended.
 const REST_WITHIN: SignedDuration = SignedDuration::from_hours(6);
 /// How often it is looked whether everything is at rest. A number of seconds that is prime: every

@@ -23,9 +23,11 @@ use crate::random::Random;
 
 mod clockwork;
 mod desk;
+mod moves;
 mod outlook;
 
 pub use desk::Attempt;
+pub use moves::{FIRST_CONNECTION, SECOND_CONNECTION};
 
 /// The people whose mailboxes are synced.
 pub const PEOPLE: [&str; 3] =

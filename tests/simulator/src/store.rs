@@ -13,7 +13,7 @@ mod series;
 mod sync;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -296,6 +296,7 @@ pub struct Store {
     random: Random,
     ledger: Vec<LedgerEntry>,
     events: Vec<StoreEvent>,
+    touched: BTreeSet<(MailboxNumber, String)>,
 }
 
 impl Store {
@@ -308,7 +309,14 @@ impl Store {
             random: Random::new(seed),
             ledger: Vec::new(),
             events: Vec::new(),
+            touched: BTreeSet::new(),
         }
+    }
+
+    /// UIDs of a mailbox's appointments that somebody edited at the wrong moment.
+    pub fn touched(&self, mailbox: MailboxNumber) -> impl Iterator<Item = &str> {
+        let of_mailbox = self.touched.iter().filter(move |(number, _)| *number == mailbox);
+        of_mailbox.map(|(_, uid)| uid.as_str())
     }
 
     /// Adds a mailbox with its usual folders; an address that is taken keeps its mailbox.

@@ -26,6 +26,9 @@ pub enum UserError {
     /// Nobody has this address.
     #[error("there is no such mailbox")]
     NoMailbox,
+    /// Somebody else has it.
+    #[error("another mailbox has this address")]
+    AddressTaken,
     /// The mailbox refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -72,6 +75,17 @@ impl Simulator {
     /// The person whom an address reaches. Whether there is one shows at the first act.
     pub fn user(&self, address: &str) -> User<'_> {
         User { simulator: self, address: address.to_owned() }
+    }
+
+    /// UIDs of a mailbox's appointments that the fault
+    /// [`StaleChangeKey`](crate::FaultKind::StaleChangeKey) edited.
+    ///
+    /// # Errors
+    /// When there is no such mailbox.
+    pub fn touched(&self, address: &str) -> Result<BTreeSet<String>, UserError> {
+        let state = self.state();
+        let mailbox = state.store.find(address).ok_or(UserError::NoMailbox)?;
+        Ok(state.store.touched(mailbox.number).map(str::to_owned).collect())
     }
 
     /// The calendar of a mailbox, in order of item numbers. Times that a model cannot hold, of
@@ -156,6 +170,24 @@ impl User<'_> {
         })
     }
 
+    /// Gives the mailbox another primary address, as an administrator does; the old one still reaches
+    /// it, which is Exchange's default.
+    ///
+    /// # Errors
+    /// When somebody else has the address.
+    pub fn rename(&self, address: &str) -> Result<(), UserError> {
+        let mut state = self.simulator.state();
+        let number = state.store.find(&self.address).ok_or(UserError::NoMailbox)?.number;
+        if state.store.find(address).is_some_and(|other| other.number != number) {
+            return Err(UserError::AddressTaken);
+        }
+        let mailbox = state.store.mailbox_mut(number)?;
+        let before = core::mem::replace(&mut mailbox.address, address.to_owned());
+        mailbox.aliases.retain(|alias| !alias.eq_ignore_ascii_case(address));
+        mailbox.aliases.push(before);
+        Ok(())
+    }
+
     /// Marks an appointment as private.
     ///
     /// # Errors
@@ -179,6 +211,17 @@ impl User<'_> {
                 .map(|found| found.number)
                 .ok_or(StoreError::FolderNotFound)?;
             state.store.relocate(mailbox, item, to, actor)
+        })
+    }
+
+    /// Copies an appointment within its calendar, UID and all; gives the number of the copy.
+    ///
+    /// # Errors
+    /// When the item is not there.
+    pub fn copy(&self, item: ItemNumber) -> Result<ItemNumber, UserError> {
+        self.act(|state, mailbox, actor| {
+            let folder = state.store.mailbox(mailbox)?.item(item)?.folder;
+            state.store.copy(mailbox, item, folder, actor)
         })
     }
 

@@ -203,3 +203,25 @@ async fn the_document_has_exactly_the_members_that_are_read() {
     let changed = api.send(request("PATCH", &one(), Some(json!({ "graph": whole })))).await;
     assert_eq!(changed.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn n2_mailboxes_are_moved_and_the_move_is_shown() {
+    let api = Api::new();
+    api.post(CONNECTIONS, head_office()).await;
+    let path = format!("{}/move", one());
+    let to = super::fake::HOLD;
+    let named = api.post(&path, json!({"to": to, "mailboxes": ["a@tidemark.example"]})).await;
+    assert_eq!(named.status, StatusCode::ACCEPTED);
+    assert_eq!(named.json(), json!({"moving": 1, "more": false}));
+    assert_eq!(api.post(&path, json!({"to": to})).await.json()["moving"], 7);
+    api.post(&path, json!({"mailboxes": []})).await.problem(422, "invalid");
+    let unknown = format!("{CONNECTIONS}/{to}/move");
+    api.post(&unknown, json!({"to": to})).await.problem(404, "not-found");
+
+    let shown = api.get("/v1/mailboxes/alex@tidemark.example/move").await.json();
+    assert_eq!(shown["phase"], "done");
+    assert_eq!((&shown["from"], &shown["to"]), (&json!(CONNECTION), &json!(to)));
+    assert_eq!(shown["items"]["translated"], 3);
+    assert_eq!(shown["items"]["byUid"], 1);
+    assert_eq!(shown["untranslated"], Value::Null);
+}

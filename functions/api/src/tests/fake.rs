@@ -12,9 +12,9 @@ use tidemark_service::border::{
     ConnectionView, CredentialDetails, CredentialView, FeedView, FenceChange, FenceView,
     FirstCopyView, GateChoice, GraphView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
     ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxSteps,
-    MailboxView, NewAccess, NewConnection, NotificationMode, PreflightAsk, PreflightStep,
-    PreflightView, PreviewItem, Refusal, Role, ServerCertificateView, StepState, WaiverView,
-    WebhookView,
+    MailboxView, MoveRequest, MoveView, MovedItems, MovesAsked, NewAccess, NewConnection,
+    NotificationMode, PreflightAsk, PreflightStep, PreflightView, PreviewItem, Refusal, Role,
+    ServerCertificateView, StepState, WaiverView, WebhookView,
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -629,5 +629,31 @@ impl Border for FakeBorder {
     ) -> Result<FenceView, Refusal> {
         self.refused()?;
         Ok(fence_view(change))
+    }
+
+    async fn move_mailboxes(
+        &self,
+        _: &Caller,
+        from: Uuid,
+        request: MoveRequest,
+    ) -> Result<MovesAsked, Refusal> {
+        self.connection_at(from, |_| ())?;
+        let moving = request.mailboxes.map_or(7, |named| named.len());
+        Ok(MovesAsked { moving, more: false })
+    }
+
+    async fn mailbox_move(&self, _: &Caller, _: &str) -> Result<MoveView, Refusal> {
+        self.refused()?;
+        Ok(MoveView {
+            from: CONNECTION,
+            to: HOLD,
+            phase: "done",
+            text: "Done.".to_owned(),
+            asked: "2026-03-01T08:00:00Z".to_owned(),
+            switched: Some("2026-03-01T08:01:00Z".to_owned()),
+            finished: Some("2026-03-01T08:02:00Z".to_owned()),
+            untranslated: None,
+            items: MovedItems { translated: 3, by_uid: 1, ..MovedItems::default() },
+        })
     }
 }

@@ -186,14 +186,20 @@ async fn a_person_decides_about_what_waits() {
             "items": [{"id": "crm-1", "action": "delete", "people": 2}]
         })
     );
-    for choice in ["send", "without-attendees", "discard"] {
+    for choice in ["send", "without-attendees", "discard", "pair", "gone"] {
         let path = format!("/v1/holds/{HOLD}");
         let answer = api.post(&path, json!({"choice": choice})).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED);
     }
     assert_eq!(
         *api.border.decided.lock().unwrap(),
-        [HoldChoice::Send, HoldChoice::WithoutAttendees, HoldChoice::Discard]
+        [
+            HoldChoice::Send,
+            HoldChoice::WithoutAttendees,
+            HoldChoice::Discard,
+            HoldChoice::Pair,
+            HoldChoice::Gone,
+        ]
     );
     let other = format!("/v1/holds/{}", uuid::Uuid::nil());
     let unknown = api.post(&other, json!({"choice": "send"})).await;

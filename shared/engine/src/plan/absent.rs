@@ -72,6 +72,11 @@ pub(super) fn decide_gone(input: &PlanInput<'_>, mut intake: Intake, base: &Base
             let after = BaseAfter::Tombstone { by: Side::Business, at: input.now };
             return deleted_already(input, intake, after);
         }
+        // Whoever deleted it did what was asked for, be it ourselves in a run that was cut off.
+        Wish::Upsert if intake.anew && !is_invited(input, base) => {
+            let after = BaseAfter::Tombstone { by: Side::Business, at: input.now };
+            return create_from_patch(input, intake, Reason::Recreated, after);
+        }
         Wish::Upsert if can_survive(input, &intake, base) => {
             return recreate(input, &intake, base);
         }
@@ -102,12 +107,12 @@ pub(super) fn decide_gone(input: &PlanInput<'_>, mut intake: Intake, base: &Base
 /// An edit beats a delete, if it is one: re-stating what was agreed is not, and an invitation that
 /// is gone cannot be made again by the one who was invited.
 fn can_survive(input: &PlanInput<'_>, intake: &Intake, base: &Base) -> bool {
-    let invited = base
-        .exchange
-        .organizer
-        .as_ref()
-        .is_some_and(|person| !input.mailbox.addresses.contains(&person.address));
-    input.profile.edit_beats_delete && is_edit(intake, base) && !invited
+    input.profile.edit_beats_delete && is_edit(intake, base) && !is_invited(input, base)
+}
+
+fn is_invited(input: &PlanInput<'_>, base: &Base) -> bool {
+    let organizer = base.exchange.organizer.as_ref();
+    organizer.is_some_and(|person| !input.mailbox.addresses.contains(&person.address))
 }
 
 fn is_edit(intake: &Intake, base: &Base) -> bool {

@@ -101,28 +101,30 @@ fn decide_late(input: &PlanInput<'_>, event: &Event, role: CopyRole) -> Decision
             holds(&event.value(property), &known.value(property), &input.mailbox.zone)
         })
     });
-    let remove = ExchangeAction::Delete { mail: MailMode::Silent };
+    // People hear of our mistake, and lose what they wrote into it, only if a person lets that happen,
+    // whatever the rule says.
+    let released = input.profile.mail == MailRule::Released;
     let forecast = forecast_delete(event, role, input.mailbox, input.now);
-    if untouched && forecast.is_unavoidable() {
-        let remove = ExchangeAction::Delete { mail: forecast.mode() };
-        // People hear of our mistake only if a person lets them, whatever the rule says.
-        if input.profile.mail == MailRule::Released {
-            decision.exchange = remove;
-            decision.cost = BrakeCost { deletes: 1, mails: forecast.count() };
-        } else {
-            let (why, what) = (HoldWhy::CannotBeSilent, Box::new(remove));
-            decision.exchange = ExchangeAction::Hold { why, what };
-            decision.reasons =
-                vec![Reason::LateCopyMails, Reason::HeldForMail { people: forecast.count() }];
-        }
-        decision.forecast = forecast;
-    } else if untouched {
-        decision.exchange = remove;
-        decision.cost.deletes = 1;
+    let (mail, mails) = if forecast.is_unavoidable() {
+        (forecast.mode(), forecast.count())
     } else {
-        decision.exchange =
-            ExchangeAction::Hold { why: HoldWhy::LateCopyChanged, what: Box::new(remove) };
+        (MailMode::Silent, 0)
+    };
+    let remove = ExchangeAction::Delete { mail };
+    if released || (untouched && mails == 0) {
+        decision.exchange = remove;
+        decision.cost = BrakeCost { deletes: 1, mails };
+    } else if untouched {
+        let what = Box::new(remove);
+        decision.exchange = ExchangeAction::Hold { why: HoldWhy::LateCopyMails, what };
+        decision.reasons = vec![Reason::LateCopyMails, Reason::HeldForMail { people: mails }];
+    } else {
+        let what = Box::new(remove);
+        decision.exchange = ExchangeAction::Hold { why: HoldWhy::LateCopyChanged, what };
         decision.reasons = vec![Reason::LateCopyHeld];
+    }
+    if mails > 0 {
+        decision.forecast = forecast;
     }
     decision
 }

@@ -302,7 +302,7 @@ fn n10_our_own_second_copy_mails_nobody_unasked() {
         |rule, mailbox: &MailboxFacts| decide(LinkView::Linked(&base), view, &[], rule, mailbox);
     for rule in RULES {
         let held = late(rule, &insistent());
-        assert_eq!(why(&held), Some(HoldWhy::CannotBeSilent), "{rule:?}");
+        assert_eq!(why(&held), Some(HoldWhy::LateCopyMails), "{rule:?}");
         assert_eq!((people(&held), held.cost), (vec!["b@y.example"], BrakeCost::default()));
         assert_eq!(written(&late(rule, &facts())), ("delete", MailMode::Silent, 0), "{rule:?}");
     }

@@ -133,6 +133,22 @@ fn what_is_older_than_the_start_is_announced_when_it_changes() {
 }
 
 #[test]
+fn what_is_gone_as_asked_and_sent_again_is_made_anew_without_a_conflict() {
+    let base = base(&event("a"));
+    let mut changes = vec![change(BusinessOperation::Delete)];
+    changes.extend(put(&event("b")));
+    changes[1].number = 2;
+    // A run that was cut off had deleted it already.
+    let profile = Profile::default();
+    let gone = run(LinkView::Linked(&base), ExchangeView::Gone, &changes, &profile, None);
+    assert_eq!(code(&gone), ("create", None, vec!["applied", "applied"]));
+    assert_eq!(gone.reasons, [Reason::Recreated]);
+    // Only sent again, it is a change that meets somebody's delete.
+    let edited = run(LinkView::Linked(&base), ExchangeView::Gone, &changes[1..], &profile, None);
+    assert_eq!(code(&edited), ("create", None, vec!["conflict"]));
+}
+
+#[test]
 fn a_late_copy_is_removed_only_untouched() {
     let base = base(&event("a"));
     for (text, expected) in [("a", "delete"), ("b", "hold")] {
@@ -141,6 +157,12 @@ fn a_late_copy_is_removed_only_untouched() {
         let profile = Profile::default();
         let decision = run(LinkView::Linked(&base), view, &[], &profile, None);
         assert_eq!((decision.exchange.code(), decision.base), (expected, BaseAfter::Keep));
+        // A person lets it go, whatever stands in it by now.
+        let profile = Profile { mail: MailRule::Released, ..profile };
+        let decision = run(LinkView::Linked(&base), view, &[], &profile, None);
+        let removed = ExchangeAction::Delete { mail: MailMode::Silent };
+        assert_eq!((decision.exchange, decision.base), (removed, BaseAfter::Keep));
+        assert_eq!(decision.cost, BrakeCost { deletes: 1, mails: 0 });
     }
 }
 

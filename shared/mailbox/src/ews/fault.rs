@@ -238,7 +238,9 @@ pub(super) fn of_status(
             Disposition::Reject,
             Scope::Mailbox,
             "access to EWS is forbidden; check that EWS is enabled for the mailbox and that \
-             EwsAllowList or EwsBlockList does not exclude this product",
+             EwsAllowList or EwsBlockList does not exclude this product. In Exchange Online EWS is \
+             blocked unless the application is allowed, and ends on 2027-04-01: move the mailbox to a \
+             connection over Graph",
         ),
         404 | 405 | 410 => (
             Disposition::Reject,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemark_model::{Event, Override, Property, RecurrenceId};
+use tidemark_model::{Event, EventStatus, Override, Property, RecurrenceId};
 
 /// The writes that a series needs besides its own properties.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,6 +81,10 @@ pub(super) fn occurrence(series: &Event, id: RecurrenceId) -> Event {
     event.schedule = series.schedule.moved_to(id.start());
     if let Some(Override::Changed(patch)) = series.overrides.get(&id) {
         patch.apply_to(&mut event);
+        // A busy status of its own is not that of a series that may not take place.
+        if patch.show_as.is_some() && event.status == EventStatus::Tentative {
+            event.status = EventStatus::Confirmed;
+        }
     }
     event
 }

@@ -102,6 +102,11 @@ impl EwsMailbox {
         terms: Terms<'_>,
     ) -> Result<RemoteRef, MailboxError> {
         let mut series = series;
+        if !plan.exclude.is_empty() && self.fetch_reference(&series.id).await? != series {
+            // DeleteItem ignores the ChangeKey, that inside OccurrenceItemId too (exchange-ews.md 6),
+            // so an edit of the last moment is looked for here. Later deletes follow at once.
+            return Err(fault::stale());
+        }
         for ids in plan.exclude.chunks(DELETES_MAX) {
             let addresses = addresses(ids, &series, target, existing)?;
             let results = self.push_deletes(addresses, terms).await?;

@@ -137,6 +137,10 @@ impl Mailbox for GraphMailbox {
         self.search_uid(uid).await
     }
 
+    async fn translate(&self, ews_ids: &[RemoteId]) -> Result<Vec<Option<RemoteId>>, MailboxError> {
+        self.translate_ids(ews_ids).await
+    }
+
     async fn create(
         &self,
         event: &Event,

@@ -36,8 +36,15 @@ impl GraphMailbox {
         let place = Place::read(cursor).ok_or_else(fault::cursor_unknown)?;
         let place = place.moved(now).unwrap_or(place);
         let request = self.request_at(&place, size)?;
-        let body = self.session.read(&request).await?;
-        self.page_of(&place, &body)
+        match self.session.exchange(&request, Effect::Read, None).await {
+            Ok(body) => self.page_of(&place, &body),
+            // Links name the user as it was called when they were made. Whether it is only called
+            // otherwise by now (N19), the first request of a comparison says.
+            Err(failed) if place.follows_link() && is_unknown_user(&failed) => {
+                Err(fault::cursor_unknown())
+            }
+            Err(failed) => Err(self.session.error_of(&failed)),
+        }
     }
 
     /// The first page of all, of whatever feed the server offers.
@@ -88,9 +95,13 @@ impl GraphMailbox {
         // One that cannot be told fails the page: left out, it would never come again.
         let entries = entries.map_err(failed)?;
         let first = matches!(place.step, Step::First { .. });
+        let beside = matches!(place.step, Step::List { .. } | Step::Before { .. });
         let mut changes = Changes::default();
         for entry in entries {
-            changes.add(entry, first);
+            let is_early = |head: &EventHead| beside && place.feed.will_tell(head);
+            if !matches!(&entry, Entry::Event(head) if is_early(head)) {
+                changes.add(entry, first);
+            }
         }
         Ok(ChangePage { changes: changes.in_order(), cursor: place.at(step).to_cursor(), more })
     }
@@ -124,6 +135,10 @@ impl GraphMailbox {
         // Cut short, it would look as if the rest were not there.
         Err(fault::unreadable(Effect::Read))
     }
+}
+
+fn is_unknown_user(failed: &Failed) -> bool {
+    matches!(failed, Failed::Theirs { error, .. } if error.class() == ErrorClass::NoSuchMailbox)
 }
 
 /// Whether a server does not know `events/delta`: it is documented for beta only.

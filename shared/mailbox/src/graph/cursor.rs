@@ -3,6 +3,8 @@
 
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use tidemark_graph::EventHead;
+use tidemark_graph::calendar::EventKind;
 
 use crate::port::Cursor;
 
@@ -120,6 +122,11 @@ impl Place {
         Self::new(self.feed, step)
     }
 
+    /// Whether the next request follows a link of the server's.
+    pub(super) const fn follows_link(&self) -> bool {
+        !matches!(self.step, Step::First { page: None, .. } | Step::List { page: None, .. })
+    }
+
     /// Reads a cursor. None if it is of another protocol or version.
     pub(super) fn read(cursor: &Cursor) -> Option<Self> {
         let place: Self = serde_json::from_str(cursor.as_str()).ok()?;
@@ -154,6 +161,29 @@ impl Feed {
             from: now.saturating_sub(days(WINDOW_DAYS_BEFORE)).unwrap_or(now),
             until: now.saturating_add(days(WINDOW_DAYS_AFTER)).unwrap_or(now),
             renew_at: now.saturating_add(days(WINDOW_RENEW_DAYS)).unwrap_or(now),
+        }
+    }
+
+    /// Whether the next round of this feed tells of an entry that was met beside the feed: in a
+    /// listing, or in what the window before has to say. It was changed since the feed was begun, and
+    /// not outside of its window.
+    ///
+    /// What the feed has not told yet must not be told by anything else. A delta names what is gone of
+    /// what it told before; an event that is made after the feed was begun, told by the listing, and
+    /// deleted before the next round, would be missing in it for ever.
+    ///
+    /// Clocks that differ open that gap again by as much as they differ; nothing is passed over by it.
+    pub(super) fn will_tell(&self, head: &EventHead) -> bool {
+        let Self::Window { from, until, .. } = *self else { return false };
+        let begun = from.saturating_add((WINDOW_DAYS_BEFORE * 24).hours()).unwrap_or(from);
+        let of_series = head.kind == EventKind::SeriesMaster;
+        let before = !of_series && head.end.is_some_and(|end| end < from);
+        let after = head.start.is_some_and(|start| start > until);
+        match head.modified {
+            // The server may say it in whole seconds.
+            Some(modified) => !before && !after && modified.as_second() >= begun.as_second(),
+            // An occurrence comes bare: its series has told, or will tell, what it says.
+            None => !before && !after && head.kind == EventKind::Occurrence,
         }
     }
 }

@@ -21,7 +21,7 @@ impl GraphMailbox {
     ///
     /// # Errors
     /// [`MailboxError`].
-    pub async fn translate(
+    pub(super) async fn translate_ids(
         &self,
         ews_ids: &[RemoteId],
     ) -> Result<Vec<Option<RemoteId>>, MailboxError> {

@@ -31,7 +31,8 @@ fn access() -> GraphAccess {
         cloud: Cloud::Global,
         credentials: vec![GraphCredential {
             kind: CredentialKind::Secret { secret_name: "s".to_owned() },
-            expires_at: None, made_at: None,
+            expires_at: None,
+            made_at: None,
         }],
         application_object: None,
         renews: false,

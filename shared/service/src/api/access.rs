@@ -186,7 +186,8 @@ pub(crate) fn may_administer(caller: &Caller) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn join(cause: &str, mend: &str) -> String {
+/// What happened and what to do about it, as one text.
+pub(crate) fn join(cause: &str, mend: &str) -> String {
     if mend.is_empty() { cause.to_owned() } else { format!("{cause} {mend}") }
 }
 

@@ -10,6 +10,8 @@ use super::access::{may_administer, may_see};
 use crate::border::{Caller, HoldChoice, HoldDetails, HoldView, Refusal};
 use crate::service::{Service, collection_of};
 use crate::sync::CANNOT_BE_SILENT;
+use crate::sync::decided::is_of_copy;
+use crate::sync::moving::{GONE, MOVE_AMBIGUOUS, MOVE_MISSING, PAIR};
 
 /// Holds that are read at once.
 const PAGE_ITEMS: usize = 200;
@@ -59,7 +61,13 @@ impl Service {
             Some(link) => Some(self.id_of(scope, link).await?),
             None => None,
         };
-        let all = [HoldChoice::Send, HoldChoice::WithoutAttendees, HoldChoice::Discard];
+        let all = [
+            HoldChoice::Send,
+            HoldChoice::WithoutAttendees,
+            HoldChoice::Discard,
+            HoldChoice::Pair,
+            HoldChoice::Gone,
+        ];
         let choices = all.into_iter().filter(|choice| obstacle(&hold, *choice).is_none()).collect();
         Ok(HoldView {
             id: hold.id.uuid(),
@@ -121,9 +129,25 @@ impl Service {
 /// Why a hold cannot be decided in this way, and what to choose; none where it can.
 fn obstacle(hold: &HoldRow, choice: HoldChoice) -> Option<&'static str> {
     match choice {
+        HoldChoice::Pair if hold.why == MOVE_AMBIGUOUS => None,
+        HoldChoice::Gone if hold.why == MOVE_MISSING => None,
+        HoldChoice::Pair | HoldChoice::Gone => {
+            Some("this is no item that a move of its mailbox could not find again")
+        }
+        _ if hold.why == MOVE_AMBIGUOUS => Some(
+            "several copies of the item were found: delete what is too much in Outlook, or choose \
+             `pair`",
+        ),
+        _ if hold.why == MOVE_MISSING => {
+            Some("the item was not found after the move of its mailbox: choose `gone` if it is")
+        }
         HoldChoice::Discard if hold.link.is_none() => {
             Some("a brake is released or left on: choose `send` to let the mailbox go on")
         }
+        HoldChoice::WithoutAttendees if is_of_copy(hold) => Some(
+            "a second copy is removed or kept: choose `send` to remove it, or `discard` to keep it as \
+             an item of its own",
+        ),
         HoldChoice::WithoutAttendees if hold.why == CANNOT_BE_SILENT => Some(
             "this Exchange cannot be kept from mailing for a meeting that exists: choose `send` to \
              mail the people on it, or `discard` to leave it as it is",
@@ -137,5 +161,7 @@ const fn word_of(choice: HoldChoice) -> &'static str {
         HoldChoice::Send => "send",
         HoldChoice::WithoutAttendees => "without-attendees",
         HoldChoice::Discard => "discard",
+        HoldChoice::Pair => PAIR,
+        HoldChoice::Gone => GONE,
     }
 }

@@ -11,8 +11,8 @@ pub struct HoldView {
     pub mailbox: String,
     /// The item's id; none where the mailbox as a whole is held by the brake.
     pub item: Option<String>,
-    /// A stable word: `would-mail`, `cannot-be-silent`, `loop`, `late-copy-changed`, `brake-deletes`,
-    /// `brake-mails`.
+    /// A stable word: `would-mail`, `cannot-be-silent`, `loop`, `late-copy-changed`,
+    /// `late-copy-mails`, `brake-deletes`, `brake-mails`, `move-ambiguous`, `move-missing`.
     pub why: String,
     /// What waits and what to do, in words.
     pub text: String,
@@ -70,4 +70,9 @@ pub enum HoldChoice {
     WithoutAttendees,
     /// Do not do it: the waiting changes are refused.
     Discard,
+    /// Take the first of several copies for the item; the others are items of their own. Only after a
+    /// move of the mailbox.
+    Pair,
+    /// The item is gone. Only after a move of the mailbox.
+    Gone,
 }

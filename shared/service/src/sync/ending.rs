@@ -13,6 +13,7 @@ use tidemark_store::records::{
 
 use super::run::{Run, RunEnd, RunReport};
 use super::stop::Stop;
+use crate::api::join;
 use crate::service::Service;
 
 /// How long a broken connection rests before it is tried again.
@@ -66,12 +67,13 @@ impl Service {
             return Ok(());
         }
         let now = self.world.now();
+        let mend = self.way_out(scope, &row.value, error).await?;
         if !matches!(error.disposition, Disposition::RetryAfter(_)) {
             let change = StateChange {
                 name: "mailbox.failed",
                 mailbox_address: row.value.address.clone(),
                 mailbox_id: scope.mailbox.to_string(),
-                reason: error.text.clone(),
+                reason: join(&error.text, &mend),
                 details: serde_json::json!({ "code": error.code }),
             };
             let id = self.world.uuid();
@@ -94,7 +96,7 @@ impl Service {
         row.value.troubles.push(Trouble {
             code: error.code.clone(),
             cause: error.text.clone(),
-            mend: String::new(),
+            mend,
             since: now,
         });
         self.save_row(scope, row).await
@@ -137,7 +139,7 @@ impl Run<'_> {
     fn look_again_at(&self) -> Option<Timestamp> {
         let changes = self.waits_on.then(|| self.now() + UNSEEN_WAIT);
         let aside = self.aside.iter().map(|aside| self.now() + aside.wait()).min();
-        [changes, aside].into_iter().flatten().min()
+        [changes, aside, self.look_after_move_at()].into_iter().flatten().min()
     }
 
     /// Shows on the mailbox that it is synced; rarely, since it costs a write.

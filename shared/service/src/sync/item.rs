@@ -17,6 +17,7 @@ use tidemark_store::records::{
     WriteKind,
 };
 
+use super::decided::{is_discarded, is_of_copy, is_released};
 use super::effect::{self, Written};
 use super::mail;
 use super::run::Run;
@@ -89,9 +90,9 @@ impl Run<'_> {
     /// [`Stop`] when the run has to end; nothing of this item is committed then.
     pub(super) async fn deal_with(&mut self, mut work: Work) -> Result<ItemCommit, Stop> {
         self.report.items += 1;
-        let hold = self.holds.get(&work.link.link).cloned();
-        if let Some(hold) = hold.as_ref().filter(|hold| hold.decision.as_deref() == Some("discard"))
-        {
+        let hold = self.hold_on(&work).cloned();
+        let discarded = |hold: &&HoldRow| is_discarded(hold) && !is_of_copy(hold);
+        if let Some(hold) = hold.as_ref().filter(discarded) {
             return self.discard(&work, hold);
         }
         let twin = self.twin(&work).await?;
@@ -101,6 +102,7 @@ impl Run<'_> {
             let wishes = wish::read_wishes(&work.pending, known, work.link.revision);
             let profile = self.profile_under(hold.as_ref());
             let decision = self.decide(&work, base.as_ref(), &wishes, &profile, twin.as_ref())?;
+            let decision = self.guard(&work, hold.as_ref(), decision);
             match self.perform(&work, decision, wishes).await {
                 Ok(done) => return self.settle(&work, base.as_ref(), &done, hold),
                 Err(Failure::Exchange(error, intent)) => match error.disposition {
@@ -129,7 +131,9 @@ impl Run<'_> {
             self.refuse(work, base.as_ref(), "discarded", text, &mut commit);
             commit.pending.push(row.reference());
         }
-        self.holds.remove(&work.link.link);
+        // What was asked for since then is none of what the person decided about.
+        self.more_pending |= commit.pending.len() < work.pending.len();
+        self.drop_hold(hold);
         Ok(commit)
     }
 
@@ -194,18 +198,23 @@ impl Run<'_> {
             first_copy: mail::is_of_first_copy(&self.row.value, numbers),
             ..self.facts.clone()
         };
-        let now = self.now();
-        let decision = self.service.planner.plan(&PlanInput {
+        Ok(self.service.planner.plan(&PlanInput {
             link,
             exchange,
             business: &wishes.changes,
             profile,
             mailbox: &facts,
             unfinished: unfinished.as_ref().or(twin),
-            now,
-        });
-        let flips = decode_flips(work.link.flips.as_deref());
-        Ok(guard_loop(decision, &flips, now))
+            now: self.now(),
+        }))
+    }
+
+    /// Holds a write that would go on with a fight (E21), unless a person has let it through.
+    fn guard(&self, work: &Work, hold: Option<&HoldRow>, decision: Decision) -> Decision {
+        if hold.is_some_and(is_released) {
+            return decision;
+        }
+        guard_loop(decision, &decode_flips(work.link.flips.as_deref()), self.now())
     }
 
     /// The people on an item that belong to the organisation (E5), the mailbox's owner apart.
@@ -373,7 +382,8 @@ fn is_of_item(error: &MailboxError) -> bool {
     error.scope == tidemark_mailbox::Scope::Item
 }
 
-fn base_of(link: &LinkRow) -> Result<Option<Base>, Stop> {
+/// The last common state that a link remembers.
+pub(super) fn base_of(link: &LinkRow) -> Result<Option<Base>, Stop> {
     match (link.state, &link.base_exchange) {
         (LinkState::Linked, Some(bytes)) => Ok(Some(decode_base(bytes)?)),
         _ => Ok(None),

@@ -59,9 +59,13 @@ impl Run<'_> {
             if !page.more {
                 self.find_lost_creates().await?;
                 next.progress = self.progress_at_end();
-                let intents = core::mem::take(&mut self.created).into_values();
-                let intents = intents.flat_map(|created| created.intents).collect();
-                commit = commit.item(ItemCommit { intents, ..ItemCommit::default() });
+                // Each item's for itself: all of them may be more than one transaction takes.
+                for created in core::mem::take(&mut self.created).into_values() {
+                    let intents = created.intents;
+                    if !intents.is_empty() {
+                        commit = commit.item(ItemCommit { intents, ..ItemCommit::default() });
+                    }
+                }
             }
             self.carry(commit.cursor(self.collection.clone(), next)).await?;
             if !page.more {
@@ -213,7 +217,10 @@ impl Run<'_> {
     ) -> Result<Option<ItemCommit>, Stop> {
         let (link, seen) = match link {
             Some(link) => (link, Seen::Present(Box::new(remote), StampView::Ours)),
-            None => self.recognise(remote).await?,
+            None => match self.claim(remote).await? {
+                Some(remote) => self.recognise(remote).await?,
+                None => return Ok(None),
+            },
         };
         // Changes that were accepted since the run began are merged, not overwritten.
         let mut pending = self.pending.remove(&link.link).unwrap_or_default();
@@ -240,7 +247,7 @@ impl Run<'_> {
     /// An item left the collection. That is no proof: it is asked for by its id.
     pub(super) async fn read_removed(&mut self, id: &RemoteId) -> Result<(), Stop> {
         let link = self.service.records.link_of_remote(&self.scope, id.as_str()).await?;
-        let Some(link) = link else { return Ok(()) };
+        let Some(link) = link else { return self.candidate_left(id).await };
         let now = self.now();
         let seen =
             self.look(id, StampView::Ours).await.map_err(|error| Stop::of_mailbox(error, now))?;

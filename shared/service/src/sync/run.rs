@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tidemark_engine::{BrakeState, MailboxFacts, Profile, StampView};
-use tidemark_mailbox::{Mailbox, RemoteId};
+use tidemark_mailbox::{Mailbox, MailboxError, RemoteId};
 use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
     Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit,
-    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow,
-    StartedAt, WriteKind,
+    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, MoveRow,
+    PendingRow, StartedAt, WriteKind,
 };
 
 use super::aside::{self, Aside};
+use super::decided::is_of_copy;
 use super::ending::BROKEN_WAIT;
 use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
 use super::mail;
 use super::stop::Stop;
-use crate::preflight::fence;
 use crate::profile::Rules;
 use crate::service::Service;
 
@@ -86,6 +86,8 @@ pub(super) struct Run<'a> {
     pub(super) unseen: BTreeMap<LinkId, Vec<IntentRow>>,
     /// What waits for a person, by item.
     pub(super) holds: BTreeMap<LinkId, HoldRow>,
+    /// Second copies that wait for a person, by the item that they are copies of.
+    pub(super) copies: BTreeMap<LinkId, HoldRow>,
     /// Brakes that a person has released since the last run.
     pub(super) released: Vec<HoldId>,
     /// The present compare run: items that it saw carry it.
@@ -100,6 +102,10 @@ pub(super) struct Run<'a> {
     /// Whether an item carries a stamp that we did not make (E21).
     pub(super) foreign: bool,
     pub(super) report: RunReport,
+    /// The last move of the mailbox, done or not.
+    pub(super) movement: Option<MoveRow>,
+    /// Why the connection that the mailbox is to leave cannot be used.
+    pub(super) lost: Option<MailboxError>,
 }
 
 impl Service {
@@ -159,15 +165,12 @@ impl Service {
         deadline: Timestamp,
     ) -> Result<Option<Run<'_>>, Stop> {
         let organisation = &scope.organisation;
-        let connection = self.records.connection(organisation, row.value.connection).await?;
-        let Some(connection) = connection.filter(|it| it.value.enabled && it.value.appointments)
-        else {
-            return Ok(None);
-        };
         let settings = self.records.organisation(organisation).await?;
         if settings.as_ref().is_some_and(|settings| !settings.value.enabled) {
             return Ok(None);
         }
+        let movement = self.records.mailbox_move(scope).await?.map(|found| found.value);
+        let row = self.follow_switch(scope, row, movement.as_ref()).await?;
         let holds = self.records.holds(scope).await?;
         let is_released =
             || holds.iter().any(|hold| hold.link.is_none() && hold.decision.is_some());
@@ -185,9 +188,11 @@ impl Service {
         };
         let domains = settings.map(|it| it.value.domains.into_iter().collect()).unwrap_or_default();
         let brake = self.records.brake(scope).await?;
-        fence::check(&connection.value, row.value.state).map_err(Stop::Broken)?;
-        let opened = self.exchange.open(organisation, &connection.value, &row.value).await;
-        let mailbox = opened.map_err(Stop::Broken)?;
+        let Some(way) = self.way_to(scope, &row.value, movement.as_ref()).await? else {
+            return Ok(None);
+        };
+        let mailbox = way.mailbox;
+        let (copies, holds): (Vec<_>, Vec<_>) = holds.into_iter().partition(is_of_copy);
         let now = self.world.now();
         let zone = row.value.time_zone.as_deref().and_then(|name| Zone::parse(name).ok());
         Ok(Some(Run {
@@ -223,12 +228,15 @@ impl Service {
                 .map(|hold| hold.id)
                 .collect(),
             holds: holds.into_iter().filter_map(|hold| Some((hold.link?, hold))).collect(),
+            copies: copies.into_iter().filter_map(|hold| Some((hold.link?, hold))).collect(),
             generation: 0,
             waits_on: false,
             created: BTreeMap::new(),
             aside: Vec::new(),
             foreign: false,
             report: RunReport { end: RunEnd::Continues, items: 0, writes: 0, events: 0 },
+            movement,
+            lost: way.lost,
         }))
     }
 }
@@ -245,7 +253,11 @@ impl Run<'_> {
 
     /// Runs to the end or to where it has to stop, and sees to the next run.
     async fn conduct(mut self) -> Result<RunReport, StoreError> {
-        let stop = match self.work_through().await {
+        let worked = match self.lost.take() {
+            None => self.work_through().await,
+            Some(error) => Err(Stop::Broken(error)),
+        };
+        let stop = match self.leave(worked).await {
             Ok(()) => match self.finish().await {
                 Ok(()) => {
                     self.report.end = RunEnd::Synced;
@@ -286,6 +298,8 @@ impl Run<'_> {
         for intent in self.service.records.intents(&self.scope, INTENTS_MAX).await? {
             begun.entry(intent.link).or_default().push(intent);
         }
+        self.link_over(&mut begun).await?;
+        self.settle_decided(&mut begun).await?;
         for (link, mut intents) in begun {
             self.check_time()?;
             intents.sort_by_key(|intent| (intent.epoch, intent.recorded_at, intent.intent));
@@ -297,13 +311,22 @@ impl Run<'_> {
                 self.take_up(link, Vec::new()).await?;
             }
         }
+        self.carry_decisions().await?;
         self.read_changes(cursor).await?;
+        self.finish_move().await?;
         if self.more_pending { Err(Stop::OutOfTime) } else { Ok(()) }
     }
 
     /// Deals with an item that a change waits for, or a write that a predecessor did not see end.
-    async fn take_up(&mut self, link: LinkId, intents: Vec<IntentRow>) -> Result<(), Stop> {
+    pub(super) async fn take_up(
+        &mut self,
+        link: LinkId,
+        intents: Vec<IntentRow>,
+    ) -> Result<(), Stop> {
         let row = self.service.records.link(&self.scope, link).await?;
+        if let Some(row) = row.as_ref().filter(|row| row.is_unplaced()) {
+            return self.take_up_unplaced(row.clone(), intents).await;
+        }
         let link = row.unwrap_or_else(|| LinkRow::new(link, Kind::Appointment, self.now()));
         let pending = self.pending.remove(&link.link).unwrap_or_default();
         let begun = intents.iter().any(|intent| intent.kind == WriteKind::Create);
@@ -348,9 +371,7 @@ impl Run<'_> {
         let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
         for item in items {
             for hold in &item.holds {
-                if let Some(link) = hold.link {
-                    self.holds.insert(link, hold.clone());
-                }
+                self.note_hold(hold);
             }
             commit = commit.item(item);
         }

@@ -16,7 +16,9 @@ impl Run<'_> {
             Some(stamp) => self.service.records.link(&self.scope, stamp.link).await?,
             None => None,
         };
-        if let (Some(stamp), Some(link)) = (remote.stamp, linked) {
+        // A copy of an item that a move has not found is a copy, whatever stamp it carries.
+        let is_copy = linked.as_ref().is_some_and(LinkRow::is_unplaced);
+        if let (Some(stamp), Some(link)) = (remote.stamp, linked.filter(|_| !is_copy)) {
             let same_attempt = link.attempt == Some(IntentId::new(stamp.intent));
             let view = match &link.remote_id {
                 // Our own create, whose answer got lost, or an item that came back.
@@ -35,9 +37,11 @@ impl Run<'_> {
         }
         let (link, view) = match remote.stamp {
             // A create of ours that was begun before anything was remembered of the item.
-            Some(stamp) if self.waits_for(stamp.link).await? => (stamp.link, StampView::Ours),
+            Some(stamp) if !is_copy && self.waits_for(stamp.link).await? => {
+                (stamp.link, StampView::Ours)
+            }
             Some(_) => {
-                self.foreign = true;
+                self.foreign |= !is_copy;
                 (LinkId::new(self.service.world.uuid()), StampView::None)
             }
             None => (LinkId::new(self.service.world.uuid()), StampView::None),
@@ -65,6 +69,7 @@ impl Run<'_> {
             links.into_iter().partition(|link| matches!(link.state, LinkState::Deleted { .. }));
         for link in living {
             match &link.remote_id {
+                None if link.is_unplaced() => {}
                 None => return Ok(Some(link)),
                 Some(id) if *id == *remote.reference.id.as_str() => return Ok(Some(link)),
                 Some(id) if self.is_gone(id).await? => return Ok(Some(link)),

@@ -24,6 +24,7 @@ use super::lease::Lease;
 use super::ledger::{Brake, MailEntry, Statistics};
 use super::links::LinkRow;
 use super::marks::StartedAt;
+use super::moves::MoveRow;
 use super::pending::PendingRef;
 use crate::table::StoreError;
 
@@ -80,6 +81,8 @@ pub struct ItemCommit {
     pub holds: Vec<HoldRow>,
     /// Holds that are removed.
     pub released: Vec<HoldId>,
+    /// How far the mailbox's move has come.
+    pub movement: Option<MoveRow>,
 }
 
 /// An intent that a commit removes.

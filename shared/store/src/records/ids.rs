@@ -168,6 +168,9 @@ as_text!(organisation, tidemark_model::OrganisationId, |id| id.to_string(), |tex
 as_optional_text!(some_system, tidemark_model::SystemId, |id| id.to_string(), |text| {
     Id::parse(text).ok()
 });
+as_optional_text!(some_link, tidemark_model::LinkId, |id| id.to_string(), |text| {
+    Id::parse(text).ok()
+});
 as_optional_text!(
     some_business_key,
     tidemark_model::BusinessKey,

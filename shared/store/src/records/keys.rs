@@ -171,6 +171,11 @@ pub(crate) fn state(scope: &MailboxScope) -> Key {
     in_mailbox(scope, "STATE")
 }
 
+/// The last move of a mailbox.
+pub(crate) fn movement(scope: &MailboxScope) -> Key {
+    in_mailbox(scope, "MOVE")
+}
+
 pub(crate) fn data_key(scope: &MailboxScope) -> Key {
     in_mailbox(scope, "KEY")
 }

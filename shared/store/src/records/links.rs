@@ -10,6 +10,7 @@ use super::Records;
 use super::content::{CHUNK_MISSING, ChunkRef, chunks_of};
 use super::crypto::DataKey;
 use super::ids::MailboxScope;
+use super::moves::FoundBy;
 use super::row::{REVISION, Row};
 use super::{ids, keys};
 use crate::table::{Item, Order, Span, StoreError};
@@ -84,6 +85,11 @@ pub struct LinkRow {
     pub flips: Option<String>,
     /// In which compare run it was last seen.
     pub generation: u64,
+    /// How many moves of its mailbox the server's id has come through. One that has come through fewer
+    /// than there were means nothing to the present server.
+    pub moves: u32,
+    /// How the item was found again in the last of them; none for one that came to be afterwards.
+    pub found_by: Option<FoundBy>,
     /// When the business system last learned of it or changed it.
     pub updated_at: Timestamp,
     /// Counts the commits of this link; 0 for one that is not stored yet. The commit raises it.
@@ -116,7 +122,16 @@ pub(crate) struct LinkDocument {
     role: Option<String>,
     flips: Option<String>,
     generation: u64,
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    moves: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    found_by: Option<FoundBy>,
     updated_at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_none_yet(moves: &u32) -> bool {
+    *moves == 0
 }
 
 /// A page of links.
@@ -146,6 +161,8 @@ impl LinkRow {
             role: None,
             flips: None,
             generation: 0,
+            moves: 0,
+            found_by: None,
             updated_at: now,
             revision: 0,
             origin: Origin::default(),
@@ -172,6 +189,8 @@ impl LinkRow {
             role: self.role.clone(),
             flips: self.flips.clone(),
             generation: self.generation,
+            moves: self.moves,
+            found_by: self.found_by,
             updated_at: self.updated_at,
         }
     }
@@ -333,6 +352,8 @@ impl Records {
             role: document.role,
             flips: document.flips,
             generation: document.generation,
+            moves: document.moves,
+            found_by: document.found_by,
             updated_at: document.updated_at,
             revision: row.count(REVISION)?,
             origin: Origin {

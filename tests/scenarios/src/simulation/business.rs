@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde_json::{Value, json};
 use tidemark_jscalendar::read_event_patch;
-use tidemark_model::{
-    BusinessKey, Kind, LinkId, MailboxId, Property, PropertyValue, SystemId,
-};
+use tidemark_model::{BusinessKey, Kind, LinkId, MailboxId, Property, PropertyValue, SystemId};
 use tidemark_service::border::{Caller, ItemChangeRequest};
 use tidemark_store::records::{
     ChangeId, Collection, FeedCursor, IdempotencyKey, PendingChange, PendingOperation,
@@ -102,7 +102,7 @@ impl Business {
     pub(crate) fn edit(&mut self, stage: &mut Stage) -> Result<(), Violation> {
         let known: Vec<ItemKey> = self.items.keys().cloned().collect();
         let known = self.random.pick(&known).cloned();
-        match (self.random.below(10), known) {
+        match (self.random.below(12), known) {
             (0..=2, _) => self.read_feed(stage),
             (3..=5, _) | (_, None) => {
                 self.made += 1;
@@ -114,6 +114,11 @@ impl Business {
             }
             (6, Some(key)) => {
                 self.ask(stage, key, ItemChangeRequest::Delete);
+                Ok(())
+            }
+            (7 | 8, Some(key)) => {
+                let item = self.rewritten(&self.items[&key]);
+                self.ask(stage, key, ItemChangeRequest::Put(item));
                 Ok(())
             }
             (_, Some(key)) => {
@@ -155,6 +160,52 @@ impl Business {
             });
         }
         item
+    }
+
+    /// The whole item as the business system knows it, born on whichever side, with one thing changed
+    /// or nothing: so writes a system that does not keep track of what it changed. What it knows may
+    /// be out of date by then.
+    fn rewritten(&self, item: &Value) -> Value {
+        let mut item = item.clone();
+        let of_series = self.random.chance(500).then(|| self.series_patch(&item)).flatten();
+        if let Some(patch) = of_series {
+            merge(&mut item, patch);
+            return item;
+        }
+        match self.random.below(7) {
+            0 => item["title"] = json!(format!("rewritten {}", self.random.below(100))),
+            1 => item["description"] = json!(format!("words {}", self.random.below(100))),
+            2 => {
+                let name = format!("site {}", self.random.below(9));
+                item["locations"] = json!({ "1": { "@type": "Location", "name": name } });
+            }
+            3 => {
+                let keyword = format!("category {}", self.random.below(3));
+                item["keywords"] = json!({ keyword: true });
+            }
+            4 => self.move_start(&mut item),
+            5 => {
+                // Absent is no opinion.
+                for name in ["description", "locations", "keywords", "freeBusyStatus"] {
+                    if let Some(members) = item.as_object_mut() {
+                        members.remove(name);
+                    }
+                }
+            }
+            _ => {}
+        }
+        item
+    }
+
+    /// Moves an item by some hours, with all its occurrences; what was said of single ones is dropped.
+    fn move_start(&self, item: &mut Value) {
+        let start = item["start"].as_str().and_then(|text| text.parse::<DateTime>().ok());
+        let Some(start) = start else { return };
+        let later = SignedDuration::from_hours(1 + self.random.below(3) as i64);
+        item["start"] = json!((start + later).to_string());
+        if !item["recurrenceOverrides"].is_null() {
+            item["recurrenceOverrides"] = Value::Null;
+        }
     }
 
     fn patch(&self, item: &Value) -> Value {
@@ -342,6 +393,18 @@ impl Business {
             }
         }
         Ok(())
+    }
+}
+
+/// Lays a patch over an item, as deep as both have members.
+fn merge(item: &mut Value, patch: Value) {
+    match (item, patch) {
+        (Value::Object(members), Value::Object(patch)) => {
+            for (name, value) in patch {
+                merge(members.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (item, patch) => *item = patch,
     }
 }
 

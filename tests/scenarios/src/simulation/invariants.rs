@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tidemark_jscalendar::read_event_patch;
+use tidemark_jscalendar::{read_event_patch, read_merge_patch};
 use tidemark_model::{Event, LinkId, MailboxId, Property, PropertyValue};
 use tidemark_simulator::{SimOutcome, SimRequest, Snapshot};
-use tidemark_store::records::MailboxScope;
+use tidemark_store::records::{MailboxScope, PendingOperation, PendingRow};
 use tidemark_transport::Clock as _;
 
 use super::Violation;
@@ -65,11 +65,12 @@ pub(crate) fn check(
         let snapshots = stage.simulator.snapshot(person).expect("a mailbox of the demo");
         let snapshots = without_held_copies(stage, person, snapshots);
         check_doubles(person, &snapshots)?;
-        check_sides(person, stage.scope(person).mailbox, &snapshots, business)?;
+        let waiting = waiting_changes(stage, person);
+        check_sides(person, stage.scope(person).mailbox, &snapshots, business, &waiting)?;
         check_survivors(person, &snapshots, business, people)?;
     }
     check_news(business, people)?;
-    check_causes(business, people)
+    check_causes(stage, business, people)
 }
 
 fn violation(rule: &'static str, detail: impl Into<String>) -> Violation {
@@ -136,7 +137,9 @@ fn without_held_copies(stage: &mut Stage, person: &str, snapshots: Vec<Snapshot>
     let kept = stage.run(async move {
         let mut kept = BTreeMap::new();
         for hold in records.holds(&scope).await.expect("the store answers") {
-            let (Some(link), "late-copy-changed") = (hold.link, hold.why.as_str()) else {
+            let (Some(link), "late-copy-changed" | "late-copy-mails") =
+                (hold.link, hold.why.as_str())
+            else {
                 continue;
             };
             let row = records.link(&scope, link).await.expect("the store answers");
@@ -181,6 +184,7 @@ fn check_sides(
     mailbox: MailboxId,
     snapshots: &[Snapshot],
     business: &Business,
+    waiting: &Waiting,
 ) -> Result<(), Violation> {
     let mut picture: BTreeMap<&str, (&ItemKey, &Value)> = BTreeMap::new();
     for (key, item) in business.items.iter().filter(|(key, _)| key.0 == person) {
@@ -205,7 +209,11 @@ fn check_sides(
             let detail = format!("{person}: nobody told {title:?}, {}: {known:?}", snapshot.uid);
             return Err(violation("nothing is lost", detail));
         };
-        if let Some(property) = difference(&snapshot.event, item) {
+        let wanted = waiting.get(&business.link_of(mailbox, key));
+        let is_begun = |property: &Property| {
+            wanted.is_some_and(|changes| is_wanted(&snapshot.event, *property, item, changes))
+        };
+        if let Some(property) = differences(&snapshot.event, item).find(|it| !is_begun(it)) {
             return Err(violation(
                 "both sides are equal",
                 format!("{person} {}: {property:?}: {item:#}\n{:#?}", key.1, snapshot.event),
@@ -230,7 +238,7 @@ fn is_stamped(snapshot: &Snapshot, link: LinkId) -> bool {
 
 /// In what two pictures of an item differ, answers and the like aside.
 pub(crate) fn differs(before: &Value, after: &Value) -> Option<Property> {
-    difference(&read(before)?, after)
+    differences(&read(before)?, after).next()
 }
 
 fn read(item: &Value) -> Option<Event> {
@@ -246,17 +254,53 @@ fn read(item: &Value) -> Option<Event> {
     Some(event)
 }
 
-fn difference(event: &Event, item: &Value) -> Option<Property> {
-    let Some(told) = read(item) else {
-        return Some(Property::Schedule);
+fn differences(event: &Event, item: &Value) -> impl Iterator<Item = Property> {
+    let told = read(item).map(Event::normalised);
+    let event = event.clone().normalised();
+    let properties: BTreeSet<Property> = match &told {
+        Some(told) => event.properties().into_iter().chain(told.properties()).collect(),
+        None => BTreeSet::from([Property::Schedule]),
     };
-    let (event, told) = (event.clone().normalised(), told.normalised());
-    let properties: BTreeSet<Property> =
-        event.properties().into_iter().chain(told.properties()).collect();
-    properties
-        .into_iter()
-        .filter(|property| *property != Property::MyParticipation)
-        .find(|property| !event.value(*property).same(&told.value(*property)))
+    properties.into_iter().filter(move |property| {
+        let same = |told: &Event| event.value(*property).same(&told.value(*property));
+        *property != Property::MyParticipation && !told.as_ref().is_some_and(same)
+    })
+}
+
+/// Changes of held items that wait for a person, by item.
+type Waiting = BTreeMap<LinkId, Vec<PendingRow>>;
+
+/// A write that was cut off may have carried a part of what then came to wait, since a later change
+/// of the same item would mail people: that part stands in Exchange already, and is told with the
+/// rest when it is decided.
+fn waiting_changes(stage: &mut Stage, person: &str) -> Waiting {
+    let (records, scope) = (Arc::clone(&stage.service.records), stage.scope(person));
+    let (pending, holds) = stage.run(async move {
+        let pending = records.pending(&scope, 0, 500).await.expect("the store answers");
+        (pending, records.holds(&scope).await.expect("the store answers"))
+    });
+    let held: BTreeSet<LinkId> = holds.iter().filter_map(|hold| hold.link).collect();
+    let mut waiting = Waiting::new();
+    for row in pending.into_iter().filter(|row| held.contains(&row.link)) {
+        waiting.entry(row.link).or_default().push(row);
+    }
+    waiting
+}
+
+/// Whether a waiting change asks for exactly what Exchange shows.
+fn is_wanted(event: &Event, property: Property, item: &Value, changes: &[PendingRow]) -> bool {
+    let Some(known) = read(item) else { return false };
+    changes.iter().any(|row| {
+        let Ok(body) = serde_json::from_slice(&row.body) else { return false };
+        let reading = match row.operation {
+            PendingOperation::Put => read_event_patch(&body, Some(&known)),
+            PendingOperation::Patch => read_merge_patch(&body, &known),
+            PendingOperation::Delete => return false,
+        };
+        let mut wanted = known.clone();
+        wanted.apply_patch(&reading.expect("it was read before").patch);
+        wanted.normalised().value(property).same(&event.clone().normalised().value(property))
+    })
 }
 
 /// What nobody deleted is still there.
@@ -268,10 +312,9 @@ fn check_survivors(
 ) -> Result<(), Violation> {
     let there: BTreeSet<&str> = snapshots.iter().map(|it| it.uid.as_str()).collect();
     for (place, subject) in people.created.iter().filter(|((owner, _), _)| owner == person) {
-        let asked = business
-            .asked
-            .iter()
-            .any(|asked| asked.delete && business.uids.get(&asked.key) == Some(&place.1));
+        // Deleted and PUT again, an item has another UID over Graph, which gives each its own.
+        let was = |key: &ItemKey| business.uids_of(key).any(|uid| *uid == place.1);
+        let asked = business.asked.iter().any(|asked| asked.delete && was(&asked.key));
         if !there.contains(place.1.as_str()) && !people.deleted.contains(place) && !asked {
             return Err(violation("no delete without proof", format!("{person}: {subject:?}")));
         }
@@ -307,11 +350,20 @@ fn check_news(business: &Business, people: &People) -> Result<(), Violation> {
 }
 
 /// Where nobody but the business system was at an item, Exchange has no news of it, and nothing that
-/// was wanted met with anything.
-fn check_causes(business: &Business, people: &People) -> Result<(), Violation> {
+/// was wanted met with anything. Whoever edits it at the wrong moment, as a fault, is somebody: over
+/// Graph a delete meets that edit, since it names a version, and the edit stands.
+fn check_causes(stage: &Stage, business: &Business, people: &People) -> Result<(), Violation> {
+    let touched: BTreeMap<&str, BTreeSet<String>> = PEOPLE
+        .into_iter()
+        .map(|person| (person, stage.simulator.touched(person).expect("a mailbox of the demo")))
+        .collect();
     let untouched = |key: &&ItemKey| {
         let mut uids = business.uids_of(key);
-        uids.len() > 0 && uids.all(|uid| !people.edited.contains(&(key.0.clone(), uid.clone())))
+        uids.len() > 0
+            && uids.all(|uid| {
+                let by_fault = touched.get(key.0.as_str()).is_some_and(|uids| uids.contains(uid));
+                !by_fault && !people.edited.contains(&(key.0.clone(), uid.clone()))
+            })
     };
     if let Some(key) = business.conflicts.iter().find(untouched) {
         let detail = format!("{} of {}", key.1, key.0);

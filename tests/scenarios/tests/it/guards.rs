@@ -2,8 +2,10 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tidemark_jscalendar::{BODY_BYTES_MAX, TEXT_UNITS_MAX};
 use tidemark_mailbox::ews::BasicUser;
-use tidemark_model::SystemId;
+use tidemark_model::{Body, BodyFormat, SystemId};
+use tidemark_scenarios::exchange::Wire;
 use tidemark_scenarios::stage::{Setting, Stage};
 use tidemark_service::border::{Caller, Guards, HoldChoice, ItemChangeRequest, Refusal, Role};
 use tidemark_simulator::NewAppointment;
@@ -12,6 +14,7 @@ use tidemark_store::records::MailboxState;
 
 const ALEX: &str = "alex@tidemark.example";
 const BLAKE: &str = "blake@tidemark.example";
+const WIRES: [Wire; 2] = [Wire::Ews, Wire::Graph];
 
 fn appointment(subject: &str) -> NewAppointment {
     NewAppointment {
@@ -162,7 +165,11 @@ fn other_hand(mark: &str) -> String {
 
 #[test]
 fn e21_a_second_connector_is_reported_and_not_fought_with() {
-    let mut stage = Stage::new(Setting::default());
+    WIRES.into_iter().for_each(is_reported_and_not_fought_with);
+}
+
+fn is_reported_and_not_fought_with(wire: Wire) {
+    let mut stage = Stage::new(Setting { wire, ..Setting::default() });
     stage.sync(ALEX);
     // What the other connector writes looks like ours, and says what we never said.
     stage.put(ALEX, "erp-1", item("Ours"));
@@ -293,4 +300,116 @@ fn n19_address_alias_and_id_name_the_same_mailbox() {
     }
     stage.sync(ALEX);
     assert_eq!(stage.calendar(ALEX).len(), 3);
+}
+
+#[test]
+fn n19_a_mailbox_that_is_renamed_keeps_its_links() {
+    WIRES.into_iter().for_each(keeps_its_links);
+}
+
+fn keeps_its_links(wire: Wire) {
+    const RENAMED: &str = "alex.married@tidemark.example";
+    let mut stage = Stage::new(Setting { wire, ..Setting::default() });
+    stage.simulator.user(ALEX).create(&appointment("Born in Exchange")).expect("it fits");
+    stage.sync(ALEX);
+    stage.put(ALEX, "erp-1", item("Of the ERP"));
+    stage.sync(ALEX);
+    let (events, cursor) = stage.feed(None);
+    let created = events.iter().find(|it| it["type"] == "tidemark.appointment.created");
+    let born = created.expect("it is told")["data"]["id"].as_str().expect("an id").to_owned();
+    let mailbox = stage.mailbox_name(ALEX);
+    let links: Vec<_> = stage.items(ALEX).into_iter().map(|view| view.id).collect();
+    assert_eq!(links.len(), 2);
+
+    // An administrator renames the mailbox in Exchange, and here. The old address stays an alias.
+    stage.simulator.user(ALEX).rename(RENAMED).expect("nobody has it");
+    stage.set_mailbox(ALEX, |row| {
+        row.aliases.insert(core::mem::replace(&mut row.address, RENAMED.to_owned()));
+    });
+    stage.sync(ALEX);
+    let (events, cursor) = stage.feed(Some(cursor));
+    assert_eq!(events, Vec::<Value>::new(), "a name is no news of an item");
+
+    // Both names and the id mean it; its items are what they were, on both sides.
+    for (name, title) in [(RENAMED, "One"), (ALEX, "Two"), (&*mailbox, "Three")] {
+        stage.patch(name, "erp-1", json!({ "title": title }));
+        stage.sync(ALEX);
+        assert_eq!(stage.item(RENAMED, "erp-1").expect("it is there").item["title"], title);
+    }
+    let number = stage.appointment(RENAMED, "Born in Exchange").item;
+    let renamed = [Change::Subject("Still known".to_owned())];
+    stage.simulator.user(RENAMED).update(number, &renamed).expect("it is there");
+    stage.sync(ALEX);
+    assert_eq!(stage.mailbox_name(ALEX), mailbox);
+    assert_eq!(stage.items(RENAMED).into_iter().map(|view| view.id).collect::<Vec<_>>(), links);
+    let (events, _) = stage.feed(Some(cursor));
+    assert_eq!(count(&events, "tidemark.appointment.applied"), 3, "{events:#?}");
+    assert_eq!(count(&events, "tidemark.appointment.updated"), 1, "{events:#?}");
+    assert_eq!(events.len(), 4, "{events:#?}");
+    let updated = events.last().expect("four");
+    assert_eq!(updated["data"]["id"], *born);
+    assert_eq!(updated["data"]["mailboxId"], *mailbox);
+    assert_eq!(updated["data"]["mailbox"], RENAMED);
+    assert_eq!(updated["subject"], format!("mailboxes/{RENAMED}/appointments/{born}"));
+    stage.assert_at_rest();
+}
+
+#[test]
+fn e23_the_longest_texts_are_carried_whole_and_longer_ones_refused() {
+    WIRES.into_iter().for_each(are_carried_whole_or_refused);
+}
+
+fn are_carried_whole_or_refused(wire: Wire) {
+    let mut stage = Stage::new(Setting { wire, ..Setting::default() });
+    stage.sync(ALEX);
+    // Exchange counts UTF-16 units: a character outside the basic plane takes two of its 255.
+    let title = format!("{}{}", "\u{1f5d3}".repeat(100), "t".repeat(TEXT_UNITS_MAX - 200));
+    let place = "p".repeat(TEXT_UNITS_MAX);
+    let words = "w".repeat(BODY_BYTES_MAX);
+    let mut longest = item(&title);
+    longest["description"] = words.clone().into();
+    longest["locations"] = json!({ "1": { "@type": "Location", "name": place } });
+    stage.put(ALEX, "erp-1", longest.clone());
+    stage.sync(ALEX);
+    let there = &stage.calendar(ALEX)[0].event;
+    assert_eq!(there.title.as_deref(), Some(&*title), "{wire:?}");
+    assert_eq!(there.location.as_deref(), Some(&*place));
+    assert_eq!(there.body.as_ref().map(|body| body.content.trim_end()), Some(&*words));
+    let told = stage.item(ALEX, "erp-1").expect("it is there").item;
+    assert_eq!(
+        (&told["title"], &told["description"]),
+        (&longest["title"], &longest["description"])
+    );
+
+    // One more is refused by name, with the mend; nothing is cut, and nothing is written.
+    let writes = stage.writes();
+    let by_one = [
+        ("/title", json!({ "title": format!("{title}t") })),
+        ("/description", json!({ "description": format!("{words}w") })),
+        ("/locations/1/name", json!({ "locations": { "1": { "name": format!("{place}p") } } })),
+    ];
+    for (pointer, patch) in by_one {
+        let patch = ItemChangeRequest::Patch(patch);
+        let answer = stage.ask(ALEX, "erp-1", patch, Guards::default());
+        let Err(Refusal::Invalid(problems)) = answer else { panic!("{pointer}: {answer:?}") };
+        assert!(problems.iter().any(|it| it.pointer == pointer), "{pointer}: {problems:?}");
+        assert!(problems.iter().all(|it| it.mend.contains("at most")), "{problems:?}");
+    }
+    stage.sync(ALEX);
+    assert_eq!(stage.writes(), writes);
+    assert_eq!(stage.item(ALEX, "erp-1").expect("it is there").item, told);
+
+    // What somebody writes in Outlook has no such bound: it is told whole, and never written back cut.
+    let text = "o".repeat(BODY_BYTES_MAX + 1000);
+    let number = stage.calendar(ALEX)[0].item;
+    let body = Body { format: BodyFormat::Text, content: text.clone() };
+    stage.simulator.user(ALEX).update(number, &[Change::Body(Some(body))]).expect("it fits");
+    stage.sync(ALEX);
+    assert_eq!(stage.item(ALEX, "erp-1").expect("it is there").item["description"], text);
+    stage.patch(ALEX, "erp-1", json!({ "title": "Renamed" }));
+    stage.sync(ALEX);
+    let there = &stage.calendar(ALEX)[0].event;
+    assert_eq!(there.title.as_deref(), Some("Renamed"));
+    assert_eq!(there.body.as_ref().map(|body| body.content.trim_end()), Some(&*text));
+    stage.assert_at_rest();
 }

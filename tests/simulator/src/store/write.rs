@@ -229,7 +229,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         match target {
             Target::Occurrence(number, original) => {
-                self.delete_occurrence(mailbox, number, original, actor)
+                self.delete_occurrence(mailbox, number, original, kind, actor)
             }
             Target::Item(number) => {
                 let owner = self.mailbox(mailbox)?;
@@ -256,6 +256,7 @@ impl Store {
         mailbox: MailboxNumber,
         number: ItemNumber,
         original: jiff::civil::DateTime,
+        kind: DeleteKind,
         actor: &Actor,
     ) -> Result<(), StoreError> {
         let item = self.mailbox(mailbox)?.item(number)?;
@@ -263,8 +264,10 @@ impl Store {
         appointment.occurrence(original)?;
         appointment.occurrences.insert(original, OccurrenceState::Deleted);
         if appointment.occurrences_left().next().is_none() {
-            // A series without occurrences is none: Exchange removes it.
-            return self.remove_item(mailbox, number, actor.at);
+            // No page of Microsoft's says what becomes of a series whose last occurrence is deleted.
+            // Exchange's store does not delete that one (`LastOccurrenceDeletionException` at one
+            // remaining occurrence) but the series instead, in the same way, for every protocol.
+            return self.delete(mailbox, Target::Item(number), kind, actor);
         }
         let name = format!("{original}/deleted");
         let content = Content::Appointment(Box::new(appointment));
@@ -413,7 +416,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut content = self.mailbox(mailbox)?.item(number)?.content.clone();
         let importance = match &mut content {
-            Content::Appointment(appointment) => &mut appointment.importance,
+            Content::Appointment(appointment) => {
+                self.touched.insert((mailbox, appointment.uid.clone()));
+                &mut appointment.importance
+            }
             Content::Message(message) => &mut message.importance,
         };
         *importance = match *importance {

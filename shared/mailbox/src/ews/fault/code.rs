@@ -16,8 +16,8 @@ fn advice(code: &str) -> &'static str {
              ApplicationImpersonation with a scope that includes the mailbox"
         }
         "ErrorNonExistentMailbox" => {
-            "there is no mailbox with this address on the server; check its primary SMTP address, \
-             and whether it was moved to Exchange Online"
+            "there is no mailbox with this address on the server; check its primary SMTP address; if it \
+             was moved to Exchange Online, move it to a connection over Graph"
         }
         "ErrorAccessDenied" => "the account has no right to do this in the mailbox",
         "ErrorInvalidLicense" | "ErrorMailboxConfiguration" => {
@@ -53,7 +53,10 @@ fn advice(code: &str) -> &'static str {
         | "ErrorInvalidSchemaVersionForMailboxVersion" => {
             "the server is older than Exchange 2013 SP1, which is the oldest that works"
         }
-        "ErrorMailboxMoveInProgress" => "the mailbox is being moved",
+        "ErrorMailboxMoveInProgress" => {
+            "the mailbox is being moved; it is tried again, and if it goes to Exchange Online, move it to a \
+             connection over Graph"
+        }
         "ErrorWrongServerVersion" | "ErrorCrossSiteRequest" | "ErrorProxyRequestNotAllowed" => {
             "the mailbox lives on another server; enter the EWS URL that Autodiscover gives for it"
         }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::SignedDuration;
 use jiff::civil::{DateTime, datetime};
 use tidemark_model::{
-    CopyRole, OccurrencePatch, Override, Pattern, Range, Recurrence, RecurrenceId, Schedule, Zone,
+    CopyRole, EventStatus, OccurrencePatch, Override, Pattern, Range, Recurrence, RecurrenceId,
+    Schedule, ShowAs, Zone,
 };
 
 use super::script::reference;
@@ -141,6 +142,7 @@ async fn only_a_create_that_may_have_arrived_is_unclear() {
 async fn a_series_is_created_first_then_thinned_then_changed() {
     let script = Script::new([
         answer(&reference("CreateItem", "a", "1")),
+        answer(&got("a", "1")),
         answer(&deleted()),
         answer(&got("a", "2")),
         answer(&reference("UpdateItem", "occurrence", "3")),
@@ -151,21 +153,22 @@ async fn a_series_is_created_first_then_thinned_then_changed() {
     assert_eq!(made, Ok(at("a", "4")));
     assert_eq!(
         script.operations(),
-        ["CreateItem", "DeleteItem", "GetItem", "UpdateItem", "GetItem"]
+        ["CreateItem", "GetItem", "DeleteItem", "GetItem", "UpdateItem", "GetItem"]
     );
-    assert_eq!(script.attributes(1, "OccurrenceItemId", "InstanceIndex"), ["3"]);
-    assert_eq!(script.attributes(3, "OccurrenceItemId", "InstanceIndex"), ["4"]);
-    assert_eq!(script.attributes(3, "OccurrenceItemId", "RecurringMasterId"), ["a"]);
-    assert_eq!(script.attributes(3, "OccurrenceItemId", "ChangeKey"), ["2"]);
-    assert_eq!(script.attributes(3, "UpdateItem", "ConflictResolution"), ["NeverOverwrite"]);
-    assert_eq!(script.texts(3, "Subject"), ["Fourth"]);
-    assert_eq!(script.attributes(3, "FieldURI", "FieldURI"), ["item:Subject"]);
+    assert_eq!(script.attributes(2, "OccurrenceItemId", "InstanceIndex"), ["3"]);
+    assert_eq!(script.attributes(4, "OccurrenceItemId", "InstanceIndex"), ["4"]);
+    assert_eq!(script.attributes(4, "OccurrenceItemId", "RecurringMasterId"), ["a"]);
+    assert_eq!(script.attributes(4, "OccurrenceItemId", "ChangeKey"), ["2"]);
+    assert_eq!(script.attributes(4, "UpdateItem", "ConflictResolution"), ["NeverOverwrite"]);
+    assert_eq!(script.texts(4, "Subject"), ["Fourth"]);
+    assert_eq!(script.attributes(4, "FieldURI", "FieldURI"), ["item:Subject"]);
 }
 
 #[tokio::test]
 async fn a_series_that_was_made_only_in_part_has_to_be_looked_up() {
     let script = Script::new([
         answer(&reference("CreateItem", "a", "1")),
+        answer(&got("a", "1")),
         answer(&soap("DeleteItem", &[error_message("DeleteItem", "ErrorAccessDenied")])),
     ]);
     let made = mailbox(&script, Access::Impersonation)
@@ -178,7 +181,7 @@ async fn a_series_that_was_made_only_in_part_has_to_be_looked_up() {
 
 #[tokio::test]
 async fn a_series_that_runs_out_of_time_is_in_part_there_too() {
-    let script = Script::new([answer(&reference("CreateItem", "a", "1"))]);
+    let script = Script::new([answer(&reference("CreateItem", "a", "1")), answer(&got("a", "1"))]);
     let made = mailbox(&script, Access::Impersonation)
         .create(&series(), &stamp(), MailMode::Silent, &Writes::of(1))
         .await;
@@ -253,6 +256,60 @@ async fn an_exception_is_changed_by_its_own_id() {
     assert_eq!(written, Ok(at("a", "2")));
     assert_eq!(script.attributes(0, "ItemId", "Id"), ["exception"]);
     assert_eq!(script.texts(0, "Subject"), ["Renamed"]);
+}
+
+#[tokio::test]
+async fn an_occurrence_is_not_taken_out_over_an_edit() {
+    let script = Script::new([
+        answer(&got("a", "1")),
+        answer(&deleted()),
+        answer(&got("a", "2")),
+        answer(&got("a", "5")),
+    ]);
+    let mailbox = mailbox(&script, Access::Impersonation);
+    let mut target = series();
+    target.overrides.insert(RecurrenceId::new(start(6)), Override::Excluded);
+    let writes = Writes::of(1);
+    let written = mailbox.update(&remote(series()), &target, MailMode::Silent, &writes).await;
+    assert_eq!(written, Ok(at("a", "2")));
+    assert_eq!(script.attributes(1, "OccurrenceItemId", "InstanceIndex"), ["5"]);
+    // Somebody changed the series since it was read: nothing is deleted.
+    let edited = mailbox.update(&remote(series()), &target, MailMode::Silent, &writes).await;
+    assert_eq!(edited.expect_err("edited").disposition, Disposition::Conflict);
+    assert_eq!(script.operations(), ["GetItem", "DeleteItem", "GetItem", "GetItem"]);
+}
+
+#[tokio::test]
+async fn an_edit_after_the_rule_was_written_leaves_the_series_half_written() {
+    let script = Script::new([answer(&reference("UpdateItem", "a", "2")), answer(&got("a", "3"))]);
+    let mut target = series();
+    target.schedule = target.schedule.moved_to(start(2).with().hour(10).build().expect("a time"));
+    target.overrides = BTreeMap::from([(
+        RecurrenceId::new(start(4).with().hour(10).build().expect("a time")),
+        Override::Excluded,
+    )]);
+    let written = mailbox(&script, Access::Impersonation)
+        .update(&remote(series()), &target, MailMode::Silent, &Writes::of(2))
+        .await;
+    let error = written.expect_err("edited");
+    assert_eq!((error.disposition, error.code.as_str()), (Disposition::Unclear, HALF_WRITTEN));
+}
+
+#[tokio::test]
+async fn a_busy_occurrence_of_a_tentative_series_is_written_as_busy() {
+    let script =
+        Script::new([answer(&reference("UpdateItem", "occurrence", "2")), answer(&got("a", "2"))]);
+    let mut current = series();
+    current.overrides.clear();
+    (current.show_as, current.status) = (ShowAs::Tentative, EventStatus::Tentative);
+    let mut target = current.clone();
+    let busy = OccurrencePatch { show_as: Some(ShowAs::Busy), ..OccurrencePatch::default() };
+    target.overrides.insert(RecurrenceId::new(start(5)), Override::Changed(Box::new(busy)));
+    let written = mailbox(&script, Access::Impersonation)
+        .update(&remote(current), &target, MailMode::Silent, &Writes::of(1))
+        .await;
+    assert_eq!(written, Ok(at("a", "2")));
+    assert_eq!(script.texts(0, "LegacyFreeBusyStatus"), ["Busy"]);
 }
 
 #[tokio::test]

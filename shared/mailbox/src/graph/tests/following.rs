@@ -1,5 +1,7 @@
 //! Changes: rounds, the listing, the moving of the window, and cursors that lead nowhere.
 
+use jiff::Timestamp;
+
 use super::script::{delta, following, instance, list};
 use super::*;
 use crate::port::{Change, ChangePage};
@@ -69,7 +71,10 @@ async fn the_first_copy_is_the_window_and_then_whatever_lies_outside() {
     for request in [0, 1] {
         assert_eq!(script.header(request, "prefer").as_deref(), Some(prefer));
     }
-    assert_eq!(script.query(2), "$select=id,changeKey,type,seriesMasterId&$top=100");
+    assert_eq!(
+        script.query(2),
+        "$select=id,changeKey,type,seriesMasterId,lastModifiedDateTime,start,end&$top=100"
+    );
     assert_eq!(
         script.calls(),
         [
@@ -164,6 +169,74 @@ async fn a_window_moves_and_hears_the_one_before_to_its_end() {
     assert!(script.request(5).url.ends_with("$deltatoken=new"));
 }
 
+/// An event of an hour that was changed so many seconds after the feed was begun.
+fn changed(id: &str, seconds: i64, start: &str) -> Value {
+    let modified = Timestamp::from_second(script::NOW + seconds).expect("a time");
+    json!({ "@odata.etag": "W/\"1\"", "id": id, "type": "singleInstance",
+        "lastModifiedDateTime": modified.to_string(),
+        "start": { "dateTime": start, "timeZone": "UTC" },
+        "end": { "dateTime": start, "timeZone": "UTC" } })
+}
+
+#[tokio::test]
+async fn what_the_next_round_tells_is_not_told_by_the_listing() {
+    let mut series = changed("m", 60, "2027-01-04T09:00:00");
+    series["type"] = "seriesMaster".into();
+    let mut later_series = series.clone();
+    later_series["id"] = "m2".into();
+    later_series["start"]["dateTime"] = "2040-01-04T09:00:00".into();
+    let [first, _] = first_copy();
+    let script = Script::new([
+        first,
+        list(&[
+            changed("before", -60, "2026-03-04T09:00:00"),
+            // Made since: if it were told and then deleted before the next round, no delta would say so.
+            changed("inside", 60, "2026-03-04T09:00:00"),
+            series,
+            // No round speaks of what lies outside.
+            changed("past", 60, "2020-03-04T09:00:00"),
+            changed("future", 60, "2040-03-04T09:00:00"),
+            later_series,
+            event("unsaid", "1"),
+        ]),
+    ]);
+    let mailbox = mailbox(&script);
+    let page = mailbox.changes(None, 100).await.expect("the first round");
+    let page = mailbox.changes(Some(&page.cursor), 100).await.expect("the listing");
+    assert_eq!(told(&page), ["before@1", "past@1", "future@1", "m2@1", "unsaid@1"]);
+    let asked = script.query(1);
+    for name in ["lastModifiedDateTime", "start", "end"] {
+        assert!(asked.contains(name), "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_new_window_tells_is_not_told_by_the_old_one() {
+    const WEEK: i64 = 8 * 24 * 3600;
+    let [first, rest] = first_copy();
+    let script = Script::new([
+        first,
+        rest,
+        delta(&[], "deltaLink", "calendarView/delta?$deltatoken=new"),
+        delta(
+            &[
+                changed("made since", WEEK + 60, "2026-03-20T09:00:00"),
+                changed("changed before", WEEK - 60, "2026-03-20T09:00:00"),
+                bare("o", 20),
+                removed("gone"),
+            ],
+            "deltaLink",
+            "calendarView/delta?$deltatoken=unused",
+        ),
+    ]);
+    let mailbox = mailbox(&script);
+    let cursor = at_rest(&mailbox).await;
+    script.clock.pass(WEEK);
+    let page = mailbox.changes(Some(&cursor), 100).await.expect("the new window");
+    let page = mailbox.changes(Some(&page.cursor), 100).await.expect("the old window");
+    assert_eq!(told(&page), ["changed before@1", "-gone"]);
+}
+
 #[tokio::test]
 async fn a_window_is_not_moved_in_the_middle_of_a_round() {
     let [first, rest] = first_copy();
@@ -238,6 +311,19 @@ async fn a_lost_delta_means_to_compare() {
             "{code}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_user_who_is_called_otherwise_is_compared_and_one_who_is_gone_is_none() {
+    let [first, rest] = first_copy();
+    let unknown = || failure(404, "Request_ResourceNotFound");
+    let script = Script::new([first, rest, unknown(), unknown()]);
+    let mailbox = mailbox(&script);
+    let cursor = at_rest(&mailbox).await;
+    let lost = mailbox.changes(Some(&cursor), 100).await.expect_err("the link names nobody");
+    assert_eq!(lost.disposition, Disposition::Resync);
+    let gone = mailbox.changes(None, 100).await.expect_err("there is nobody");
+    assert_eq!(gone.disposition, Disposition::Reject);
 }
 
 #[tokio::test]

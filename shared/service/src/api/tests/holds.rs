@@ -175,6 +175,21 @@ async fn n10_what_cannot_be_silent_is_sent_or_discarded() {
 }
 
 #[tokio::test]
+async fn a_second_copy_is_removed_or_kept() {
+    let stage = Stage::new().await;
+    stage.change("crm-1", ItemChangeRequest::Put(visit("Visit"))).await.unwrap();
+    for (number, why) in [(5, "late-copy-changed"), (6, "late-copy-mails")] {
+        let id = hold(&stage, number, Some(own_link("crm-1")), why).await;
+        let shown = stage.service.hold(&admin(), id).await.unwrap().hold;
+        assert_eq!(shown.choices, [HoldChoice::Send, HoldChoice::Discard], "{why}");
+        let silent = stage.service.decide_hold(&admin(), id, HoldChoice::WithoutAttendees).await;
+        let Err(Refusal::Conflict(text)) = silent else { panic!("it was accepted") };
+        assert!(text.contains("`send`") && text.contains("`discard`"), "{text}");
+        assert_eq!(decision(&stage, id).await, None);
+    }
+}
+
+#[tokio::test]
 async fn n10_a_preview_knows_what_graph_would_mail() {
     let stage = Stage::new().await;
     let records = &stage.service.records;

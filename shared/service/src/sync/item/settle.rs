@@ -12,6 +12,7 @@ use tidemark_store::records::{
     LinkRow, LinkState, LinkWrite, MailEntry, WriteKind,
 };
 
+use super::super::decided::{LATE_COPY_CHANGED, LATE_COPY_MAILS, is_released};
 use super::super::effect::Written;
 use super::super::news::{self, Subject};
 use super::super::run::Run;
@@ -37,6 +38,8 @@ impl Run<'_> {
             let begun = work.intents.iter().chain(&done.intent);
             commit.intents.extend(begun.map(IntentRow::reference));
             self.settle_refusal(work, base, done, &mut commit);
+            // What a person let through is over, too: leave to mail does not pass on to what comes next.
+            self.release(hold, &mut commit);
             return Ok(commit);
         }
         let decision = &done.decision;
@@ -47,6 +50,10 @@ impl Run<'_> {
         let settled = tidemark_engine::settle(decision, read_back, &self.facts.zone);
         let after = settled.link;
         let mut link = work.link.clone();
+        if hold.as_ref().is_some_and(is_released) {
+            // A person let it through, so counting begins anew.
+            link.flips = None;
+        }
         self.count_flips(&mut link, decision);
         let changed = self.remember(&mut link, &after, work, done)?;
         if settled.overtaken {
@@ -156,6 +163,7 @@ impl Run<'_> {
         }
         if !matches!(after, LinkAfter::Tombstone { .. }) {
             identify(link, seen, done);
+            link.moves = self.moves();
         }
         link.updated_at = self.now();
         link.generation = self.generation;
@@ -182,14 +190,14 @@ impl Run<'_> {
     /// Keeps, renews or removes the hold of an item. Says whether it waits as it waited before, so
     /// that nobody is told twice.
     fn keep_hold(
-        &self,
+        &mut self,
         work: &Work,
         decision: &Decision,
         hold: Option<HoldRow>,
         commit: &mut ItemCommit,
     ) -> bool {
         let ExchangeAction::Hold { why, .. } = &decision.exchange else {
-            commit.released.extend(hold.map(|hold| hold.id));
+            self.release(hold, commit);
             return false;
         };
         let numbers: Vec<u64> = work.pending.iter().map(|row| row.number).collect();
@@ -213,7 +221,7 @@ impl Run<'_> {
             since: self.now(),
             decision: None,
         };
-        commit.released.extend(hold.map(|hold| hold.id));
+        self.release(hold, commit);
         self.tell_state("hold.created", &row.text, Some(work.link.link), commit);
         commit.holds.push(row);
         commit.statistics.add(Counter::Held, 1);
@@ -315,7 +323,12 @@ impl Run<'_> {
         });
     }
 
-    fn publish(&self, work: &Work, events: Vec<CloudEvent>, commit: &mut ItemCommit) {
+    pub(in super::super) fn publish(
+        &self,
+        work: &Work,
+        events: Vec<CloudEvent>,
+        commit: &mut ItemCommit,
+    ) {
         commit.statistics.add(Counter::Told, u64::try_from(events.len()).unwrap_or(0));
         commit.feed.extend(events.into_iter().map(|event| FeedEntry {
             id: event.id(),
@@ -353,7 +366,7 @@ impl Run<'_> {
 
     /// Whose news it is. Whose copy of a meeting it is (N16) says what was just written, else what was
     /// seen, else what is remembered.
-    fn subject(&self, work: &Work, written: Option<&Written>) -> Subject<'_> {
+    pub(in super::super) fn subject(&self, work: &Work, written: Option<&Written>) -> Subject<'_> {
         let role = match (written, &work.seen) {
             (Some(Written::Item(remote)), _) | (_, Seen::Present(remote, _)) => Some(remote.role),
             (_, Seen::NotLooked | Seen::Gone | Seen::Hidden) => {
@@ -443,7 +456,8 @@ const fn hold_word(why: HoldWhy) -> &'static str {
         HoldWhy::WouldMail => "would-mail",
         HoldWhy::CannotBeSilent => CANNOT_BE_SILENT,
         HoldWhy::Loop => "loop",
-        HoldWhy::LateCopyChanged => "late-copy-changed",
+        HoldWhy::LateCopyChanged => LATE_COPY_CHANGED,
+        HoldWhy::LateCopyMails => LATE_COPY_MAILS,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::records::ids::{Collection, MailboxScope};
 use crate::records::keys::Place;
 use crate::records::ledger::{Brake, LEDGER_SECONDS, RECIPIENTS, Statistics, mail_context};
 use crate::records::links::{BASE_BUSINESS, BASE_EXCHANGE, LINK, LinkRow, LinkState, context};
+use crate::records::moves::move_item;
 use crate::records::row::{REVISION, RowBuilder, later};
 use crate::records::settings::unmoved;
 use crate::records::{Records, keys};
@@ -192,6 +193,10 @@ impl Records {
         for hold in &item.released {
             batch.delete_plain(keys::hold(scope, *hold));
             batch.delete_plain(keys::hold_listing(&scope.organisation, *hold));
+        }
+        if let Some(movement) = &item.movement {
+            let item = move_item(scope, movement)?;
+            batch.put(Purpose::Other, Write::Put { item, condition: None });
         }
         for entry in &item.feed {
             batch.add_feed(self.prepare_entry(scope, key, entry, now).await?);

@@ -1,0 +1,248 @@
+//! Moving mailboxes to another connection: asked for here, carried out by the runs of each mailbox.
+
+use tidemark_jscalendar::Problem;
+use tidemark_model::{Kind, MailboxId};
+use tidemark_store::records::{
+    ConnectionId, ConnectionRow, MailboxRow, MailboxScope, MovePhase, MoveRow, MoveTally, Protocol,
+    SaveError,
+};
+use uuid::Uuid;
+
+use super::access::may_administer;
+use crate::border::{
+    Caller, MOVED_AT_ONCE_MAX, MoveRequest, MoveView, MovedItems, MovesAsked, Refusal,
+};
+use crate::service::{Service, collection_of};
+use crate::sync::moving;
+
+/// Mailboxes that are read at a time.
+const PAGE_MAILBOXES: usize = 100;
+
+impl Service {
+    /// Asks for the move of mailboxes of an EWS connection to a Graph connection. Asked again for a
+    /// mailbox that is on its way there, nothing happens to it.
+    pub(super) async fn ask_moves(
+        &self,
+        caller: &Caller,
+        from: Uuid,
+        request: MoveRequest,
+    ) -> Result<MovesAsked, Refusal> {
+        may_administer(caller)?;
+        let from = self.connection_named(caller, from).await?;
+        let from = from.ok_or(Refusal::NotFound { what: "connection" })?;
+        let to = self.connection_named(caller, request.to).await?;
+        let to = to.ok_or_else(|| wrong("/to", "names no connection", "the id of a connection"))?;
+        check_ends(&from, &to)?;
+        let mut asked = MovesAsked { moving: 0, more: false };
+        match request.mailboxes {
+            Some(names) if names.len() > MOVED_AT_ONCE_MAX => {
+                let rule = "names more mailboxes than one request moves";
+                let mend = format!("at most {MOVED_AT_ONCE_MAX} of them");
+                return Err(wrong("/mailboxes", rule, &mend));
+            }
+            Some(names) => {
+                let mut found = Vec::new();
+                for (place, name) in names.iter().enumerate() {
+                    found.push(self.movable(caller, place, name, &from, &to).await?);
+                }
+                for (scope, row) in found {
+                    self.ask_move(&scope, &row, &from, &to).await?;
+                    asked.moving += 1;
+                }
+            }
+            None => self.ask_all(caller, &from, &to, &mut asked).await?,
+        }
+        Ok(asked)
+    }
+
+    /// Asks for the move of whatever mailboxes the connection has.
+    async fn ask_all(
+        &self,
+        caller: &Caller,
+        from: &ConnectionRow,
+        to: &ConnectionRow,
+        asked: &mut MovesAsked,
+    ) -> Result<(), Refusal> {
+        let organisation = &caller.organisation;
+        let mut after: Option<MailboxId> = None;
+        loop {
+            let page = self.records.mailboxes(organisation, after, PAGE_MAILBOXES).await?;
+            for found in page.mailboxes.iter().filter(|it| it.value.connection == from.id) {
+                let row = &found.value;
+                let scope = MailboxScope { organisation: organisation.clone(), mailbox: row.id };
+                if self.under_way(&scope, to.id).await? {
+                    continue;
+                }
+                if asked.moving >= MOVED_AT_ONCE_MAX {
+                    asked.more = true;
+                    return Ok(());
+                }
+                self.ask_move(&scope, row, from, to).await?;
+                asked.moving += 1;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn under_way(&self, scope: &MailboxScope, to: ConnectionId) -> Result<bool, Refusal> {
+        let known = self.records.mailbox_move(scope).await?;
+        Ok(known.is_some_and(|known| known.value.is_under_way() && known.value.to == to))
+    }
+
+    /// A mailbox that is named in a request, if it can move.
+    async fn movable(
+        &self,
+        caller: &Caller,
+        place: usize,
+        name: &str,
+        from: &ConnectionRow,
+        to: &ConnectionRow,
+    ) -> Result<(MailboxScope, MailboxRow), Refusal> {
+        let pointer = format!("/mailboxes/{place}");
+        let found = match self.find_mailbox(caller, name).await {
+            Err(Refusal::NotFound { .. }) => {
+                let mend = "the address, an alias or the id of a mailbox";
+                return Err(wrong(&pointer, "names no mailbox", mend));
+            }
+            found => found?,
+        };
+        let is_on_its_way = self.under_way(&found.scope, to.id).await?;
+        if found.row.connection != from.id && !is_on_its_way {
+            let rule = "is not reached over this connection";
+            return Err(wrong(&pointer, rule, "a mailbox of the connection in the path"));
+        }
+        Ok((found.scope, found.row))
+    }
+
+    async fn ask_move(
+        &self,
+        scope: &MailboxScope,
+        row: &MailboxRow,
+        from: &ConnectionRow,
+        to: &ConnectionRow,
+    ) -> Result<(), Refusal> {
+        let before = self.records.mailbox_move(scope).await?;
+        if let Some(known) = before.as_ref().filter(|known| known.value.is_under_way()) {
+            if known.value.to == to.id {
+                return Ok(());
+            }
+            let text = format!(
+                "the mailbox {} is on its way to another connection: wait until that is done \
+                 (GET /v1/mailboxes/{{mailbox}}/move)",
+                row.id
+            );
+            return Err(Refusal::Conflict(text));
+        }
+        let number = before.as_ref().map_or(0, |known| known.value.number).saturating_add(1);
+        let movement = MoveRow {
+            number,
+            from: from.id,
+            to: to.id,
+            phase: MovePhase::Asked,
+            asked_at: self.world.now(),
+            switched_at: None,
+            finished_at: None,
+            waits_for: None,
+            after: None,
+            same_mailbox: false,
+            untranslated: None,
+        };
+        let revision = before.map(|known| known.revision);
+        match self.records.ask_move(scope, &movement, revision).await {
+            Ok(()) => {}
+            Err(SaveError::RevisionMoved) => {
+                let text = "somebody asked for a move in the same moment: try again";
+                return Err(Refusal::Conflict(text.to_owned()));
+            }
+            Err(SaveError::Store(error)) => return Err(error.into()),
+        }
+        Ok(self.raise(scope, &collection_of(Kind::Appointment)).await?)
+    }
+
+    /// How the last move of a mailbox stands.
+    pub(super) async fn view_move(&self, caller: &Caller, name: &str) -> Result<MoveView, Refusal> {
+        let found = self.find_mailbox(caller, name).await?;
+        let known = self.records.mailbox_move(&found.scope).await?;
+        let movement = known.ok_or(Refusal::NotFound { what: "move" })?.value;
+        let tally = self.records.move_tally(&found.scope, movement.number).await?;
+        Ok(MoveView {
+            from: movement.from.uuid(),
+            to: movement.to.uuid(),
+            phase: match movement.phase {
+                MovePhase::Asked => "asked",
+                MovePhase::Linking => "linking",
+                MovePhase::Comparing => "comparing",
+                MovePhase::Done => "done",
+            },
+            text: text_of(&movement, &tally),
+            asked: movement.asked_at.to_string(),
+            switched: movement.switched_at.map(|at| at.to_string()),
+            finished: movement.finished_at.map(|at| at.to_string()),
+            untranslated: movement.untranslated,
+            items: MovedItems {
+                translated: tally.translated,
+                by_stamp: tally.by_stamp,
+                by_uid: tally.by_uid,
+                by_content: tally.by_content,
+                by_person: tally.by_person,
+                ambiguous: tally.ambiguous,
+                missing: tally.missing,
+                left: tally.left,
+            },
+        })
+    }
+
+    async fn connection_named(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Option<ConnectionRow>, Refusal> {
+        let found = self.records.connection(&caller.organisation, ConnectionId::new(id)).await?;
+        Ok(found.map(|found| found.value))
+    }
+}
+
+fn check_ends(from: &ConnectionRow, to: &ConnectionRow) -> Result<(), Refusal> {
+    if matches!(from.protocol, Protocol::Graph(_)) {
+        let text = "the connection speaks Graph already: its mailboxes need no move";
+        return Err(Refusal::Conflict(text.to_owned()));
+    }
+    if matches!(to.protocol, Protocol::Ews(_)) {
+        let rule = "is a connection over EWS";
+        return Err(wrong("/to", rule, "the id of a connection over Graph"));
+    }
+    if !to.enabled || !to.appointments {
+        let mend = "a connection that is in use; switch it on with PATCH /v1/connections/{id}";
+        return Err(wrong("/to", "is a connection that is switched off", mend));
+    }
+    Ok(())
+}
+
+/// How a move stands, in words.
+fn text_of(movement: &MoveRow, tally: &MoveTally) -> String {
+    match (movement.phase, &movement.waits_for) {
+        (MovePhase::Asked, Some(text)) => text.clone(),
+        (MovePhase::Asked, None) => {
+            "What was begun over the old connection is settled first; then the new one is tried."
+                .to_owned()
+        }
+        (MovePhase::Linking, _) => {
+            format!("Each item is found again over the new connection; {} are left.", tally.left)
+        }
+        (MovePhase::Comparing, _) => {
+            "All items were looked for; the calendar is compared from the beginning.".to_owned()
+        }
+        (MovePhase::Done, _) => moving::summary(tally),
+    }
+}
+
+fn wrong(pointer: &str, rule: &str, mend: &str) -> Refusal {
+    Refusal::Invalid(vec![Problem {
+        pointer: pointer.to_owned(),
+        rule: rule.to_owned(),
+        mend: mend.to_owned(),
+    }])
+}
