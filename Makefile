@@ -9,11 +9,12 @@ CARGO_DENY_VERSION := 0.20.2
 SEED ?= 1
 WIRE ?= ews
 FUZZ_SECONDS ?= 300
+PROFILE ?= lambda
 FUZZ_TARGETS := event_json get_item send_notification sync_folder_items
 
 .DEFAULT_GOAL := help
 .PHONY: help run simulator test test-engine test-all judges check fmt fmt-check clippy docs deny \
-        purity sim bench soak fuzz clean
+        purity package sim bench soak fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -55,6 +56,9 @@ deny: $(CARGO_DENY) ## Check licences, sources and banned crates
 
 purity: ## Check that the pure crates stay pure and the layers keep their direction
 	$(PYTHON) tests/tools/layers.py
+
+package: ## Build a zip for each Lambda function, below target/package (PROFILE=dev is quicker, for tests)
+	$(PYTHON) tests/tools/package.py --profile $(PROFILE)
 
 sim: ## Replay one seed of the simulation: make sim SEED=42, or SEED=42 WIRE=graph
 	TIDEMARK_SIM_SEED=$(SEED) TIDEMARK_SIM_WIRE=$(WIRE) $(CARGO) test --package tidemark-scenarios --test it -- --nocapture simulation::replay_one_seed

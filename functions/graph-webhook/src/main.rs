@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use lambda_http::Error;
 use tidemark_graph_webhook::router;
-use tidemark_runtime::{Environment, logs, service_from_environment};
+use tidemark_intake::Intake;
+use tidemark_platform::{Aws, Environment, logs};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logs::start(&environment);
-    let service = service_from_environment(&environment).await?;
-    lambda_http::run(router(Arc::new(service))).await
+    let aws = Aws::load(environment).await;
+    let intake = Intake {
+        records: aws.records_without_contents()?,
+        queue: aws.queue()?,
+        world: aws.world(),
+    };
+    lambda_http::run(router(Arc::new(intake))).await
 }

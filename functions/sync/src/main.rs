@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use tidemark_runtime::{Environment, logs, service_from_environment};
+use tidemark_platform::{Aws, Environment, logs};
+use tidemark_runtime::service_on;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logs::start(&environment);
-    let service = Arc::new(service_from_environment(&environment).await?);
+    let service = Arc::new(service_on(&Aws::load(environment).await).await?);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
         let service = Arc::clone(&service);
         async move {

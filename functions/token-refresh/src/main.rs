@@ -5,7 +5,8 @@ mod handler;
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use tidemark_runtime::{Environment, logs, refresh_from_environment};
+use tidemark_platform::{Aws, Environment, logs};
+use tidemark_runtime::refresh_on;
 
 use crate::handler::Event;
 
@@ -13,7 +14,7 @@ use crate::handler::Event;
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logs::start(&environment);
-    let (refresher, rotation) = refresh_from_environment(&environment).await?;
+    let (refresher, rotation) = refresh_on(&Aws::load(environment).await).await?;
     let (refresher, rotation) = (Arc::new(refresher), Arc::new(rotation));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let (refresher, rotation) = (Arc::clone(&refresher), Arc::clone(&rotation));

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use secrecy::{ExposeSecret as _, SecretString};
+use tidemark_platform::Aws;
 use tidemark_service::Refresher;
 use tidemark_service::refresh::Connect;
 use tidemark_service::refresh::rotation::{
@@ -15,26 +16,19 @@ use tidemark_service::refresh::rotation::{
 };
 use tidemark_store::StoreError;
 
-use crate::aws::{load_sdk_config, service_from_environment};
 use crate::cloud::{build_http, open_tokens};
-use crate::environment::Environment;
 use crate::federation::StsIdentity;
 
-/// The refresher and the rotation, wired to AWS as the variables say that the crate's page lists.
+/// The refresher and the rotation on AWS, as the variables say.
 ///
 /// # Errors
-/// As [`service_from_environment`].
-pub async fn refresh_from_environment(
-    environment: &Environment,
-) -> anyhow::Result<(Refresher, Rotation)> {
-    let service = service_from_environment(environment).await?;
-    let prefix = environment.text("TIDEMARK_SECRETS_PREFIX").unwrap_or_default();
-    let sdk = load_sdk_config().await;
-    let (records, world) = (Arc::clone(&service.records), service.world.clone());
+/// When a variable is missing or wrong, or the master key cannot be read.
+pub async fn refresh_on(aws: &Aws) -> anyhow::Result<(Refresher, Rotation)> {
+    let prefix = aws.environment().text("TIDEMARK_SECRETS_PREFIX").unwrap_or_default();
+    let (records, world) = (aws.records().await?, aws.world());
     let connect: Connect = Arc::new(build_http);
-    let platform = Arc::new(StsIdentity::new(aws_sdk_sts::Client::new(&sdk)));
-    let secrets = Arc::clone(&service.secrets);
-    let tokens = open_tokens(Arc::clone(&records), secrets, world.clone(), Some(platform));
+    let platform = Arc::new(StsIdentity::new(aws_sdk_sts::Client::new(aws.sdk())));
+    let tokens = open_tokens(Arc::clone(&records), aws.secrets(), world.clone(), Some(platform));
     let refresher = Refresher {
         records: Arc::clone(&records),
         tokens: Arc::clone(&tokens),
@@ -42,7 +36,7 @@ pub async fn refresh_from_environment(
     };
     let rotation = Rotation {
         records,
-        versions: Arc::new(SecretsManagerVersions::new(Client::new(&sdk), prefix)),
+        versions: Arc::new(SecretsManagerVersions::new(Client::new(aws.sdk()), prefix)),
         authority: Arc::new(EntraAuthority { tokens, connect, world: world.clone() }),
         world,
     };

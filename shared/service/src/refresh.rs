@@ -17,7 +17,7 @@ use tidemark_store::records::{ConnectionRow, Document, GraphAccess, Records, Sav
 pub use alarms::ALARM_DAYS;
 pub use tokens::{Connect, Tokens, application_of};
 
-use crate::world::World;
+use tidemark_world::World;
 
 /// What the codes of troubles begin with that say why there is no token.
 const TOKEN: &str = "token-";

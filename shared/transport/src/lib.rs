@@ -18,5 +18,5 @@ pub use network::{NetworkRange, NetworkRangeError, TargetPolicy, is_public};
 pub use reqwest_http::{
     HttpOptions, HttpSetupError, LookError, PlainHttp, ReqwestHttp, ShownCertificate,
 };
-pub use traffic::{CountedHttp, Traffic};
 pub use tidemark_world::{Clock, Entropy, SystemClock, SystemEntropy, uuid_v7};
+pub use traffic::{CountedHttp, Traffic};

@@ -22,7 +22,7 @@ use tidemark_store::records::{
     ConnectionRow, CredentialKind, GraphAccess, Protocol, Records, SaveError,
 };
 
-use crate::world::World;
+use tidemark_world::World;
 
 pub use entra::EntraAuthority;
 

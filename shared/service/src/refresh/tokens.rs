@@ -18,7 +18,7 @@ use tidemark_store::{Secrets, StoreError};
 use tidemark_transport::HttpPort;
 
 use super::shelf::RecordsShelf;
-use crate::world::World;
+use tidemark_world::World;
 
 /// Connections whose tokens are remembered. Beyond that all are forgotten and looked up again.
 const CONNECTIONS_MAX: usize = 256;

@@ -10,11 +10,11 @@ use tidemark_business::{SigningSecret, cloud_event, sign};
 use tidemark_transport::HttpRequest;
 use uuid::Uuid;
 
-use crate::Service;
+use crate::Deliveries;
 
 /// How long an endpoint may take. Source: Standard Webhooks, which advises 15 to 30 s; ours is less,
 /// since entries go one after the other.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest answer that is read; nothing of it is looked at.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Longest `Retry-After` that is obeyed.
@@ -35,14 +35,14 @@ pub(super) enum Attempt {
 
 /// Posts an event, signed as of now.
 pub(super) async fn send(
-    service: &Service,
+    deliveries: &Deliveries,
     url: &str,
     secrets: &[SigningSecret],
     id: Uuid,
     event: &[u8],
 ) -> Attempt {
     let id = id.to_string();
-    let now = service.world.now();
+    let now = deliveries.world.now();
     let signature = sign(secrets, &id, now, event);
     let Some(headers) = headers(&id, now, &signature) else {
         tracing::error!("a delivery's headers cannot be built");
@@ -56,12 +56,12 @@ pub(super) async fn send(
         timeout: TIMEOUT,
         answer_bytes_max: ANSWER_BYTES_MAX,
     };
-    match service.webhooks.send(request).await {
+    match deliveries.webhooks.send(request).await {
         Ok(response) if (200..300).contains(&response.status) => Attempt::Taken,
         Ok(response) if response.status == 410 => Attempt::Gone,
         Ok(response) => {
             tracing::info!(event = %id, status = response.status, "a delivery was not taken");
-            let retry_after = retry_after(&response.headers, service.world.now());
+            let retry_after = retry_after(&response.headers, deliveries.world.now());
             Attempt::Failed { retry_after }
         }
         Err(error) => {

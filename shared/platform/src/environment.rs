@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+
 /// The variables that the process was started with.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
@@ -37,10 +39,7 @@ impl Environment {
     /// # Errors
     /// When it is not set.
     pub fn required(&self, name: &str) -> Result<&str, EnvironmentError> {
-        self.text(name).ok_or_else(|| EnvironmentError {
-            name: name.to_owned(),
-            problem: "is not set".to_owned(),
-        })
+        self.text(name).ok_or_else(|| EnvironmentError::wrong(name, "is not set"))
     }
 
     /// The variable's value as something else, or `default` when it is not set.
@@ -55,11 +54,48 @@ impl Environment {
     ) -> Result<T, EnvironmentError> {
         match self.text(name) {
             None => Ok(default),
-            Some(text) => text.parse().map_err(|_| EnvironmentError {
-                name: name.to_owned(),
-                problem: format!("should be {form}"),
-            }),
+            Some(text) => text
+                .parse()
+                .map_err(|_| EnvironmentError::wrong(name, &format!("should be {form}"))),
         }
+    }
+}
+
+impl Environment {
+    /// The variable's value as a whole number within bounds, or `default` when it is not set.
+    ///
+    /// # Errors
+    /// When it is set and is something else.
+    pub fn bounded(
+        &self,
+        name: &str,
+        default: i64,
+        least: i64,
+        most: i64,
+    ) -> Result<i64, EnvironmentError> {
+        let form = format!("a whole number from {least} to {most}");
+        let value = self.parsed(name, default, &form)?;
+        if (least..=most).contains(&value) {
+            Ok(value)
+        } else {
+            Err(EnvironmentError::wrong(name, &format!("should be {form}")))
+        }
+    }
+
+    /// How long the feed, the history and finished changes are kept.
+    ///
+    /// # Errors
+    /// When `TIDEMARK_RETENTION_DAYS` is not a number of days from 1 to 400.
+    pub fn retention(&self) -> Result<SignedDuration, EnvironmentError> {
+        let days = self.bounded("TIDEMARK_RETENTION_DAYS", 30, 1, 400)?;
+        Ok(SignedDuration::from_hours(24 * days))
+    }
+}
+
+impl EnvironmentError {
+    /// A variable whose value is not what it should be.
+    pub fn wrong(name: &str, problem: &str) -> Self {
+        Self { name: name.to_owned(), problem: problem.to_owned() }
     }
 }
 

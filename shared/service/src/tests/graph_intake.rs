@@ -1,10 +1,12 @@
+//! Intake of what Graph posts.
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tidemark_intake::{GraphAnswer, GraphIntake as _};
 use tidemark_store::memory::Operation;
 use tidemark_store::records::{ConnectionId, MailboxScope, SubscriptionRow};
 use uuid::Uuid;
 
-use super::*;
 use crate::testing::{Stage, scope};
 
 const STATE: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";

@@ -8,23 +8,27 @@
 mod attempt;
 mod outstanding;
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use tidemark_business::{Delivery, SigningSecret, after_failure};
 use tidemark_model::OrganisationId;
-use tidemark_store::StoreError;
 use tidemark_store::records::{
     DeliveryState, EndpointId, EndpointRow, FeedCursor, FeedError, FeedRecord, RETRIES_MAX,
-    RetryRow, SaveError,
+    Records, RetryRow, SaveError,
 };
+use tidemark_store::{Secrets, StoreError};
+use tidemark_transport::HttpPort;
+use tidemark_world::World;
 
-use self::attempt::{Attempt, TIMEOUT};
+use self::attempt::Attempt;
+pub use self::attempt::TIMEOUT;
 use self::outstanding::Outstanding;
-use crate::Service;
 use crate::side_by_side::side_by_side;
 
 /// Deliveries after which it is written down how far an endpoint got. A worker that is cut off
 /// repeats at most so many.
-const BATCH: usize = 20;
+pub const BATCH: usize = 20;
 /// Endpoints that are delivered to at the same time. Each has one request under way at most, of at
 /// most ten seconds.
 const ENDPOINTS_AT_ONCE: usize = 8;
@@ -96,7 +100,7 @@ impl From<StoreError> for Stop {
 
 /// One worker at one endpoint.
 struct Work<'a> {
-    service: &'a Service,
+    deliveries: &'a Deliveries,
     organisation: &'a OrganisationId,
     endpoint: EndpointRow,
     secrets: Vec<SigningSecret>,
@@ -110,29 +114,38 @@ struct Work<'a> {
     report: DeliveryReport,
 }
 
-impl Service {
+/// What deliveries work with.
+#[derive(Clone)]
+pub struct Deliveries {
+    /// What is kept.
+    pub records: Arc<Records>,
+    /// Secrets by name: those that deliveries are signed with.
+    pub secrets: Arc<dyn Secrets>,
+    /// The way to webhook endpoints.
+    pub webhooks: Arc<dyn HttpPort>,
+    /// Time and randomness.
+    pub world: World,
+}
+
+impl Deliveries {
     /// Delivers to all endpoints of an organisation that are behind. Called after each commit and
     /// every minute, so that no wake-up can be lost. Returns how many entries were delivered.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn wake_delivery(
+    pub async fn wake(
         &self,
         organisation: &OrganisationId,
         deadline: Timestamp,
     ) -> Result<u64, StoreError> {
         let organisations = core::slice::from_ref(organisation);
-        let mut woken = self.wake_deliveries(organisations, deadline).await;
+        let mut woken = self.wake_all(organisations, deadline).await;
         woken.failures.pop().map_or(Ok(woken.delivered), |(_, error)| Err(error))
     }
 
     /// The same for several organisations: [`ENDPOINTS_AT_ONCE`] endpoints at a time, whosesoever
     /// they are, so that one that is slow keeps no other one waiting.
-    pub async fn wake_deliveries(
-        &self,
-        organisations: &[OrganisationId],
-        deadline: Timestamp,
-    ) -> Woken {
+    pub async fn wake_all(&self, organisations: &[OrganisationId], deadline: Timestamp) -> Woken {
         let mut woken = Woken::default();
         let mut behind = Vec::new();
         for organisation in organisations {
@@ -237,7 +250,7 @@ impl Service {
         // One that was resting is probed with a single entry.
         let in_a_row = state.failures.min(FAILURES_IN_A_ROW_MAX - 1);
         let mut work = Work {
-            service: self,
+            deliveries: self,
             organisation,
             endpoint: found.value,
             secrets,
@@ -310,9 +323,9 @@ impl Work<'_> {
 
     /// Tries what is due again, the earliest entry of each item first.
     async fn try_again(&mut self) -> Result<(), Stop> {
-        while let Some(retry) = self.outstanding.next_due(self.service.world.now()) {
-            let now = self.service.world.now();
-            let records = &self.service.records;
+        while let Some(retry) = self.outstanding.next_due(self.deliveries.world.now()) {
+            let now = self.deliveries.world.now();
+            let records = &self.deliveries.records;
             let entry =
                 records.feed_entry(self.organisation, retry.shard, retry.number, now).await?;
             match entry {
@@ -333,10 +346,10 @@ impl Work<'_> {
             self.report.end = DeliveryEnd::Failing;
             return Ok(false);
         }
-        let now = self.service.world.now();
+        let now = self.deliveries.world.now();
         let cursor = Some(&self.state.cursor);
         let limit = room.min(BATCH);
-        let read = self.service.records.read_feed(self.organisation, cursor, limit, now).await;
+        let read = self.deliveries.records.read_feed(self.organisation, cursor, limit, now).await;
         let page = match read {
             Ok(page) => page,
             Err(FeedError::Store(error)) => return Err(error.into()),
@@ -366,7 +379,7 @@ impl Work<'_> {
     }
 
     async fn skip_to_present(&mut self) -> Result<(), Stop> {
-        self.state.cursor = self.service.records.feed_heads(self.organisation).await?;
+        self.state.cursor = self.deliveries.records.feed_heads(self.organisation).await?;
         self.report.skipped_to_present = true;
         tracing::error!(
             organisation = %self.organisation,
@@ -383,14 +396,15 @@ impl Work<'_> {
             self.outstanding.finish(&retry);
             return Ok(());
         };
-        let latest = self.service.world.now().saturating_add(TIMEOUT_SIGNED);
+        let latest = self.deliveries.world.now().saturating_add(TIMEOUT_SIGNED);
         if latest.map_or(true, |latest| latest > self.deadline) {
             self.save().await?;
             return Err(Stop::End(DeliveryEnd::OutOfTime));
         }
         let attempt =
-            attempt::send(self.service, &self.endpoint.url, &self.secrets, entry.id, event).await;
-        let now = self.service.world.now();
+            attempt::send(self.deliveries, &self.endpoint.url, &self.secrets, entry.id, event)
+                .await;
+        let now = self.deliveries.world.now();
         match attempt {
             Attempt::Taken => {
                 self.report.delivered = self.report.delivered.saturating_add(1);
@@ -426,7 +440,7 @@ impl Work<'_> {
     ) -> Result<(), Stop> {
         let attempts = retry.attempts.saturating_add(1);
         let first_tried = if retry.attempts == 0 { now } else { retry.first_tried };
-        let jitter = u32::from_be_bytes(self.service.world.random());
+        let jitter = u32::from_be_bytes(self.deliveries.world.random());
         let Delivery::RetryAt(at) = after_failure(attempts, first_tried, now, jitter) else {
             return self.pause(GIVEN_UP).await;
         };
@@ -444,9 +458,9 @@ impl Work<'_> {
     /// again when somebody resumes it.
     async fn pause(&mut self, reason: &str) -> Result<(), Stop> {
         self.write(None).await?;
-        self.outstanding.begin_anew(self.service.world.now());
+        self.outstanding.begin_anew(self.deliveries.world.now());
         let id = self.endpoint.id;
-        self.service.pause_endpoint(self.organisation, id, reason).await?;
+        self.deliveries.pause_endpoint(self.organisation, id, reason).await?;
         self.write(None).await?;
         Err(Stop::End(DeliveryEnd::Paused))
     }
@@ -471,7 +485,7 @@ impl Work<'_> {
         self.state.due_at = due_at;
         let (changed, done) = self.outstanding.changes();
         let saved = self
-            .service
+            .deliveries
             .records
             .save_delivery(
                 self.organisation,
@@ -514,6 +528,3 @@ fn waiting(entry: &FeedRecord, now: Timestamp) -> RetryRow {
 /// The time-out of a request, for reckoning with moments.
 const TIMEOUT_SIGNED: SignedDuration = SignedDuration::from_secs(10);
 const _: () = assert!(TIMEOUT.as_secs() == 10);
-
-#[cfg(test)]
-mod tests;

@@ -1,11 +1,14 @@
+//! Intake of what Exchange Server posts.
+
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+use tidemark_intake::{NOTIFICATION_BYTES_MAX, PushAnswer, PushIntake as _};
 use tidemark_store::memory::Operation;
-use tidemark_store::records::{ConnectionId, MailboxScope};
+use tidemark_store::records::{ConnectionId, MailboxScope, SubscriptionRow};
 use uuid::Uuid;
 
-use super::*;
 use crate::testing::{Stage, scope};
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";

@@ -1,7 +1,7 @@
 //! The master key: 32 bytes that wrap the data keys of all mailboxes.
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tidemark_transport::Entropy;
+use tidemark_world::Entropy;
 use zeroize::Zeroizing;
 
 /// Bytes of the key (AES-256).

@@ -14,9 +14,8 @@ use async_trait::async_trait;
 use tidemark_graph::notification::{LifecycleEvent, News, Notification, read_notifications};
 use tidemark_store::records::Collection;
 
-use super::{Declined, KEY_CHARACTERS};
-use crate::Service;
-use crate::border::{GraphAnswer, GraphIntake};
+use crate::subscriptions::Declined;
+use crate::{GraphAnswer, GraphIntake, Intake, KEY_CHARACTERS};
 
 /// Which client state with which subscription. The state is a secret: it is not shown.
 type Sender = (String, String);
@@ -47,7 +46,7 @@ impl Told {
 }
 
 #[async_trait]
-impl GraphIntake for Service {
+impl GraphIntake for Intake {
     async fn graph_push(&self, body: &[u8]) -> GraphAnswer {
         let Ok(post) = read_notifications(body) else {
             return GraphAnswer::Refused;
@@ -90,7 +89,7 @@ fn by_sender(entries: impl Iterator<Item = Notification>) -> BTreeMap<Sender, To
     senders
 }
 
-impl Service {
+impl Intake {
     async fn take_told(
         &self,
         client_state: &str,
@@ -121,6 +120,3 @@ impl Service {
         .await
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,10 +1,11 @@
-//! The clock and the randomness that every use case is handed.
+//! Both in one, as every use case is handed them.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tidemark_transport::{Clock, Entropy};
 use uuid::Uuid;
+
+use crate::ports::{Clock, Entropy, uuid_v7};
 
 /// Time and randomness, real or virtual.
 #[derive(Clone)]
@@ -36,7 +37,7 @@ impl World {
 
     /// A new UUIDv7.
     pub fn uuid(&self) -> Uuid {
-        tidemark_transport::world::uuid_v7(self.now(), &*self.entropy)
+        uuid_v7(self.now(), &*self.entropy)
     }
 
     /// Random bytes.
