@@ -14,7 +14,7 @@ FUZZ_TARGETS := event_json get_item send_notification sync_folder_items
 
 .DEFAULT_GOAL := help
 .PHONY: help run simulator test test-engine test-all judges check fmt fmt-check clippy docs deny \
-        purity package sim bench soak fuzz clean
+        purity infra package sim bench soak fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ test: ## Run every test that needs no extra tool
 test-engine: ## The fast inner ring: pure crates only
 	$(CARGO) test --quiet -p tidemark-model -p tidemark-engine -p tidemark-jscalendar -p tidemark-ews -p tidemark-graph
 
-test-all: test purity judges ## Also the layers and the judges that are not ours
+test-all: test purity infra judges ## Also the layers, the template and the judges that are not ours
 
 judges: ## Let third-party clients and Microsoft's schema judge the running program
 	$(PYTHON) tests/tools/judges.py $(JUDGES)
@@ -56,6 +56,9 @@ deny: $(CARGO_DENY) ## Check licences, sources and banned crates
 
 purity: ## Check that the pure crates stay pure and the layers keep their direction
 	$(PYTHON) tests/tools/layers.py
+
+infra: ## Check the template of the deployment and its CDK construct, without deploying
+	$(PYTHON) tests/infra/infra.py
 
 package: ## Build a zip for each Lambda function, below target/package (PROFILE=dev is quicker, for tests)
 	$(PYTHON) tests/tools/package.py --profile $(PROFILE)
@@ -84,4 +87,4 @@ $(CARGO_DENY):
 	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --root $(TOOLS)
 
 clean: ## Remove everything that was built or installed here
-	rm -rf target $(TOOLS)
+	rm -rf target $(TOOLS) infra/cdk/node_modules infra/cdk/dist

@@ -238,6 +238,10 @@ export interface TidemarkOutputs {
    */
   readonly deadLettersUrl: string;
   /**
+   * The same, for having them tried again.
+   */
+  readonly deadLettersArn: string;
+  /**
    * The secret that wraps all data keys; it outlives the stack.
    */
   readonly masterKeySecret: string;
@@ -249,6 +253,10 @@ export interface TidemarkOutputs {
    * What the names of secrets of connections begin with.
    */
   readonly secretsPrefix: string;
+  /**
+   * The function that replaces credentials, for secrets beside RotatedSecret.
+   */
+  readonly tokenRefreshArn: string;
   /**
    * What is going on.
    */
