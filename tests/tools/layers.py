@@ -30,9 +30,9 @@ MAILBOX = ["tidemark-mailbox", "tidemark-identity", "tidemark-engine", "tidemark
 HTTP = ["tidemark-transport", "reqwest"]
 # What a function has no use for, so that it does not carry it.
 NOT_CARRIED = {
-    "ews-webhook": [*MAILBOX, *HTTP, "aws-sdk-sts"],
-    "graph-webhook": [*MAILBOX, *HTTP, "aws-sdk-sts"],
-    "deliver": [*MAILBOX, "tidemark-intake", "tidemark-ews", "tidemark-graph", "aws-sdk-sts"],
+    "ews-webhook": [*MAILBOX, *HTTP],
+    "graph-webhook": [*MAILBOX, *HTTP],
+    "deliver": [*MAILBOX, "tidemark-intake", "tidemark-ews", "tidemark-graph"],
 }
 # What no Lambda function may carry.
 NOT_IN_LAMBDA = ["dynoxide-rs", "tidemark-simulator", "rusqlite"]
