@@ -180,6 +180,21 @@ def variables(project: Project) -> Iterator[str]:
         yield f"code reads {name}, and no page of a crate has it"
 
 
+def grants(project: Project) -> Iterator[str]:
+    """Who is told of the queue or of a secret may use it, and nobody else."""
+    for name, function in project.lambdas().items():
+        told = set(function.get("Environment", {}).get("Variables", {}))
+        allowed = {statement["Sid"]: as_list(statement["Action"]) for role, statement in statements(project) if role == f"{name}Role"}
+        for variable, sid, action in (("TIDEMARK_QUEUE_URL", "Queue", "sqs:SendMessage"),
+                                      ("TIDEMARK_MASTER_KEY_SECRET", "MasterKey", "secretsmanager:GetSecretValue"),
+                                      ("TIDEMARK_FOUNDING_KEY_SECRET", "FoundingKey", "secretsmanager:GetSecretValue")):
+            if (variable in told) != (action in allowed.get(sid, [])):
+                yield f"{name}: {variable} and the statement {sid} of its role do not belong together"
+        works_off = any(event["Type"] == "SQS" for event in function.get("Events", {}).values())
+        if works_off != ("sqs:ReceiveMessage" in allowed.get("Queue", [])):
+            yield f"{name}: who works the queue off may receive, and nobody else"
+
+
 def sections(page: str) -> dict[str, str]:
     """The sections of a page by the anchor that its heading gets."""
     found, anchor = {}, ""
@@ -328,7 +343,7 @@ def parameters(project: Project) -> Iterator[str]:
         yield f"docs/aws.md does not say what the output {name} is for"
 
 
-RULES = (schedules, policies, variables, alarms, functions, queue, table, kept, ways_in, parameters)
+RULES = (schedules, policies, variables, grants, alarms, functions, queue, table, kept, ways_in, parameters)
 
 
 def problems(project: Project) -> list[str]:

@@ -68,6 +68,14 @@ class Found(unittest.TestCase):
         self.project.read.add("TIDEMARK_HIDDEN")
         self.finds(rules.variables, "code reads TIDEMARK_HIDDEN")
 
+    def test_grants(self) -> None:
+        self.properties("GraphWebhook")["Environment"]["Variables"]["TIDEMARK_MASTER_KEY_SECRET"] = "x"
+        self.finds(rules.grants, "GraphWebhook: TIDEMARK_MASTER_KEY_SECRET and the statement MasterKey")
+        del self.properties("Sweep")["Environment"]["Variables"]["TIDEMARK_QUEUE_URL"]
+        self.finds(rules.grants, "Sweep: TIDEMARK_QUEUE_URL")
+        self.statement("ApiRole", "Queue")["Action"] = ["sqs:SendMessage", "sqs:ReceiveMessage"]
+        self.finds(rules.grants, "Api: who works the queue off")
+
     def test_alarms(self) -> None:
         alarm = self.properties("QueueAgeAlarm")
         alarm["AlarmDescription"] = "See docs/alarms.md#nowhere"

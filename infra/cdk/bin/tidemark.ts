@@ -8,7 +8,9 @@ import { acknowledgeFindings, Tidemark, type TidemarkParameters } from '../lib';
 
 const app = new App();
 const stack = new Stack(app, app.node.tryGetContext('stack') ?? 'tidemark');
-const parameters = (app.node.tryGetContext('parameters') ?? {}) as TidemarkParameters;
+// From a command line it comes as text, from cdk.json as it is.
+const given = app.node.tryGetContext('parameters') ?? {};
+const parameters = (typeof given === 'string' ? JSON.parse(given) : given) as TidemarkParameters;
 const packages = app.node.tryGetContext('packages') ?? resolve(__dirname, '../../../../target/package');
 const tidemark = new Tidemark(stack, 'Tidemark', { ...parameters, packages });
 acknowledgeFindings(tidemark);
