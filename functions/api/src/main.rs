@@ -11,7 +11,8 @@ use tidemark_runtime::service_on;
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logs::start(&environment);
-    let service = service_on(&Aws::load(environment).await).await?;
+    let aws = Aws::load(environment).await;
+    let service = service_on(&aws).await?;
     let options = ApiOptions { world: service.world.clone() };
-    serve_lambda(Arc::new(service), options).await
+    serve_lambda(Arc::new(service), options, aws.invocations()).await
 }

@@ -15,12 +15,17 @@ use crate::handler::{DeliverError, Event, deadline, handle};
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logs::start(&environment);
-    let deliveries = Arc::new(compose(&Aws::load(environment).await).await?);
+    let aws = Aws::load(environment).await;
+    let deliveries = Arc::new(compose(&aws).await?);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
-        let deliveries = Arc::clone(&deliveries);
+        let (deliveries, invocations) = (Arc::clone(&deliveries), aws.invocations());
         async move {
-            let deadline = deadline(deliveries.world.now(), event.context.deadline);
-            handle(&deliveries, event.payload, deadline).await.map_err(|error: DeliverError| {
+            let context = &event.context;
+            let deadline = deadline(deliveries.world.now(), context.deadline);
+            let work = handle(&deliveries, event.payload, deadline);
+            let trace = context.xray_trace_id.as_deref();
+            let ended = invocations.run(&context.request_id, trace, work).await?;
+            ended.map_err(|error: DeliverError| {
                 tracing::error!(error = %error, "nothing is delivered");
                 Error::from(error)
             })

@@ -14,12 +14,18 @@ use crate::handler::Event;
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logs::start(&environment);
-    let (refresher, rotation) = refresh_on(&Aws::load(environment).await).await?;
+    let aws = Aws::load(environment).await;
+    let (refresher, rotation) = refresh_on(&aws).await?;
     let (refresher, rotation) = (Arc::new(refresher), Arc::new(rotation));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let (refresher, rotation) = (Arc::clone(&refresher), Arc::clone(&rotation));
+        let invocations = aws.invocations();
         async move {
-            handler::handle(&refresher, &rotation, event.payload).await.map_err(Error::from)
+            let context = &event.context;
+            let work = handler::handle(&refresher, &rotation, event.payload);
+            let trace = context.xray_trace_id.as_deref();
+            let ended = invocations.run(&context.request_id, trace, work).await?;
+            ended.map_err(Error::from)
         }
     }))
     .await

@@ -14,6 +14,7 @@ use tidemark_store::{Queue, Secrets};
 use tidemark_world::{Clock, SystemClock, SystemEntropy, World};
 
 use crate::environment::{Environment, EnvironmentError};
+use crate::invocation::Invocations;
 use crate::master_key::read_master_key;
 
 /// How long connecting to an AWS service may take.
@@ -30,6 +31,7 @@ pub struct Aws {
     environment: Environment,
     sdk: SdkConfig,
     world: World,
+    invocations: Invocations,
 }
 
 impl Aws {
@@ -47,7 +49,7 @@ impl Aws {
             .await;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let world = World::new(clock, Arc::new(SystemEntropy));
-        Self { environment, sdk, world }
+        Self { environment, sdk, world, invocations: Invocations::default() }
     }
 
     /// The variables.
@@ -65,13 +67,21 @@ impl Aws {
         self.world.clone()
     }
 
-    /// The queue that `TIDEMARK_QUEUE_URL` names.
+    /// What surrounds the function's units of work.
+    pub fn invocations(&self) -> Invocations {
+        self.invocations.clone()
+    }
+
+    /// The queue that `TIDEMARK_QUEUE_URL` names. Messages carry the trace of the work that sends them.
     ///
     /// # Errors
     /// When it is not set.
     pub fn queue(&self) -> Result<Arc<dyn Queue>, EnvironmentError> {
         let url = self.environment.required("TIDEMARK_QUEUE_URL")?;
-        Ok(Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&self.sdk), url)))
+        let invocations = self.invocations();
+        let queue = SqsQueue::new(aws_sdk_sqs::Client::new(&self.sdk), url)
+            .with_trace(Arc::new(move || invocations.trace()));
+        Ok(Arc::new(queue))
     }
 
     /// The secrets below `TIDEMARK_SECRETS_PREFIX`.

@@ -22,8 +22,10 @@
 
 pub mod aws;
 pub mod environment;
+pub mod invocation;
 pub mod logs;
 pub mod master_key;
 
 pub use aws::Aws;
 pub use environment::{Environment, EnvironmentError};
+pub use invocation::{Invocations, Panicked};

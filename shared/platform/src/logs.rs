@@ -12,8 +12,14 @@ const DEFAULT_FILTER: &str = "info,hyper=warn,h2=warn,reqwest=warn,aws=warn,rust
 /// Starts logging to standard error. Lambda's own variables decide first: `AWS_LAMBDA_LOG_FORMAT`
 /// (`JSON` or `Text`) and `AWS_LAMBDA_LOG_LEVEL`; then `RUST_LOG`.
 ///
+/// Panics are logged by their place alone: what they say may quote what was worked on.
+///
 /// A second call does nothing: the first subscriber stays.
 pub fn start(environment: &Environment) {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(panic.location = %place, "a panic");
+    }));
     let filter = environment
         .text("AWS_LAMBDA_LOG_LEVEL")
         .map(str::to_lowercase)

@@ -17,7 +17,9 @@ use tidemark_store::Secrets;
 use tidemark_store::records::{
     ConnectionId, ConnectionRow, GraphAccess, MailboxRow, Protocol, Records,
 };
-use tidemark_transport::{HttpOptions, HttpPort, PlainHttp, ReqwestHttp, TargetPolicy};
+use tidemark_transport::{
+    HttpOptions, HttpPort, PlainHttp, ReqwestHttp, ShownCertificate, TargetPolicy,
+};
 
 use crate::exchange::{EwsExchange, refused, zone_of};
 
@@ -167,6 +169,16 @@ impl Exchange for EveryExchange {
         match &connection.protocol {
             Protocol::Ews(_) => self.ews.open(organisation, connection, mailbox).await,
             Protocol::Graph(_) => self.graph.open(organisation, connection, mailbox).await,
+        }
+    }
+
+    async fn server_certificate(
+        &self,
+        connection: &ConnectionRow,
+    ) -> Result<Option<ShownCertificate>, MailboxError> {
+        match &connection.protocol {
+            Protocol::Ews(_) => self.ews.server_certificate(connection).await,
+            Protocol::Graph(_) => self.graph.server_certificate(connection).await,
         }
     }
 }
