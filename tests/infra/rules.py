@@ -18,7 +18,7 @@ NOT_ON_LAMBDA = {"local"}
 # Statements that name every resource, since the service knows none for these actions.
 EVERY_RESOURCE = {"OwnIdentity", "Traces", "Interfaces", "NotTheFunctionItself"}
 # Names that are made while it runs begin with one of these.
-OPEN_ENDED = re.compile(r":secret:tidemark/\$\{AWS::StackName\}/[a-z-/]*\*$")
+OPEN_ENDED = re.compile(r":secret:tidemark/\$\{AWS::StackName\}/(connections|webhooks)/(\*/notification-keys)?\*$")
 # The api function is about to read these.
 FORTHCOMING = {"TIDEMARK_FOUNDING_KEY_SECRET", "TIDEMARK_ORGANISATION"}
 RETAINED = {"Key", "Table", "MasterKey"}

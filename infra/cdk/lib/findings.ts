@@ -18,11 +18,14 @@ const FINDINGS: readonly (readonly [resource: string, rule: string, reason: stri
   ['TracePolicy', 'AwsSolutions-IAM5[Resource::*]', 'X-Ray knows no resources of these actions.'],
   ['NetworkPolicy', 'AwsSolutions-IAM5[Resource::*]',
     'Lambda makes network interfaces before they have a name; the function itself is denied it.'],
-  ...['SyncRole', 'SweepRole', 'TokenRefreshRole'].map((role) =>
+  ...['SyncRole', 'SweepRole', 'TokenRefreshRole', 'ApiRole'].map((role) =>
     [role, 'AwsSolutions-IAM5[Resource::*]', IDENTITY] as const),
   ...['SyncRole', 'SweepRole', 'TokenRefreshRole', 'ApiRole'].map((role) =>
-    [role, `AwsSolutions-IAM5[Resource::${secretsBelow('')}]`, OWN_SECRETS] as const),
-  ['DeliverRole', `AwsSolutions-IAM5[Resource::${secretsBelow('webhooks/')}]`, OWN_SECRETS],
+    [role, `AwsSolutions-IAM5[Resource::${secretsBelow('connections/')}]`, OWN_SECRETS] as const),
+  ...['SweepRole', 'DeliverRole', 'ApiRole'].map((role) =>
+    [role, `AwsSolutions-IAM5[Resource::${secretsBelow('webhooks/')}]`, OWN_SECRETS] as const),
+  ...['GraphWebhookRole', 'TokenRefreshRole'].map((role) =>
+    [role, `AwsSolutions-IAM5[Resource::${secretsBelow('connections/*/notification-keys')}]`, OWN_SECRETS] as const),
 ];
 
 /** What CDK itself says because the construct has filled in the parameters. */
