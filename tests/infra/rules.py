@@ -22,14 +22,7 @@ OPEN_ENDED = re.compile(r":secret:tidemark/\$\{AWS::StackName\}/(connections|web
 # The api function is about to read these.
 FORTHCOMING = {"TIDEMARK_FOUNDING_KEY_SECRET", "TIDEMARK_ORGANISATION"}
 RETAINED = {"Key", "Table", "MasterKey"}
-# Changed, an update would draw another master key, and all that is encrypted would be lost.
-MASTER_KEY = {
-    "PasswordLength": 64,
-    "ExcludeCharacters": "".join(chr(code) for code in [*range(ord("g"), ord("z") + 1), *range(ord("A"), ord("Z") + 1),
-                                                        *range(0x21, 0x30), *range(0x3A, 0x41), *range(0x5B, 0x61),
-                                                        *range(0x7B, 0x7F)]),
-    "RequireEachIncludedType": False,
-}
+HEXADECIMAL = set("0123456789abcdef")
 
 
 class Loader(yaml.SafeLoader):
@@ -68,7 +61,7 @@ class Project:
     @classmethod
     def load(cls, root: Path = ROOT) -> "Project":
         sources = [path for folder in ("shared", "functions") for path in (root / folder).rglob("*.rs")
-                   if "functions/local" not in path.as_posix() and path.name != "tests.rs" and "tests" not in path.parts]
+                   if not {"local", "tests", "tests.rs"} & set(path.relative_to(root).parts)]
         documented, read, table = set(), set(), {}
         for path in sources:
             text = path.read_text().split("#[cfg(test)]")[0]
@@ -76,7 +69,7 @@ class Project:
             documented.update(re.findall(r"^//! \| `(TIDEMARK_[A-Z_]+)` \|", text, re.M))
             read.update(re.findall(r'"(TIDEMARK_[A-Z_]+)"', text))
             if "shared/store/src" in path.as_posix():
-                table.update(re.findall(r'const (PARTITION|SORT|EXPIRES|DUE_SHARD|DUE_AT|DUE_INDEX): &str = "(\w+)";', text))
+                table.update(re.findall(r'const ([A-Z_]+): &str = "(\w+)";', text))
         return cls(
             template=yaml.load((root / "infra" / "template.yaml").read_text(), Loader),
             alarms_page=(root / "docs" / "alarms.md").read_text(),
@@ -180,14 +173,21 @@ def variables(project: Project) -> Iterator[str]:
         yield f"code reads {name}, and no page of a crate has it"
 
 
+# What a function that is told of something is allowed with it: the statement and the action.
+NEEDED_FOR = {
+    "TIDEMARK_QUEUE_URL": ("Queue", "sqs:SendMessage"),
+    "TIDEMARK_MASTER_KEY_SECRET": ("MasterKey", "secretsmanager:GetSecretValue"),
+    "TIDEMARK_FOUNDING_KEY_SECRET": ("FoundingKey", "secretsmanager:GetSecretValue"),
+}
+
+
 def grants(project: Project) -> Iterator[str]:
     """Who is told of the queue or of a secret may use it, and nobody else."""
     for name, function in project.lambdas().items():
         told = set(function.get("Environment", {}).get("Variables", {}))
-        allowed = {statement["Sid"]: as_list(statement["Action"]) for role, statement in statements(project) if role == f"{name}Role"}
-        for variable, sid, action in (("TIDEMARK_QUEUE_URL", "Queue", "sqs:SendMessage"),
-                                      ("TIDEMARK_MASTER_KEY_SECRET", "MasterKey", "secretsmanager:GetSecretValue"),
-                                      ("TIDEMARK_FOUNDING_KEY_SECRET", "FoundingKey", "secretsmanager:GetSecretValue")):
+        allowed = {statement["Sid"]: as_list(statement["Action"])
+                   for role, statement in statements(project) if role == f"{name}Role"}
+        for variable, (sid, action) in NEEDED_FOR.items():
             if (variable in told) != (action in allowed.get(sid, [])):
                 yield f"{name}: {variable} and the statement {sid} of its role do not belong together"
         works_off = any(event["Type"] == "SQS" for event in function.get("Events", {}).values())
@@ -248,7 +248,8 @@ def functions(project: Project) -> Iterator[str]:
     for name, log in project.of_type("AWS::Logs::LogGroup").items():
         if "RetentionInDays" not in log or "KmsKeyId" not in log:
             yield f"{name}: is kept for ever, or not encrypted"
-    run, sync, rest = (int(project.default(name)) for name in ("RunSeconds", "SyncTimeoutSeconds", "BackgroundTimeoutSeconds"))
+    names = ("RunSeconds", "SyncTimeoutSeconds", "BackgroundTimeoutSeconds")
+    run, sync, rest = (int(project.default(name)) for name in names)
     if run + 15 > min(sync, rest):
         yield "RunSeconds leaves less than 15 seconds of the functions' time"
     if int(project.default("QueueVisibilitySeconds")) <= sync:
@@ -274,7 +275,8 @@ def queue(project: Project) -> Iterator[str]:
         if "ScalingConfig" not in event:
             yield f"{name}: may take all of the account's concurrency"
     for name, properties in project.of_type("AWS::SQS::Queue").items():
-        if (properties.get("DeduplicationScope"), properties.get("FifoThroughputLimit")) != ("messageGroup", "perMessageGroupId"):
+        mode = (properties.get("DeduplicationScope"), properties.get("FifoThroughputLimit"))
+        if mode != ("messageGroup", "perMessageGroupId"):
             yield f"{name}: is not in high-throughput mode"
 
 
@@ -301,17 +303,20 @@ def kept(project: Project) -> Iterator[str]:
         policies_of = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
         if policies_of != ("RetainExceptOnCreate", "Retain"):
             yield f"{name}: does not outlive the stack"
+    # An update of how it is generated would draw another key, and all that is encrypted would be lost.
     generated = project.template["Resources"]["MasterKey"]["Properties"]["GenerateSecretString"]
-    if {**generated, "ExcludeCharacters": set(generated["ExcludeCharacters"])} != {
-            **MASTER_KEY, "ExcludeCharacters": set(MASTER_KEY["ExcludeCharacters"])}:
-        yield "MasterKey: generated otherwise, an update would draw another key, and all that is encrypted would be lost"
+    drawn_from = {chr(code) for code in range(0x21, 0x7F)} - set(generated["ExcludeCharacters"])
+    others = {name: value for name, value in generated.items() if name != "ExcludeCharacters"}
+    if drawn_from != HEXADECIMAL or others != {"PasswordLength": 64, "RequireEachIncludedType": False}:
+        yield "MasterKey: an update would draw another key, and what is encrypted would be lost"
 
 
 def ways_in(project: Project) -> Iterator[str]:
     """A function URL wants two permissions; the HTTP API has a rate limit and logs no path."""
     for name, url in project.of_type("AWS::Lambda::Url").items():
         function = url["TargetFunctionArn"]["Fn::GetAtt"][0]
-        granted = {permission["Action"]: permission for permission in project.of_type("AWS::Lambda::Permission").values()
+        every = project.of_type("AWS::Lambda::Permission").values()
+        granted = {permission["Action"]: permission for permission in every
                    if permission["FunctionName"] == {"Ref": function} and permission["Principal"] == "*"}
         if set(granted) != {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}:
             yield f"{name}: both permissions are needed"

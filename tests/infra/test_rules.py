@@ -38,7 +38,8 @@ class Found(unittest.TestCase):
 
     def test_schedules(self) -> None:
         wrong = ["rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "rate(30 seconds)", "rate(1.5 hours)",
-                 "cron(0 10 * * *)", "cron(0 10 * * * *)", "cron(0 10 ? * ? *)", "cron(60 10 * * ? *)", "every minute"]
+                 "cron(0 10 * * *)", "cron(0 10 * * * *)", "cron(0 10 ? * ? *)", "cron(60 10 * * ? *)",
+                 "every minute"]
         for expression in wrong:
             self.assertIsNotNone(rules.schedule_problem(expression), expression)
         for expression in ["rate(1 minute)", "rate(5 minutes)", "rate(1 hour)", "cron(0/15 8-18 ? * MON-FRI *)"]:
