@@ -14,7 +14,7 @@ FUZZ_TARGETS := event_json get_item send_notification sync_folder_items
 
 .DEFAULT_GOAL := help
 .PHONY: help run simulator test test-engine test-all judges check fmt fmt-check clippy docs deny \
-        purity infra package sim bench soak fuzz clean
+        purity infra lambda package sim bench soak fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ test: ## Run every test that needs no extra tool
 test-engine: ## The fast inner ring: pure crates only
 	$(CARGO) test --quiet -p tidemark-model -p tidemark-engine -p tidemark-jscalendar -p tidemark-ews -p tidemark-graph
 
-test-all: test purity infra judges ## Also the layers, the template and the judges that are not ours
+test-all: test purity infra lambda judges ## Also the layers, the template, the functions and the judges that are not ours
 
 judges: ## Let third-party clients and Microsoft's schema judge the running program
 	$(PYTHON) tests/tools/judges.py $(JUDGES)
@@ -60,6 +60,10 @@ purity: ## Check that the pure crates stay pure and the layers keep their direct
 infra: ## Check the template of the deployment and its CDK construct, without deploying
 	$(PYTHON) tests/infra/infra.py
 
+lambda: ## Try functions in AWS's runtime interface emulator, and what makes their packages
+	$(PYTHON) -m unittest discover --quiet --start-directory tests/tools
+	$(PYTHON) tests/lambda/emulator.py
+
 package: ## Build a zip for each Lambda function, below target/package (PROFILE=dev is quicker, for tests)
 	$(PYTHON) tests/tools/package.py --profile $(PROFILE)
 
@@ -69,9 +73,10 @@ sim: ## Replay one seed of the simulation: make sim SEED=42, or SEED=42 WIRE=gra
 bench: ## Measure, with peers beside
 	$(PYTHON) tests/bench/run.py
 
-soak: ## The long runs: 10,000 seeds, 200 kills, every parser fuzzed
+soak: ## The long runs: 10,000 seeds, 200 kills, two zips built twice, every parser fuzzed
 	TIDEMARK_SIM_SEEDS=10000 TIDEMARK_SIM_GRAPH_SEEDS=5000 TIDEMARK_SIM_DISK_SEEDS=500 \
 	  $(CARGO) test --release --package tidemark-scenarios --test it -- --nocapture simulation
+	$(PYTHON) tests/tools/package.py --twice ews-webhook deliver
 	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill
 	$(MAKE) fuzz
 

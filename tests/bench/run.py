@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import start
 from stage import (
     OWNER, PASSWORD, ROOT, TIDEMARK, Connector, Listener, NotMeasured, Simulator,
 )
@@ -268,13 +269,13 @@ def bench_live(report: Report, changes: int, pushes: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=["decode", "live", "first-sync"], action="append")
+    parser.add_argument("--only", choices=["decode", "live", "first-sync", "start"], action="append")
     parser.add_argument("--quick", action="store_true",
                         help="fewer items, and no calendar of 100,000")
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
-    parts = options.only or ["decode", "live", "first-sync"]
+    parts = options.only or ["decode", "live", "first-sync", "start"]
     if not options.no_build:
         build()
     report = Report()
@@ -287,6 +288,8 @@ def main() -> int:
     if "first-sync" in parts:
         report.attempt("first sync", lambda: bench_first_sync(
             report, 1_000 if quick else SMALL, 0 if quick else LARGE))
+    if "start" in parts:
+        report.attempt("functions", lambda: start.bench(report))
     report.show()
     if options.json:
         options.json.write_text(json.dumps({"machine": machine()} | report.result, indent=1))

@@ -16,12 +16,13 @@ ORDER = [
     "model", "jscalendar", "engine", "ews", "graph", "world", "transport", "identity", "mailbox", "store",
     "embedded", "business", "intake", "delivery", "service", "platform", "runtime", "simulator",
     "ews-webhook", "graph-webhook", "sync", "sweep", "deliver", "token-refresh", "api", "local", "scenarios", "bench",
+    "bench-minimal",
 ]
 # (foreign crate, the only crates of ours that may name it outside tests)
 ONLY = [
     ("reqwest", {"transport", "simulator", "bench", "scenarios"}),
-    ("aws-sdk-dynamodb", {"store", "embedded", "platform"}),
-    ("lambda_runtime", {"sync", "sweep", "deliver", "token-refresh"}),
+    ("aws-sdk-dynamodb", {"store", "embedded", "platform", "bench-minimal"}),
+    ("lambda_runtime", {"sync", "sweep", "deliver", "token-refresh", "bench-minimal"}),
     ("lambda_http", {"ews-webhook", "graph-webhook", "api"}),
     ("dynoxide-rs", {"embedded"}),
 ]
