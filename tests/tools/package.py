@@ -40,6 +40,10 @@ FUNCTIONS = ["api", "deliver", "ews-webhook", "graph-webhook", "sweep", "sync", 
 ZIP_BYTES_MAX = 8 * 1024 * 1024
 # Amazon Linux 2023, on which Lambda's provided.al2023 stands.
 GLIBC_MAX = (2, 34)
+# What stands in a program that carries a client: requests of EWS, Microsoft's cloud, Secrets Manager.
+EXCHANGE = [b"SyncFolderItems", b"graph.microsoft.com"]
+SECRETS = [b"GetSecretValue"]
+NOT_CARRIED = {"deliver": EXCHANGE, "ews-webhook": EXCHANGE + SECRETS, "graph-webhook": EXCHANGE + SECRETS}
 # The earliest moment that a zip can name.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 # Where cargo puts a profile's programs.
@@ -105,6 +109,13 @@ def check_program(function: str, program: bytes) -> None:
         raise Refused(f"{function} needs GLIBC {shown(needed)}; Amazon Linux 2023 has {shown(GLIBC_MAX)}")
 
 
+def check_carried(function: str, program: bytes) -> None:
+    """The crates of a function say what it may carry (layers.py); this is what was linked."""
+    for word in NOT_CARRIED.get(function, []):
+        if word in program:
+            raise Refused(f"{function} carries what it has no use for: {word.decode()}")
+
+
 def check_size(function: str, packed: bytes, profile: str) -> None:
     if profile == "lambda" and len(packed) > ZIP_BYTES_MAX:
         raise Refused(f"{function}.zip has {len(packed):,} bytes, more than its budget of {ZIP_BYTES_MAX:,}")
@@ -122,6 +133,8 @@ def package(profile: str, functions: list[str]) -> None:
     for function in functions:
         program = program_of(ROOT, profile, function)
         check_program(function, program)
+        if profile == "lambda":
+            check_carried(function, program)
         packed = zipped(program)
         check_size(function, packed, profile)
         digest = hashlib.sha256(packed).hexdigest()

@@ -47,6 +47,14 @@ class Programs(unittest.TestCase):
         with mock.patch.object(package, "GLIBC_MAX", (2, 2)), self.assertRaises(package.Refused):
             package.check_program("sync", PROGRAM)
 
+    def test_an_intake_that_carries_a_client_is_refused(self) -> None:
+        for function, words in package.NOT_CARRIED.items():
+            package.check_carried(function, PROGRAM)
+            for word in words:
+                with self.assertRaises(package.Refused):
+                    package.check_carried(function, b"..." + word + b"...")
+        package.check_carried("sync", b"SyncFolderItems")
+
     def test_what_is_no_program_is_refused(self) -> None:
         for other in (b"", b"#!/bin/sh\n", b"\x7fELF\x01\x01" + bytes(64)):
             with self.assertRaises(elf.NoProgram):
