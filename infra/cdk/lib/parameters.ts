@@ -254,6 +254,10 @@ export interface TidemarkOutputs {
    */
   readonly secretsPrefix: string;
   /**
+   * The roles that Entra has to trust for federation, each as a subject of its own.
+   */
+  readonly identityRoleArns: string;
+  /**
    * The function that replaces credentials, for secrets beside RotatedSecret.
    */
   readonly tokenRefreshArn: string;
