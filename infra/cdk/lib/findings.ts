@@ -24,8 +24,7 @@ const FINDINGS: readonly (readonly [resource: string, rule: string, reason: stri
     [role, `AwsSolutions-IAM5[Resource::${secretsBelow('connections/')}]`, OWN_SECRETS] as const),
   ...['SweepRole', 'DeliverRole', 'ApiRole'].map((role) =>
     [role, `AwsSolutions-IAM5[Resource::${secretsBelow('webhooks/')}]`, OWN_SECRETS] as const),
-  ...['GraphWebhookRole', 'TokenRefreshRole'].map((role) =>
-    [role, `AwsSolutions-IAM5[Resource::${secretsBelow('connections/*/notification-keys')}]`, OWN_SECRETS] as const),
+  ['GraphWebhookRole', `AwsSolutions-IAM5[Resource::${secretsBelow('connections/*/notification-keys')}]`, OWN_SECRETS],
 ];
 
 /** What CDK itself says because the construct has filled in the parameters. */
