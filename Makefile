@@ -9,12 +9,13 @@ CARGO_DENY_VERSION := 0.20.2
 SEED ?= 1
 WIRE ?= ews
 FUZZ_SECONDS ?= 300
+PROFILE ?= lambda
 FUZZ_TARGETS := event_json get_item graph_event graph_notification graph_page send_notification \
                 sync_folder_items
 
 .DEFAULT_GOAL := help
 .PHONY: help run simulator test test-engine test-all judges check fmt fmt-check clippy docs deny \
-        purity sim bench soak fuzz clean
+        purity infra lambda package sim bench soak fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -32,7 +33,7 @@ test: ## Run every test that needs no extra tool
 test-engine: ## The fast inner ring: pure crates only
 	$(CARGO) test --quiet -p tidemark-model -p tidemark-engine -p tidemark-jscalendar -p tidemark-ews -p tidemark-graph
 
-test-all: test purity judges ## Also the layers and the judges that are not ours
+test-all: test purity infra lambda judges ## Also the layers, the template, the functions and the judges that are not ours
 
 judges: ## Let third-party clients and Microsoft's schema judge the running program
 	$(PYTHON) tests/tools/judges.py $(JUDGES)
@@ -57,15 +58,26 @@ deny: $(CARGO_DENY) ## Check licences, sources and banned crates
 purity: ## Check that the pure crates stay pure and the layers keep their direction
 	$(PYTHON) tests/tools/layers.py
 
+infra: ## Check the template of the deployment and its CDK construct, without deploying
+	$(PYTHON) tests/infra/infra.py
+
+lambda: ## Try functions in AWS's runtime interface emulator, and what makes their packages
+	$(PYTHON) -m unittest discover --quiet --start-directory tests/tools
+	$(PYTHON) tests/lambda/emulator.py
+
+package: ## Build a zip for each Lambda function, below target/package (PROFILE=dev is quicker, for tests)
+	$(PYTHON) tests/tools/package.py --profile $(PROFILE)
+
 sim: ## Replay one seed of the simulation: make sim SEED=42, or SEED=42 WIRE=graph
 	TIDEMARK_SIM_SEED=$(SEED) TIDEMARK_SIM_WIRE=$(WIRE) $(CARGO) test --package tidemark-scenarios --test it -- --nocapture simulation::replay_one_seed
 
 bench: ## Measure, with peers beside
 	$(PYTHON) tests/bench/run.py
 
-soak: ## The long runs: 10,000 seeds, 200 kills, every parser fuzzed
+soak: ## The long runs: 10,000 seeds, 200 kills, two zips built twice, every parser fuzzed
 	TIDEMARK_SIM_SEEDS=10000 TIDEMARK_SIM_GRAPH_SEEDS=5000 TIDEMARK_SIM_DISK_SEEDS=500 \
 	  $(CARGO) test --release --package tidemark-scenarios --test it -- --nocapture simulation
+	$(PYTHON) tests/tools/package.py --twice ews-webhook deliver
 	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill
 	$(MAKE) fuzz
 
@@ -81,4 +93,4 @@ $(CARGO_DENY):
 	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --root $(TOOLS)
 
 clean: ## Remove everything that was built or installed here
-	rm -rf target $(TOOLS)
+	rm -rf target $(TOOLS) infra/cdk/node_modules infra/cdk/dist

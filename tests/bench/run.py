@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import start
 from figures import Report, machine, speed
 from install import (
     build, program, run_ews_javascript_api, run_exchangelib, run_json, run_msgraph_sdk,
@@ -200,14 +201,14 @@ def bench_live(report: Report, wire: str, changes: int, pushes: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=["decode", "live", "first-sync"], action="append")
+    parser.add_argument("--only", choices=["decode", "live", "first-sync", "start"], action="append")
     parser.add_argument("--wire", choices=[EWS, GRAPH], action="append")
     parser.add_argument("--quick", action="store_true",
                         help="fewer items, and no calendar of 100,000")
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
-    parts = options.only or ["decode", "live", "first-sync"]
+    parts = options.only or ["decode", "live", "first-sync", "start"]
     wires = options.wire or [EWS, GRAPH]
     if not options.no_build:
         build()
@@ -225,6 +226,8 @@ def main() -> int:
         if "first-sync" in parts:
             report.attempt(f"first sync over {wire}", lambda: bench_first_sync(
                 report, wire, [1_000] if quick else sizes[wire]))
+    if "start" in parts:
+        report.attempt("functions", lambda: start.bench(report))
     report.show()
     if options.json:
         options.json.write_text(json.dumps({"machine": machine()} | report.result, indent=1))

@@ -2,6 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse as _;
+use http::StatusCode;
+use lambda_http::RequestExt as _;
+use tidemark_platform::Invocations;
 use tidemark_service::Border;
 
 use crate::{ApiOptions, router};
@@ -16,6 +22,16 @@ use crate::{ApiOptions, router};
 pub async fn serve_lambda(
     border: Arc<dyn Border>,
     options: ApiOptions,
+    invocations: Invocations,
 ) -> Result<(), lambda_http::Error> {
-    lambda_http::run(router(border, options)).await
+    let watch = from_fn(move |request: Request, next: Next| {
+        let invocations = invocations.clone();
+        async move {
+            let context = request.lambda_context_ref().cloned().unwrap_or_default();
+            let trace = context.xray_trace_id.as_deref();
+            let ended = invocations.run(&context.request_id, trace, next.run(request)).await;
+            ended.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        }
+    });
+    lambda_http::run(router(border, options).layer(watch)).await
 }

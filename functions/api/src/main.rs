@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use lambda_http::Error;
 use tidemark_api::{ApiOptions, serve_lambda};
-use tidemark_runtime::{Environment, logs, service_from_environment};
+use tidemark_platform::{Aws, Environment, logs};
+use tidemark_runtime::service_on;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logs::start(&environment);
-    let service = service_from_environment(&environment).await?;
+    let aws = Aws::load(environment).await;
+    let service = service_on(&aws).await?;
     let options = ApiOptions { world: service.world.clone() };
-    serve_lambda(Arc::new(service), options).await
+    serve_lambda(Arc::new(service), options, aws.invocations()).await
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tidemark_delivery::Deliveries;
 use tidemark_model::OrganisationId;
 use tidemark_model::ids::IdError;
-use tidemark_service::Service;
 use tidemark_store::StoreError;
 use tidemark_store::records::EndpointId;
 
@@ -64,7 +64,7 @@ pub(crate) fn deadline(now: Timestamp, deadline_ms: u64) -> Timestamp {
 /// # Errors
 /// [`DeliverError`].
 pub(crate) async fn handle(
-    service: &Service,
+    deliveries: &Deliveries,
     event: Event,
     deadline: Timestamp,
 ) -> Result<Summary, DeliverError> {
@@ -73,18 +73,18 @@ pub(crate) async fn handle(
             let organisation = OrganisationId::parse(&organisation)?;
             let endpoint = EndpointId::parse(&endpoint)
                 .ok_or(DeliverError::Event("the endpoint's id is a UUID"))?;
-            let report = service.deliver_due(&organisation, endpoint, deadline).await?;
+            let report = deliveries.deliver_due(&organisation, endpoint, deadline).await?;
             Summary { organisations: 1, delivered: report.delivered, failed: 0 }
         }
         (Some(organisation), None) => {
             let organisation = OrganisationId::parse(&organisation)?;
-            let delivered = service.wake_delivery(&organisation, deadline).await?;
+            let delivered = deliveries.wake(&organisation, deadline).await?;
             Summary { organisations: 1, delivered, failed: 0 }
         }
         (None, Some(_)) => {
             return Err(DeliverError::Event("an endpoint is named with its organisation"));
         }
-        (None, None) => deliver_everywhere(service, deadline).await?,
+        (None, None) => deliver_everywhere(deliveries, deadline).await?,
     };
     tracing::info!(
         organisations = summary.organisations,
@@ -97,11 +97,11 @@ pub(crate) async fn handle(
 
 /// One organisation whose rows do not answer keeps no other one waiting.
 async fn deliver_everywhere(
-    service: &Service,
+    deliveries: &Deliveries,
     deadline: Timestamp,
 ) -> Result<Summary, DeliverError> {
-    let organisations = service.records.organisations().await?;
-    let woken = service.wake_deliveries(&organisations, deadline).await;
+    let organisations = deliveries.records.organisations().await?;
+    let woken = deliveries.wake_all(&organisations, deadline).await;
     for (organisation, error) in &woken.failures {
         tracing::warn!(organisation = %organisation, error = %error, "not delivered");
     }

@@ -12,7 +12,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use tidemark_service::border::{NOTIFICATION_BYTES_MAX, PushAnswer, PushIntake};
+use tidemark_intake::{NOTIFICATION_BYTES_MAX, PushAnswer, PushIntake};
 
 /// Exchange compares the whole header value.
 const SOAP_CONTENT_TYPE: &str = "text/xml; charset=utf-8";

@@ -18,9 +18,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::Deserialize;
-use tidemark_service::border::{
-    GRAPH_NOTIFICATION_BYTES_MAX, GraphAnswer, GraphIntake, GraphReceipt,
-};
+use tidemark_intake::{GRAPH_NOTIFICATION_BYTES_MAX, GraphAnswer, GraphIntake, GraphReceipt};
 
 /// Where change notifications arrive, below the callback address.
 pub const NOTIFY_PATH: &str = "/graph/notify";

@@ -64,7 +64,7 @@ async fn deliver_round(service: &Service) -> Result<(), tidemark_store::StoreErr
     let now = service.world.now();
     let deadline = now.saturating_add(ROUND_TIME).unwrap_or(now);
     for organisation in service.records.organisations().await? {
-        service.wake_delivery(&organisation, deadline).await?;
+        service.deliveries().wake(&organisation, deadline).await?;
     }
     Ok(())
 }

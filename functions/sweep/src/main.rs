@@ -5,7 +5,8 @@ mod handler;
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use tidemark_runtime::{Environment, logs, service_from_environment};
+use tidemark_platform::{Aws, Environment, logs};
+use tidemark_runtime::service_on;
 
 use crate::handler::{Schedule, Summary};
 
@@ -13,10 +14,16 @@ use crate::handler::{Schedule, Summary};
 async fn main() -> Result<(), Error> {
     let environment = Environment::of_process();
     logs::start(&environment);
-    let service = Arc::new(service_from_environment(&environment).await?);
-    lambda_runtime::run(service_fn(move |_: LambdaEvent<Schedule>| {
-        let service = Arc::clone(&service);
-        async move { Ok::<Summary, Error>(handler::handle(&service).await) }
+    let aws = Aws::load(environment).await;
+    let service = Arc::new(service_on(&aws).await?);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Schedule>| {
+        let (service, invocations) = (Arc::clone(&service), aws.invocations());
+        async move {
+            let (context, work) = (&event.context, handler::handle(&service));
+            let trace = context.xray_trace_id.as_deref();
+            let summary = invocations.run(&context.request_id, trace, work).await?;
+            Ok::<Summary, Error>(summary)
+        }
     }))
     .await
 }

@@ -4,12 +4,27 @@ use std::collections::BTreeSet;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jiff::{SignedDuration, Timestamp};
+use tidemark_platform::Invocations;
 use tidemark_service::{RunEnd, Service, SyncTask};
 
 /// What a run leaves of the function's time for its last commit and the answer.
 const RESERVE_MAX: SignedDuration = SignedDuration::from_secs(15);
 /// The attribute that names the group of a message.
 const GROUP: &str = "MessageGroupId";
+/// The attribute that carries the trace of whoever sent a message.
+const TRACE: &str = "AWSTraceHeader";
+
+/// What Lambda says of the call.
+pub(crate) struct Called<'a> {
+    /// What surrounds each message.
+    pub(crate) invocations: &'a Invocations,
+    /// The call's id.
+    pub(crate) request_id: &'a str,
+    /// The call's own trace, for messages that bring none.
+    pub(crate) trace: Option<&'a str>,
+    /// When the function ends.
+    pub(crate) ends_at: Timestamp,
+}
 
 /// When the function ends, from the milliseconds since 1970 that Lambda gives.
 pub(crate) fn end_of(deadline_ms: u64) -> Timestamp {
@@ -25,19 +40,27 @@ pub(crate) fn end_of(deadline_ms: u64) -> Timestamp {
 pub(crate) async fn handle(
     service: &Service,
     event: SqsEvent,
-    ends_at: Timestamp,
+    called: &Called<'_>,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     let mut blocked = BTreeSet::new();
     for record in event.records {
         let group = record.attributes.get(GROUP).cloned().unwrap_or_default();
-        if blocked.contains(&group) || !run_one(service, &record, ends_at).await {
+        if blocked.contains(&group) || !run_traced(service, &record, called).await {
             // Without an id the whole batch comes again, which an empty one says.
             response.add_failure(record.message_id.unwrap_or_default());
             blocked.insert(group);
         }
     }
     response
+}
+
+/// Whether the message is done with. One whose run panics is not: it comes again.
+async fn run_traced(service: &Service, record: &SqsMessage, called: &Called<'_>) -> bool {
+    let trace = record.attributes.get(TRACE).map(String::as_str).or(called.trace);
+    let work = run_one(service, record, called.ends_at);
+    let ended = called.invocations.run(called.request_id, trace, work).await;
+    ended.unwrap_or(false)
 }
 
 /// Whether the message is done with.

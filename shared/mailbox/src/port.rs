@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tidemark_model::{CopyRole, Event, LinkId, MailMode, Participation, Property, RecurrenceId};
+use tidemark_transport::Traffic;
 use uuid::Uuid;
 
 use crate::error::{Disposition, MailboxError, Scope};
@@ -211,6 +212,9 @@ pub struct PushSubscription {
 pub trait Mailbox: Send + Sync {
     /// What this server can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// What went to the server since this mailbox was opened.
+    fn traffic(&self) -> Traffic;
 
     /// Changes since `cursor`; without one, everything that is there, newest first.
     ///

@@ -11,17 +11,16 @@ use tidemark_mailbox::ews::ConnectionLimiter;
 use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
 use tidemark_mailbox::{Disposition, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
+use tidemark_proofs::{Connect, Proofs, connect_to_cloud};
 use tidemark_service::ports::Probe;
+use tidemark_service::refresh::application_of;
 use tidemark_service::refresh::rotation::{Authority, EntraAuthority};
-use tidemark_service::refresh::{Connect, application_of};
-use tidemark_service::{Exchange, Proofs, Tokens, World};
+use tidemark_service::{Exchange, Tokens, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{
     ConnectionId, ConnectionRow, GraphAccess, MailboxRow, Protocol, Records,
 };
-use tidemark_transport::{
-    HttpOptions, HttpPort, PlainHttp, ReqwestHttp, ShownCertificate, TargetPolicy,
-};
+use tidemark_transport::{HttpPort, ShownCertificate};
 
 use crate::exchange::{EwsExchange, refused, zone_of};
 
@@ -31,7 +30,7 @@ const CONNECTIONS_MAX: usize = 64;
 /// The way to mailboxes over Microsoft Graph.
 pub struct GraphExchange {
     tokens: Arc<Tokens>,
-    proofs: Proofs,
+    proofs: Arc<Proofs>,
     world: World,
     connections: Mutex<HashMap<(OrganisationId, ConnectionId), Open>>,
 }
@@ -48,10 +47,10 @@ struct Open {
 }
 
 impl GraphExchange {
-    /// Nothing is opened yet. Tokens come from `tokens`.
-    pub fn new(tokens: Arc<Tokens>, world: World) -> Self {
-        let connect: Connect = Arc::new(build_http);
-        let proofs = Proofs::new(connect, world.clone());
+    /// Nothing is opened yet. Tokens come from `tokens`, keys for what notifications bring from
+    /// `secrets`.
+    pub fn new(secrets: Arc<dyn Secrets>, tokens: Arc<Tokens>, world: World) -> Self {
+        let proofs = Arc::new(Proofs::new(Arc::new(connect_to_cloud), secrets, world.clone()));
         Self { tokens, proofs, world, connections: Mutex::default() }
     }
 
@@ -119,7 +118,8 @@ impl GraphExchange {
             root: GraphRoot::parse(application.cloud.graph())
                 .map_err(|error| settings(&error.to_string()))?,
             tokens: self.tokens.source(organisation, row).map_err(|error| unusable(&error))?,
-            http: build_http(row.extra_ca_pem.as_deref()).map_err(|error| unusable(&error))?,
+            http: connect_to_cloud(row.extra_ca_pem.as_deref())
+                .map_err(|error| unusable(&error))?,
             access: access.clone(),
             extra_ca_pem: row.extra_ca_pem.clone(),
             limiter,
@@ -167,7 +167,7 @@ impl Exchange for GraphExchange {
         self.tokens.has_platform()
     }
 
-    fn proofs(&self) -> Option<&Proofs> {
+    fn proofs(&self) -> Option<&Arc<Proofs>> {
         Some(&self.proofs)
     }
 }
@@ -184,8 +184,8 @@ impl EveryExchange {
     /// Nothing is opened yet. Passwords come from `secrets`, tokens from `tokens`.
     pub fn new(secrets: Arc<dyn Secrets>, tokens: Arc<Tokens>, world: World) -> Self {
         Self {
-            ews: EwsExchange::new(secrets, world.clone()),
-            graph: GraphExchange::new(tokens, world),
+            ews: EwsExchange::new(Arc::clone(&secrets), world.clone()),
+            graph: GraphExchange::new(secrets, tokens, world),
         }
     }
 }
@@ -208,30 +208,22 @@ impl Exchange for EveryExchange {
         &self,
         connection: &ConnectionRow,
     ) -> Result<Option<ShownCertificate>, MailboxError> {
-        self.ews.server_certificate(connection).await
+        match &connection.protocol {
+            Protocol::Ews(_) => self.ews.server_certificate(connection).await,
+            Protocol::Graph(_) => self.graph.server_certificate(connection).await,
+        }
     }
 
     fn probe(&self) -> Option<&dyn Probe> {
         Some(self)
-    }
-
-    async fn server_certificate(
-        &self,
-        connection: &ConnectionRow,
-    ) -> Result<Option<ShownCertificate>, MailboxError> {
-        self.ews.server_certificate(connection).await
     }
 
     fn is_vouched_for(&self) -> bool {
         self.graph.is_vouched_for()
     }
 
-    fn proofs(&self) -> Option<&Proofs> {
+    fn proofs(&self) -> Option<&Arc<Proofs>> {
         self.graph.proofs()
-    }
-
-    fn probe(&self) -> Option<&dyn Probe> {
-        Some(self)
     }
 }
 
@@ -244,7 +236,7 @@ pub fn open_tokens(
     world: World,
     platform: Option<Arc<dyn WebIdentity>>,
 ) -> Arc<Tokens> {
-    let connect: Connect = Arc::new(build_http);
+    let connect: Connect = Arc::new(connect_to_cloud);
     let tokens = Tokens::new(records, secrets, connect, world);
     Arc::new(match platform {
         Some(platform) => tokens.with_platform(platform),
@@ -252,28 +244,9 @@ pub fn open_tokens(
     })
 }
 
-/// Microsoft's servers stand in public; the root of another cloud is an administrator's. Without TLS
-/// only to this machine.
-pub(crate) fn build_http(extra_ca_pem: Option<&str>) -> Result<Arc<dyn HttpPort>, TokenError> {
-    let options = HttpOptions {
-        extra_roots_pem: extra_ca_pem.map(str::to_owned).into_iter().collect(),
-        plain_http: PlainHttp::LoopbackLiterals,
-        targets: TargetPolicy::Any,
-        ..HttpOptions::default()
-    };
-    match ReqwestHttp::new(options) {
-        Ok(http) => Ok(Arc::new(http)),
-        Err(error) => Err(TokenError::Refused {
-            code: "certificates-unusable".to_owned(),
-            text: format!(
-                /// What replaces the credentials of connections: Entra, and app registrations through Graph.
-                pub fn open_authority(tokens: Arc<Tokens>, world: World) -> Arc<dyn Authority> {
-                    Arc::new(EntraAuthority { tokens, connect: Arc::new(build_http), world })
-                },
-                "TLS cannot be set up: {error}. Check the connection's extra certificates."
-            ),
-        }),
-    }
+/// What replaces the credentials of connections: Entra, and app registrations through Graph.
+pub fn open_authority(tokens: Arc<Tokens>, world: World) -> Arc<dyn Authority> {
+    Arc::new(EntraAuthority { tokens, connect: Arc::new(connect_to_cloud), world })
 }
 
 fn unusable(error: &TokenError) -> MailboxError {

@@ -1,36 +1,16 @@
-//! What every function shares at start: configuration, logs, the wiring to AWS.
-//!
-//! The functions on Lambda read these variables; a template is to set them. `token-refresh` reads the
-//! same ones: the secrets that it rotates are those below the prefix.
-//!
-//! | Variable | Meaning | Default |
-//! |---|---|---|
-//! | `TIDEMARK_TABLE` | name of the DynamoDB table | required |
-//! | `TIDEMARK_QUEUE_URL` | URL of the SQS FIFO queue | required |
-//! | `TIDEMARK_MASTER_KEY_SECRET` | full name or ARN of the secret with the master key, 64 hexadecimal digits | required |
-//! | `TIDEMARK_SECRETS_PREFIX` | what the names of all other secrets begin with | empty |
-//! | `TIDEMARK_CALLBACK_URL` | where Exchange reaches the ews-webhook function (below `/ews/`) and Microsoft the graph-webhook function (below `/graph/`); without it nothing is subscribed | empty |
-//! | `TIDEMARK_WEBHOOK_NETWORKS` | private networks (CIDR, with commas) that webhooks may reach | none |
-//! | `TIDEMARK_RUN_SECONDS` | how long a sync run may take, 10 to 840 | 45 |
-//! | `TIDEMARK_RETENTION_DAYS` | how long the feed is kept, 1 to 400 | 30 |
-//! | `TIDEMARK_SWEEP_MINUTES` | how often a silent mailbox is looked at, 5 to 1440 | 60 |
-//! | `TIDEMARK_PUSH_STATUS_MINUTES` | heartbeat of push subscriptions, 1 to 1440 | 5 |
-//! | `AWS_ENDPOINT_URL` | another end point for all AWS services: emulators | AWS |
-//! | `AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | form and detail of the log | text, info |
+//! The whole product wired to AWS: what the functions carry that reach mailboxes. What they are
+//! configured by stands in [`tidemark_platform`], from which functions that reach none are composed.
 
 pub mod aws;
 pub mod cloud;
-pub mod environment;
 pub mod exchange;
 pub mod federation;
-pub mod logs;
-pub mod master_key;
 mod probe;
 pub mod rotation;
 
-pub use aws::service_from_environment;
+pub use aws::service_on;
 pub use cloud::{EveryExchange, GraphExchange, open_authority, open_tokens};
-pub use environment::{Environment, EnvironmentError};
 pub use exchange::EwsExchange;
 pub use federation::StsIdentity;
-pub use rotation::refresh_from_environment;
+pub use rotation::refresh_on;
+pub use tidemark_platform::{Environment, EnvironmentError, logs, master_key};

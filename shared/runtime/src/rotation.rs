@@ -8,33 +8,27 @@ use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use secrecy::{ExposeSecret as _, SecretString};
+use tidemark_platform::Aws;
 use tidemark_service::Refresher;
 use tidemark_service::refresh::rotation::{
     CURRENT, PENDING, Rotation, SecretFacts, SecretVersions,
 };
 use tidemark_store::StoreError;
 
-use crate::aws::{load_sdk_config, service_from_environment};
 use crate::cloud::{open_authority, open_tokens};
-use crate::environment::Environment;
 use crate::federation::StsIdentity;
 
-/// The refresher and the rotation, wired to AWS as the variables say that the crate's page lists.
+/// The refresher and the rotation on AWS, as the variables say.
 ///
 /// # Errors
-/// As [`service_from_environment`].
-pub async fn refresh_from_environment(
-    environment: &Environment,
-) -> anyhow::Result<(Refresher, Rotation)> {
-    let service = service_from_environment(environment).await?;
-    let prefix = environment.text("TIDEMARK_SECRETS_PREFIX").unwrap_or_default();
-    let sdk = load_sdk_config().await;
-    let (records, world) = (Arc::clone(&service.records), service.world.clone());
-    let platform = Arc::new(StsIdentity::new(aws_sdk_sts::Client::new(&sdk)));
-    let secrets = Arc::clone(&service.secrets);
-    let tokens = open_tokens(Arc::clone(&records), secrets, world.clone(), Some(platform));
+/// When a variable is missing or wrong, or the master key cannot be read.
+pub async fn refresh_on(aws: &Aws) -> anyhow::Result<(Refresher, Rotation)> {
+    let prefix = aws.environment().text("TIDEMARK_SECRETS_PREFIX").unwrap_or_default();
+    let (records, world) = (aws.records().await?, aws.world());
+    let platform = Arc::new(StsIdentity::new(aws_sdk_sts::Client::new(aws.sdk())));
+    let tokens = open_tokens(Arc::clone(&records), aws.secrets(), world.clone(), Some(platform));
     let versions: Arc<dyn SecretVersions> =
-        Arc::new(SecretsManagerVersions::new(Client::new(&sdk), prefix));
+        Arc::new(SecretsManagerVersions::new(Client::new(aws.sdk()), prefix));
     let authority = open_authority(Arc::clone(&tokens), world.clone());
     let refresher = Refresher {
         records: Arc::clone(&records),

@@ -37,6 +37,7 @@ pub use preflight::{
     AssignmentView, FenceChange, FenceView, GateChoice, MailboxSteps, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightStep, PreflightView, StepState, WAIVER_REASON_BYTES_MAX, WaiverView,
 };
+pub use tidemark_intake::{GraphAnswer, GraphIntake, GraphReceipt, PushAnswer, PushIntake};
 pub use tidemark_store::records::{Cloud as CloudName, IDEMPOTENCY_HOURS};
 
 /// What a caller may do.

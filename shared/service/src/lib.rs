@@ -7,9 +7,8 @@ pub mod admin;
 mod api;
 pub mod border;
 pub mod content;
-pub mod deliver;
+pub mod cost;
 pub mod graph_settings;
-mod intake;
 pub mod ports;
 pub mod preflight;
 pub mod profile;
@@ -18,21 +17,20 @@ pub mod refresh;
 pub mod rehearsal;
 pub mod renew;
 pub mod service;
-mod side_by_side;
 pub mod sweep;
 pub mod sync;
 #[cfg(test)]
 mod testing;
-pub mod world;
+#[cfg(test)]
+mod tests;
 
 pub use border::Border;
-pub use deliver::{DeliveryEnd, DeliveryReport, Woken};
-pub use intake::Proofs;
 pub use ports::{Engine, Exchange, Planner};
 pub use profile::Rules;
 pub use refresh::{RefreshReport, Refresher, Tokens};
 pub use renew::Renewal;
-pub use service::{Options, Service, SyncTask};
+pub use service::{Options, Service};
 pub use sweep::SweepReport;
 pub use sync::{RunEnd, RunReport};
-pub use world::World;
+pub use tidemark_intake::SyncTask;
+pub use tidemark_world::World;

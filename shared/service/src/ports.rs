@@ -9,10 +9,10 @@ use tidemark_identity::AccessToken;
 use tidemark_mailbox::ews::ServerVersion;
 use tidemark_mailbox::{Greeting, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
+use tidemark_proofs::Proofs;
 use tidemark_store::records::{ConnectionRow, MailboxRow};
 use tidemark_transport::ShownCertificate;
 
-use crate::intake::Proofs;
 
 /// Opens mailboxes by their connection: the adapter, its credential, its limits.
 #[async_trait]
@@ -48,7 +48,7 @@ pub trait Exchange: Send + Sync {
 
     /// What proves that notifications with content come from Microsoft; none where there is no way to
     /// fetch its keys.
-    fn proofs(&self) -> Option<&Proofs> {
+    fn proofs(&self) -> Option<&Arc<Proofs>> {
         None
     }
 

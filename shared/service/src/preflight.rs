@@ -29,7 +29,7 @@ pub use graph::roles_of;
 use self::patience::{Look, together, within};
 use crate::border::{MailboxSteps, PreflightStep};
 use crate::ports::{Exchange, Part, Probe, Seen, TokenFacts};
-use crate::world::World;
+use tidemark_world::World;
 
 /// How long one look may take. A server that needs longer is told of as not answering.
 const LOOK_TIME: Duration = Duration::from_secs(8);

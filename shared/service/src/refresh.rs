@@ -20,7 +20,7 @@ pub use alarms::ALARM_DAYS;
 pub use tokens::{Connect, Tokens, application_of};
 
 use self::rotation::{Authority, SecretVersions};
-use crate::world::World;
+use tidemark_world::World;
 
 /// What the codes of troubles begin with that say why there is no token.
 const TOKEN: &str = "token-";

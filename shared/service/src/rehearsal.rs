@@ -15,7 +15,7 @@ use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, HttpResponse, Tr
 
 use crate::ports::{Engine, Exchange};
 use crate::service::{Options, Service};
-use crate::world::World;
+use tidemark_world::World;
 
 /// When everything of a rehearsal takes place, in seconds since 1970: 2 March 2027, 09:00 UTC.
 const NOW_SECONDS: i64 = 1_804_064_400;

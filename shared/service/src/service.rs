@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::SignedDuration;
+use tidemark_delivery::Deliveries;
+use tidemark_intake::{ContentProof, GraphAnswer, GraphIntake, Intake, PushAnswer, PushIntake};
 use tidemark_model::Kind;
-use tidemark_store::records::{Collection, MailboxScope, Marks, Records, message_id};
-use tidemark_store::{Message, Queue, Secrets, StoreError};
+use tidemark_store::records::{Collection, MailboxScope, Records};
+use tidemark_store::{Queue, Secrets, StoreError};
 use tidemark_transport::HttpPort;
+use tidemark_world::World;
 
 use crate::ports::{Exchange, Planner};
-use crate::world::World;
 
 /// How the product behaves, apart from what organisations set for themselves.
 #[derive(Debug, Clone)]
@@ -71,77 +74,50 @@ pub(crate) fn collection_of(kind: Kind) -> Collection {
 }
 
 impl Service {
-    /// Notes that a collection is dirty and wakes its sync: the one way in that every hint, sweep
-    /// and change of the business system takes.
+    /// The part of the product that notes what is to be looked at.
+    pub fn intake(&self) -> Intake {
+        Intake {
+            records: Arc::clone(&self.records),
+            queue: Arc::clone(&self.queue),
+            world: self.world.clone(),
+            proof: self.exchange.proofs().map(|proofs| -> Arc<dyn ContentProof> { proofs.clone() }),
+        }
+    }
+
+    /// As [`Intake::raise`], for those who have a reason of their own to look at a mailbox.
     ///
     /// # Errors
-    /// [`StoreError`]: whoever was to be answered must be told to try again.
+    /// [`StoreError`].
     pub async fn raise(
         &self,
         scope: &MailboxScope,
         collection: &Collection,
     ) -> Result<(), StoreError> {
-        let marks = self.records.raise(scope, collection, self.world.now()).await?;
-        self.send_if_needed(scope, &marks).await
+        self.intake().raise(scope, collection).await
     }
 
-    /// Sends a message for raised marks unless one is on its way that no run has taken up.
-    pub(crate) async fn send_if_needed(
-        &self,
-        scope: &MailboxScope,
-        marks: &Marks,
-    ) -> Result<(), StoreError> {
-        if !marks.needs_message() {
-            return Ok(());
+    /// The part of the product that delivers to webhook endpoints.
+    pub fn deliveries(&self) -> Deliveries {
+        Deliveries {
+            records: Arc::clone(&self.records),
+            secrets: Arc::clone(&self.secrets),
+            webhooks: Arc::clone(&self.webhooks),
+            world: self.world.clone(),
         }
-        self.send(scope, message_id(scope, marks.hinted)).await?;
-        self.records.record_enqueued(scope, marks.hinted, self.world.now()).await
-    }
-
-    /// Sends the message that starts a run.
-    pub(crate) async fn send(
-        &self,
-        scope: &MailboxScope,
-        deduplication_id: String,
-    ) -> Result<(), StoreError> {
-        let task = SyncTask { organisation: scope.organisation.as_str(), mailbox: scope.mailbox };
-        let message = Message { group: task.group(), deduplication_id, body: task.to_json() };
-        self.queue.send(message).await
     }
 }
 
-/// What a message on the queue asks for. Version 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SyncTask<'a> {
-    organisation: &'a str,
-    mailbox: tidemark_model::MailboxId,
+/// Where everything runs in one process, that process is called by Exchange too.
+#[async_trait]
+impl PushIntake for Service {
+    async fn ews_push(&self, key: &str, body: &[u8]) -> PushAnswer {
+        self.intake().ews_push(key, body).await
+    }
 }
 
-impl SyncTask<'_> {
-    fn group(&self) -> String {
-        self.mailbox.to_string()
-    }
-
-    fn to_json(self) -> String {
-        serde_json::json!({
-            "type": "sync",
-            "v": 1,
-            "organisation": self.organisation,
-            "mailbox": self.mailbox.to_string(),
-        })
-        .to_string()
-    }
-
-    /// Reads a message's body. None when it is not ours or of a version that is not known.
-    pub fn read(body: &str) -> Option<MailboxScope> {
-        let value: serde_json::Value = serde_json::from_str(body).ok()?;
-        let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
-        if text("type") != Some("sync") || value.get("v")?.as_u64() != Some(1) {
-            return None;
-        }
-        Some(MailboxScope {
-            organisation: tidemark_model::OrganisationId::parse(text("organisation")?).ok()?,
-            mailbox: tidemark_model::MailboxId::parse(text("mailbox")?).ok()?,
-        })
+#[async_trait]
+impl GraphIntake for Service {
+    async fn graph_push(&self, body: &[u8]) -> GraphAnswer {
+        self.intake().graph_push(body).await
     }
 }

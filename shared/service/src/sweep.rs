@@ -118,7 +118,7 @@ impl Service {
     /// Sends a mailbox with an id that no message had, so that none is dropped as a duplicate.
     async fn send_afresh(&self, scope: &MailboxScope, hinted: u64) -> Result<(), StoreError> {
         let id = format!("{}#{}", scope.mailbox, self.world.uuid());
-        self.send(scope, id).await?;
+        self.intake().send(scope, id).await?;
         self.records.record_enqueued(scope, hinted, self.world.now()).await
     }
 }
@@ -240,7 +240,7 @@ impl Sweep<'_> {
         let now = self.service.world.now();
         let half = self.deadline.duration_since(now) / 2;
         let deadline = now.saturating_add(half).unwrap_or(self.deadline);
-        let woken = self.service.wake_deliveries(organisations, deadline).await;
+        let woken = self.service.deliveries().wake_all(organisations, deadline).await;
         self.report.delivered = self.report.delivered.saturating_add(woken.delivered);
         for (_, error) in woken.failures {
             self.checked::<()>(Err(error));

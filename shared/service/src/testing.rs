@@ -25,11 +25,11 @@ use tidemark_transport::{
     Clock, Delivery, Entropy, HttpPort, HttpRequest, HttpResponse, ShownCertificate,
     TransportError, TransportFault,
 };
+use tidemark_world::World;
 use uuid::Uuid;
 
 use crate::ports::{Engine, Exchange};
 use crate::service::{Options, Service};
-use crate::world::World;
 
 /// A clock that stands until it is moved.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 //! given a prefix so that the same table can be used again.
 
 mod conditions;
+mod consumption;
 mod due;
 mod limits;
 mod queries;
@@ -132,6 +133,11 @@ cases! {
     due::an_update_moves_an_entry_and_a_removal_drops_it,
     due::the_limit_and_the_shard_hold,
     due::index_attributes_of_another_type_are_refused,
+    consumption::reads_are_billed_by_4_kb,
+    consumption::writes_are_billed_by_1_kb_of_the_larger_image,
+    consumption::a_transaction_is_billed_twice,
+    consumption::what_moves_in_the_index_is_billed,
+    consumption::what_is_refused_is_billed_too,
 }
 
 /// Where a case plays.

@@ -15,19 +15,21 @@ mod schema;
 mod value;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{Builder, Config};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Get, Put, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, TransactGetItem, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, ConsumedCapacity, Delete, Get, Put, ReturnConsumedCapacity,
+    ReturnValue, ReturnValuesOnConditionCheckFailure, TransactGetItem, TransactWriteItem, Update,
 };
 
 pub use schema::{DUE_INDEX, create_table};
 
 use self::expression::Expression;
+use crate::consumption::{Consumed, Consumption, Rate, halves_of, write_halves};
 use crate::limits;
 use crate::table::{
     Condition, DueEntry, Item, Key, Order, Page, Span, StoreError, Table, UpdateAction, Write,
@@ -39,6 +41,7 @@ use crate::table::{
 pub struct DynamoTable {
     client: Client,
     name: String,
+    consumed: Arc<Consumed>,
 }
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -46,7 +49,30 @@ type Attributes = HashMap<String, AttributeValue>;
 impl DynamoTable {
     /// The table of this name, which has to be there. Time-outs are the client's.
     pub fn new(client: Client, name: impl Into<String>) -> DynamoTable {
-        DynamoTable { client, name: name.into() }
+        DynamoTable { client, name: name.into(), consumed: Arc::default() }
+    }
+
+    /// Counts what reads took.
+    fn read<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        let units = capacity.into_iter().map(|it| halves_of(it.capacity_units()));
+        self.consumed.add_read(units.sum());
+    }
+
+    /// Counts what writes took.
+    fn wrote<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        let units = capacity.into_iter().map(|it| halves_of(it.capacity_units()));
+        self.consumed.add_write(units.sum());
+    }
+
+    /// Counts a write whose condition did not hold: DynamoDB bills the item that is there, and does
+    /// not say how much. Source: developer guide, "Capacity unit consumption for writes".
+    fn refused(&self, error: StoreError) -> StoreError {
+        if let StoreError::ConditionFailed { existing, .. } = &error {
+            let bytes =
+                existing.as_ref().map_or(0, |it| limits::item_bytes(&it.key, &it.attributes));
+            self.consumed.add_write(write_halves(bytes, Rate::Whole));
+        }
+        error
     }
 
     async fn put(
@@ -56,9 +82,11 @@ impl DynamoTable {
     ) -> Result<Option<Item>, StoreError> {
         let mut expression = Expression::default();
         let text = condition.and_then(|condition| expression.guard(condition));
-        self.client
+        let output = self
+            .client
             .put_item()
             .table_name(&self.name)
+            .return_consumed_capacity(TOTAL)
             .set_item(Some(value::build_item(&item)))
             .set_condition_expression(text)
             .set_expression_attribute_names(expression.names())
@@ -68,7 +96,8 @@ impl DynamoTable {
             .config_override(attempts(condition.is_none()))
             .send()
             .await
-            .map_err(|error| failure::put(&error))?;
+            .map_err(|error| self.refused(failure::put(&error)))?;
+        self.wrote(output.consumed_capacity());
         Ok(Some(item))
     }
 
@@ -85,6 +114,7 @@ impl DynamoTable {
             .client
             .update_item()
             .table_name(&self.name)
+            .return_consumed_capacity(TOTAL)
             .set_key(Some(value::build_key(key)))
             .update_expression(update)
             .set_condition_expression(guard)
@@ -96,7 +126,8 @@ impl DynamoTable {
             .config_override(attempts(condition.is_none() && is_repeatable(actions)))
             .send()
             .await
-            .map_err(|error| failure::update(&error))?;
+            .map_err(|error| self.refused(failure::update(&error)))?;
+        self.wrote(output.consumed_capacity());
         output.attributes().map(value::read_item).transpose()
     }
 
@@ -107,9 +138,11 @@ impl DynamoTable {
     ) -> Result<Option<Item>, StoreError> {
         let mut expression = Expression::default();
         let text = condition.and_then(|condition| expression.guard(condition));
-        self.client
+        let output = self
+            .client
             .delete_item()
             .table_name(&self.name)
+            .return_consumed_capacity(TOTAL)
             .set_key(Some(value::build_key(key)))
             .set_condition_expression(text)
             .set_expression_attribute_names(expression.names())
@@ -119,7 +152,8 @@ impl DynamoTable {
             .config_override(attempts(condition.is_none()))
             .send()
             .await
-            .map_err(|error| failure::delete(&error))?;
+            .map_err(|error| self.refused(failure::delete(&error)))?;
+        self.wrote(output.consumed_capacity());
         Ok(None)
     }
 
@@ -216,6 +250,7 @@ impl DynamoTable {
 }
 
 const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+const TOTAL: ReturnConsumedCapacity = ReturnConsumedCapacity::Total;
 const NOT_BUILT: StoreError = StoreError::Corrupt("a request lacks a required part");
 
 #[async_trait]
@@ -226,11 +261,13 @@ impl Table for DynamoTable {
             .client
             .get_item()
             .table_name(&self.name)
+            .return_consumed_capacity(TOTAL)
             .set_key(Some(value::build_key(key)))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| failure::plain(&error))?;
+        self.read(output.consumed_capacity());
         output.item().map(value::read_item).transpose()
     }
 
@@ -249,9 +286,11 @@ impl Table for DynamoTable {
             .client
             .transact_get_items()
             .set_transact_items(Some(gets.collect::<Result<_, _>>()?))
+            .return_consumed_capacity(TOTAL)
             .send()
             .await
             .map_err(|error| failure::transact_get(&error))?;
+        self.read(output.consumed_capacity());
         let responses = output.responses();
         if responses.len() != distinct.len() {
             return Err(StoreError::Corrupt("an answer of another length"));
@@ -308,13 +347,20 @@ impl Table for DynamoTable {
             return Ok(());
         }
         let items = writes.iter().map(|write| self.build_write(write));
-        self.client
+        let output = self
+            .client
             .transact_write_items()
             .set_transact_items(Some(items.collect::<Result<_, _>>()?))
+            .return_consumed_capacity(TOTAL)
             .send()
             .await
-            .map_err(|error| failure::transact(&error))?;
+            .map_err(|error| self.refused(failure::transact(&error)))?;
+        self.wrote(output.consumed_capacity());
         Ok(())
+    }
+
+    fn consumed(&self) -> Consumption {
+        self.consumed.total()
     }
 }
 

@@ -5,6 +5,7 @@
 //! keeps is written once above it (`records`), and runs on AWS, embedded and in memory alike.
 
 pub mod conformance;
+mod consumption;
 pub mod dynamo;
 mod limits;
 pub mod memory;
@@ -15,6 +16,7 @@ pub mod secretsmanager;
 pub mod sqs;
 pub mod table;
 
+pub use consumption::Consumption;
 pub use queue::{Message, Queue, Received};
 pub use secrets::Secrets;
 pub use table::{

@@ -11,6 +11,7 @@ mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ pub use fault::{Fault, Faults, Operation};
 pub use queue::{Clock, Fifo, FifoEntry, MemoryQueue};
 pub use secrets::MemorySecrets;
 
+use crate::consumption::{Consumed, Consumption, Rate, read_halves, write_halves};
 use crate::limits;
 use crate::table::{
     Condition, DUE_AT, DUE_SHARD, DueEntry, EXPIRES, Item, Key, Order, Page, Span, StoreError,
@@ -39,6 +41,7 @@ const PAGE_BYTES_MAX: usize = 1024 * 1024;
 pub struct MemoryTable {
     state: Arc<Mutex<State>>,
     faults: Arc<Mutex<Option<Faults>>>,
+    consumed: Arc<Consumed>,
 }
 
 #[derive(Default)]
@@ -121,7 +124,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Table for MemoryTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         limits::check_key(key)?;
-        self.faulted(&Operation::Get(key), |state| Ok(state.item(key)))
+        self.faulted(&Operation::Get(key), |state| {
+            self.consumed.add_read(read_halves(state.bytes(key), Rate::Whole));
+            Ok(state.item(key))
+        })
     }
 
     async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
@@ -130,6 +136,9 @@ impl Table for MemoryTable {
         }
         keys.iter().try_for_each(limits::check_key)?;
         self.faulted(&Operation::GetTogether(keys), |state| {
+            let distinct: BTreeSet<&Key> = keys.iter().collect();
+            let halves = distinct.iter().map(|key| read_halves(state.bytes(key), Rate::Double));
+            self.consumed.add_read(halves.sum());
             Ok(keys.iter().map(|key| state.item(key)).collect())
         })
     }
@@ -143,7 +152,11 @@ impl Table for MemoryTable {
         limit: usize,
     ) -> Result<Page, StoreError> {
         self.faulted(&Operation::Query { partition, span }, |state| {
-            Ok(state.query(partition, span, after, order, limit))
+            let page = state.query(partition, span, after, order, limit);
+            let bytes =
+                page.items.iter().map(|item| limits::item_bytes(&item.key, &item.attributes));
+            self.consumed.add_read(read_halves(bytes.sum(), Rate::Whole));
+            Ok(page)
         })
     }
 
@@ -155,27 +168,45 @@ impl Table for MemoryTable {
     ) -> Result<Vec<DueEntry>, StoreError> {
         self.faulted(&Operation::Due { shard, until_ms }, |state| {
             let entries = state.due.get(shard).into_iter().flatten();
-            Ok(entries
+            let entries: Vec<_> = entries
                 .take_while(|(due_at_ms, _)| *due_at_ms <= until_ms)
                 .take(limit)
                 .map(|(due_at_ms, key)| DueEntry { key: key.clone(), due_at_ms: *due_at_ms })
-                .collect())
+                .collect();
+            let bytes = entries.iter().map(|entry| index_bytes(shard, entry.due_at_ms, &entry.key));
+            self.consumed.add_read(read_halves(bytes.sum(), Rate::Half));
+            Ok(entries)
         })
     }
 
     async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
         limits::check_write(&write)?;
         self.faulted(&Operation::Write(&write), |state| {
-            let effect = state.decide(0, &write)?;
-            let after = effect.item();
-            state.perform(effect);
+            let decided = state.decide_all(slice::from_ref(&write));
+            self.consumed.add_write(state.halves(slice::from_ref(&write), &decided, Rate::Whole));
+            let mut after = None;
+            for effect in decided? {
+                after = effect.item();
+                state.perform(effect);
+            }
             Ok(after)
         })
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         limits::check_transaction(&writes)?;
-        self.faulted(&Operation::Transact(&writes), |state| state.transact(&writes))
+        self.faulted(&Operation::Transact(&writes), |state| {
+            let decided = state.decide_all(&writes);
+            self.consumed.add_write(state.halves(&writes, &decided, Rate::Double));
+            for effect in decided? {
+                state.perform(effect);
+            }
+            Ok(())
+        })
+    }
+
+    fn consumed(&self) -> Consumption {
+        self.consumed.total()
     }
 }
 
@@ -196,7 +227,7 @@ impl State {
 
     /// All conditions are looked at before anything changes, and each write sees the state from
     /// before the transaction: no item appears twice, so there is no other state to see.
-    fn transact(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+    fn decide_all(&self, writes: &[Write]) -> Result<Vec<Effect>, StoreError> {
         let effects = writes
             .iter()
             .enumerate()
@@ -205,10 +236,44 @@ impl State {
         if effects.iter().map(Effect::bytes).sum::<usize>() > TRANSACTION_BYTES_MAX {
             return Err(limits::TRANSACTION_TOO_LARGE);
         }
-        for effect in effects {
-            self.perform(effect);
+        Ok(effects)
+    }
+
+    /// Bytes of the item that stands there; none for one that is not there.
+    fn bytes(&self, key: &Key) -> usize {
+        self.attributes(key).map_or(0, |attributes| limits::item_bytes(key, attributes))
+    }
+
+    /// What writes take, before any of them happens: each is billed by the larger of what is there
+    /// before and after, and what moves in the index once more, at the rate of a single write.
+    /// Refused ones are billed as well. Source: DynamoDB developer guide, "Capacity unit consumption
+    /// for writes" and "Provisioned throughput considerations for global secondary indexes".
+    fn halves(
+        &self,
+        writes: &[Write],
+        decided: &Result<Vec<Effect>, StoreError>,
+        rate: Rate,
+    ) -> u64 {
+        let Ok(effects) = decided else {
+            let before = writes.iter().map(|write| self.bytes(limits::write_key(write)));
+            return before.map(|bytes| write_halves(bytes, rate)).sum();
+        };
+        let mut halves = 0;
+        for (write, effect) in writes.iter().zip(effects) {
+            let key = limits::write_key(write);
+            halves += write_halves(self.bytes(key).max(effect.bytes()), rate);
+            let before = self.attributes(key).and_then(due);
+            let after = match effect {
+                Effect::Store(_, attributes) => due(attributes),
+                Effect::Drop(_) => None,
+                Effect::Keep => before,
+            };
+            let is_moved = before != after;
+            for (shard, due_at_ms) in [before, after].into_iter().flatten().filter(|_| is_moved) {
+                halves += write_halves(index_bytes(shard, due_at_ms, key), Rate::Whole);
+            }
         }
-        Ok(())
+        halves
     }
 
     fn decide(&self, index: usize, write: &Write) -> Result<Effect, StoreError> {
@@ -346,6 +411,15 @@ fn select<'a>(
             Span::Between(_, last) => *sort <= last,
         },
     )
+}
+
+/// Bytes of an entry of the index, which projects keys only.
+fn index_bytes(shard: &str, due_at_ms: i64, key: &Key) -> usize {
+    let attributes = BTreeMap::from([
+        (DUE_SHARD.to_owned(), Value::Text(shard.to_owned())),
+        (DUE_AT.to_owned(), Value::Number(due_at_ms)),
+    ]);
+    limits::item_bytes(key, &attributes)
 }
 
 fn due(attributes: &Attributes) -> Option<(&str, i64)> {

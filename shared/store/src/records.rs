@@ -17,7 +17,7 @@
 //! | `L#org` | mailbox | that it exists | API, sweep: listed by page |
 //! | `A#org#sha256(address)` | `ADDRESS` | whose address or alias it is | API paths, conditional so that it is taken once |
 //! | `M#org#mailbox` | `MAILBOX` | settings and visible state | every run, API |
-//! | `M#…` | `STATE` | marks, lease, number of the last accepted change | intake, every run; index `sync#00` to `sync#15` by due time |
+//! | `M#…` | `STATE` | marks, lease, meter, number of the last accepted change | intake, every run; index `sync#00` to `sync#15` by due time |
 //! | `M#…` | `KEY` | data key, wrapped | whoever reads content |
 //! | `M#…` | `LINK#link` | a pairing with its last common state | run, API; listed by page |
 //! | `M#…` | `REDIRECT#link` | the link that it became | API, run |
@@ -35,6 +35,7 @@
 //! | `M#…` | `BRAKE#hour` | deletes and mails of the hour; 2 days | run, the latest |
 //! | `M#…` | `MOVE` | its last move from one connection to another | every run, API |
 //! | `M#…` | `DAY#date` | statistics of a day; 400 days | console; listed |
+//! | `M#…` | `READING#date` | what the meter showed when a day began; 400 days | API: what a mailbox costs |
 //! | `M#…` | `SUBSCRIPTION#sha256(key)` | that the subscription is this mailbox's | renewal; listed |
 //! | `M#…` | `CHUNK#sha256#n` | a piece of a content too large for its row | with its row |
 //! | `S#sha256(key)` | `SUBSCRIPTION` | a push subscription | webhook, by the key of its URL |
@@ -74,6 +75,7 @@ mod row;
 mod settings;
 mod subscriptions;
 mod tokens;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -119,8 +121,10 @@ pub use settings::{
 };
 pub use subscriptions::{BindError, SubscriptionRow};
 pub use tokens::{TokenClaim, TokenRow, TokenScope, TokenSetback, TokenState};
+pub use usage::{READINGS_MAX, Reading, Usage};
 
 use self::crypto::DataKey;
+use self::usage::Meter;
 use crate::table::{Condition, Item, StoreError, Table, Write};
 
 /// How long entries of the feed are kept unless told otherwise.
@@ -135,12 +139,14 @@ pub struct Records {
     keyring: Arc<Keyring>,
     data_keys: Arc<Mutex<BTreeMap<MailboxScope, DataKey>>>,
     retention: SignedDuration,
+    meter: Arc<Meter>,
 }
 
 impl Records {
     /// Records in this table, with contents under this keyring.
     pub fn new(table: Arc<dyn Table>, keyring: Arc<Keyring>) -> Self {
-        Self { table, keyring, data_keys: Arc::default(), retention: RETENTION }
+        let meter = Arc::default();
+        Self { table, keyring, data_keys: Arc::default(), retention: RETENTION, meter }
     }
 
     /// Keeps entries of the feed for so long from now on.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use crate::consumption::Consumption;
+
 /// Largest item that DynamoDB holds, names and values together.
 pub const ITEM_BYTES_MAX: usize = 400 * 1024;
 /// Most writes in one transaction.
@@ -237,4 +239,7 @@ pub trait Table: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError>;
+
+    /// What this handle of the table has consumed so far, with all its clones.
+    fn consumed(&self) -> Consumption;
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use tidemark_embedded::EmbeddedStore;
 use tidemark_store::dynamo::DynamoTable;
-use tidemark_store::{DueEntry, Item, Key, Order, Page, Span, StoreError, Table, Write};
+use tidemark_store::{
+    Consumption, DueEntry, Item, Key, Order, Page, Span, StoreError, Table, Write,
+};
 use tokio::runtime::{Builder, Runtime};
 
 /// The table on a SQLite file in a directory of its own, which goes with it.
@@ -83,5 +85,9 @@ impl Table for OnDiskTable {
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         self.runtime.block_on(self.table.transact(writes))
+    }
+
+    fn consumed(&self) -> Consumption {
+        self.table.consumed()
     }
 }

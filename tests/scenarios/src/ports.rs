@@ -12,7 +12,9 @@ use tidemark_simulator::{
     SimStep, Simulator,
 };
 use tidemark_store::memory::Fault;
-use tidemark_store::{DueEntry, Item, Key, Order, Page, Span, StoreError, Table, Write};
+use tidemark_store::{
+    Consumption, DueEntry, Item, Key, Order, Page, Span, StoreError, Table, Write,
+};
 use tidemark_transport::{
     Clock, Delivery, HttpPort, HttpRequest, HttpResponse, TransportError, TransportFault,
 };
@@ -294,6 +296,10 @@ impl Table for PausingTable {
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         self.perform(EffectKind::TableWrite, self.table.transact(writes)).await
+    }
+
+    fn consumed(&self) -> Consumption {
+        self.table.consumed()
     }
 }
 

@@ -7,13 +7,13 @@ use super::*;
 const SCHEDULED: &str = include_str!("../../tests/fixtures/scheduled.json");
 const ONE: &str = include_str!("../../tests/fixtures/one-endpoint.json");
 
-fn later(service: &Service) -> Timestamp {
-    service.world.now() + SignedDuration::from_secs(60)
+fn later(deliveries: &Deliveries) -> Timestamp {
+    deliveries.world.now() + SignedDuration::from_secs(60)
 }
 
 #[tokio::test]
 async fn a_schedule_looks_at_every_organisation() {
-    let service = service_on(MemoryTable::new());
+    let deliveries = service_on(MemoryTable::new()).deliveries();
     let row = OrganisationRow {
         id: OrganisationId::parse("contoso").unwrap(),
         enabled: true,
@@ -22,30 +22,30 @@ async fn a_schedule_looks_at_every_organisation() {
         domains: Vec::new(),
         created_at: Timestamp::UNIX_EPOCH,
     };
-    service.records.save_organisation(&row, None).await.unwrap();
+    deliveries.records.save_organisation(&row, None).await.unwrap();
     let event: Event = serde_json::from_str(SCHEDULED).unwrap();
-    let summary = handle(&service, event, later(&service)).await.unwrap();
+    let summary = handle(&deliveries, event, later(&deliveries)).await.unwrap();
     assert_eq!(summary, Summary { organisations: 1, delivered: 0, failed: 0 });
 }
 
 #[tokio::test]
 async fn an_endpoint_that_is_gone_has_nothing_to_get() {
-    let service = service_on(MemoryTable::new());
+    let deliveries = service_on(MemoryTable::new()).deliveries();
     let event: Event = serde_json::from_str(ONE).unwrap();
-    let summary = handle(&service, event, later(&service)).await.unwrap();
+    let summary = handle(&deliveries, event, later(&deliveries)).await.unwrap();
     assert_eq!(summary, Summary { organisations: 1, delivered: 0, failed: 0 });
 }
 
 #[tokio::test]
 async fn what_names_no_endpoint_is_refused() {
-    let service = service_on(MemoryTable::new());
+    let deliveries = service_on(MemoryTable::new()).deliveries();
     for text in [
         r#"{"organisation": "With Space"}"#,
         r#"{"organisation": "contoso", "endpoint": "none"}"#,
         r#"{"endpoint": "019aacb0-0000-7000-8000-000000000002"}"#,
     ] {
         let event: Event = serde_json::from_str(text).unwrap();
-        let refused = handle(&service, event, later(&service)).await;
+        let refused = handle(&deliveries, event, later(&deliveries)).await;
         assert!(matches!(refused, Err(DeliverError::Event(_))), "{text}");
     }
 }

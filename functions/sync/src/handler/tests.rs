@@ -1,3 +1,5 @@
+use std::sync::{Arc, Mutex};
+
 use tidemark_model::{MailboxId, SystemId};
 use tidemark_service::rehearsal::service_on;
 use tidemark_store::StoreError;
@@ -16,12 +18,18 @@ fn failed(response: &SqsBatchResponse) -> Vec<&str> {
     response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect()
 }
 
+async fn handled(service: &Service, event: SqsEvent, ends_at: Timestamp) -> SqsBatchResponse {
+    let invocations = Invocations::default();
+    let called = Called { invocations: &invocations, request_id: "r1", trace: None, ends_at };
+    handle(service, event, &called).await
+}
+
 const ID: &str = "11d6ee51-4cc7-4302-9e22-7cd8afdaadf5";
 
 #[tokio::test]
 async fn a_message_for_a_mailbox_that_is_gone_is_done_with() {
     let service = service_on(MemoryTable::new());
-    let response = handle(&service, event(), Timestamp::MAX).await;
+    let response = handled(&service, event(), Timestamp::MAX).await;
     assert!(failed(&response).is_empty());
 }
 
@@ -29,7 +37,7 @@ async fn a_message_for_a_mailbox_that_is_gone_is_done_with() {
 async fn a_message_comes_again_when_the_store_fails() {
     let faults: Faults = Box::new(|_: &Operation<'_>| Some(StoreError::Throttled.into()));
     let service = service_on(MemoryTable::with_faults(faults));
-    let response = handle(&service, event(), Timestamp::MAX).await;
+    let response = handled(&service, event(), Timestamp::MAX).await;
     assert_eq!(failed(&response), [ID]);
 }
 
@@ -38,7 +46,7 @@ async fn what_is_not_ours_goes_the_way_to_the_dead_letters() {
     let service = service_on(MemoryTable::new());
     let mut event = event();
     event.records[0].body = Some("{\"type\":\"sync\",\"v\":2}".to_owned());
-    let response = handle(&service, event, Timestamp::MAX).await;
+    let response = handled(&service, event, Timestamp::MAX).await;
     assert_eq!(failed(&response), [ID]);
 }
 
@@ -54,7 +62,7 @@ async fn nothing_passes_a_message_that_failed_in_its_group() {
     other_group.message_id = Some("beside".to_owned());
     other_group.attributes.insert(GROUP.to_owned(), "other".to_owned());
     event.records.extend([same_group, other_group]);
-    let response = handle(&service, event, Timestamp::MAX).await;
+    let response = handled(&service, event, Timestamp::MAX).await;
     assert_eq!(failed(&response), [ID, "behind"]);
 }
 
@@ -66,12 +74,12 @@ async fn a_mailbox_that_somebody_holds_is_run_again_later() {
     service.records.save_mailbox(&scope.organisation, &row, None).await.unwrap();
     let (now, ttl) = (service.world.now(), SignedDuration::from_mins(1));
     let lease = service.records.take_lease(&scope, "somebody", now, ttl).await.unwrap();
-    let response = handle(&service, event(), Timestamp::MAX).await;
+    let response = handled(&service, event(), Timestamp::MAX).await;
     assert_eq!(failed(&response), [ID]);
 
     // Switched off meanwhile, and free: the message is done with.
     service.records.release_lease(&scope, &lease).await.unwrap();
-    let response = handle(&service, event(), Timestamp::MAX).await;
+    let response = handled(&service, event(), Timestamp::MAX).await;
     assert!(failed(&response).is_empty());
 }
 
@@ -102,4 +110,25 @@ fn a_run_stops_in_time_for_its_function() {
     assert_eq!(deadline(at(1000), at(990)), at(990));
     assert_eq!(end_of(1_000_000), at(1000));
     assert_eq!(end_of(u64::MAX), Timestamp::MAX);
+}
+
+#[tokio::test]
+async fn a_run_that_panics_has_its_message_come_again_under_its_own_trace() {
+    const SENT: &str = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad";
+    let invocations = Invocations::default();
+    let (seen, looks) = (Arc::new(Mutex::new(None)), invocations.clone());
+    let kept = Arc::clone(&seen);
+    let faults: Faults = Box::new(move |_: &Operation<'_>| {
+        *kept.lock().unwrap() = looks.trace();
+        panic!("the table breaks")
+    });
+    let service = service_on(MemoryTable::with_faults(faults));
+    let mut event = event();
+    event.records[0].attributes.insert(TRACE.to_owned(), SENT.to_owned());
+    let trace = Some("Root=1-00000000-000000000000000000000000");
+    let called =
+        Called { invocations: &invocations, request_id: "r1", trace, ends_at: Timestamp::MAX };
+    let response = handle(&service, event, &called).await;
+    assert_eq!(failed(&response), [ID]);
+    assert_eq!(seen.lock().unwrap().as_deref(), Some(SENT));
 }

@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tidemark_model::{Event, LinkId, MailMode, Participation};
+use tidemark_transport::Traffic;
 
 use super::fault::Effect;
 use super::server::ServerFacts;
@@ -49,6 +50,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
 impl Mailbox for EwsMailbox {
     fn capabilities(&self) -> Capabilities {
         CAPABILITIES
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.session.http.traffic()
     }
 
     async fn changes(

@@ -9,7 +9,9 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE, USER
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tidemark_ews::EwsError;
 use tidemark_model::Zone;
-use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, HttpResponse, uuid_v7};
+use tidemark_transport::{
+    Clock, CountedHttp, Entropy, HttpPort, HttpRequest, HttpResponse, uuid_v7,
+};
 
 use super::credential::{Credential, EwsUrl, MailboxAddress};
 use super::fault::code::TOO_MUCH_AT_ONCE;
@@ -86,12 +88,14 @@ pub(super) enum Affinity {
 /// Sends requests, one at a time each, and remembers what the server asked of us.
 pub(super) struct Session {
     pub(super) endpoint: EwsEndpoint,
+    pub(super) http: CountedHttp,
     back_end: Mutex<Option<HeaderValue>>,
 }
 
 impl Session {
     pub(super) fn new(endpoint: EwsEndpoint) -> Self {
-        Self { endpoint, back_end: Mutex::new(None) }
+        let http = CountedHttp::new(Arc::clone(&endpoint.http));
+        Self { endpoint, http, back_end: Mutex::new(None) }
     }
 
     /// Sends one envelope. `read` makes sense of the answer, be it a result or a SOAP fault: EWS
@@ -106,7 +110,7 @@ impl Session {
         let end = &self.endpoint;
         let slot = end.limiter.enter(&*end.clock).await;
         let slot = slot.map_err(fault::of_waiting)?;
-        let sent = end.http.send(self.request(envelope, effect, affinity)?).await;
+        let sent = self.http.send(self.request(envelope, effect, affinity)?).await;
         drop(slot);
         let response = sent.map_err(|error| fault::of_transport(&error, effect))?;
         if affinity == Affinity::Subscriptions {

@@ -10,6 +10,7 @@ use tidemark_graph::settings::{
     read_calendar, read_mailbox_settings,
 };
 use tidemark_model::{Event, LinkId, MailMode, Participation, Property, Zone};
+use tidemark_transport::Traffic;
 
 use super::fault::{self, Effect};
 use super::place::Listed;
@@ -47,7 +48,7 @@ pub enum MailboxPart {
 impl GraphMailbox {
     /// A mailbox at an endpoint. Nothing is sent yet.
     pub fn new(endpoint: GraphEndpoint) -> Self {
-        Self { session: Session { endpoint }, listed: Listed::default() }
+        Self { session: Session::new(endpoint), listed: Listed::default() }
     }
 
     /// Tries the way to the calendar: address, token, permission, mailbox.
@@ -104,6 +105,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
 impl Mailbox for GraphMailbox {
     fn capabilities(&self) -> Capabilities {
         CAPABILITIES
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.session.http.traffic()
     }
 
     async fn changes(

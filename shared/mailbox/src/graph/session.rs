@@ -11,7 +11,7 @@ use tidemark_graph::calendar::{ReadContext, WriteContext};
 use tidemark_graph::{GraphRequest, GraphRoot, Method as GraphMethod, ServerError, UserKey};
 use tidemark_identity::{AccessToken, Claims, TokenSource};
 use tidemark_model::Zone;
-use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, uuid_v7};
+use tidemark_transport::{Clock, CountedHttp, Entropy, HttpPort, HttpRequest, uuid_v7};
 
 use super::cursor::ChangeFeed;
 use super::fault::{self, Effect};
@@ -79,9 +79,15 @@ impl fmt::Debug for GraphEndpoint {
 /// Sends requests, one at a time each.
 pub(super) struct Session {
     pub(super) endpoint: GraphEndpoint,
+    pub(super) http: CountedHttp,
 }
 
 impl Session {
+    pub(super) fn new(endpoint: GraphEndpoint) -> Self {
+        let http = CountedHttp::new(Arc::clone(&endpoint.http));
+        Self { endpoint, http }
+    }
+
     /// Sends a request that reads; returns the body of its answer.
     pub(super) async fn read(&self, request: &GraphRequest) -> Result<Bytes, MailboxError> {
         self.exchange(request, Effect::Read, None).await.map_err(|failed| self.error_of(&failed))
@@ -115,7 +121,7 @@ impl Session {
                 end.tokens.token().await.map_err(|error| Failed::Ours(fault::of_token(&error)))?;
             let sent = self.to_http(request, effect, &token).map_err(Failed::Ours)?;
             allow(permit)?;
-            let answer = end.http.send(sent).await;
+            let answer = self.http.send(sent).await;
             let answer =
                 answer.map_err(|error| Failed::Ours(fault::of_transport(&error, effect)))?;
             if answer.status != 401 {

@@ -106,6 +106,25 @@ async fn a_connection_is_opened_by_what_it_speaks() {
 }
 
 #[tokio::test]
+async fn only_a_server_of_ews_is_asked_for_its_certificate() {
+    let exchange = exchange();
+    let graph = connection(Protocol::Graph(access()));
+    assert_eq!(exchange.server_certificate(&graph).await, Ok(None));
+    // Nobody listens where a port was just given back.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/EWS/Exchange.asmx", listener.local_addr().unwrap());
+    drop(listener);
+    let ews = EwsAccess {
+        url,
+        account: "svc@example.com".to_owned(),
+        secret_name: "p".to_owned(),
+        impersonate: true,
+    };
+    let error = exchange.server_certificate(&connection(Protocol::Ews(ews))).await.unwrap_err();
+    assert_eq!(error.code, "certificate-not-seen");
+}
+
+#[tokio::test]
 async fn settings_that_cannot_be_used_are_named() {
     let exchange = exchange();
     let with = |change: fn(&mut GraphAccess)| {

@@ -6,7 +6,7 @@ use tidemark_store::StoreError;
 use tidemark_store::records::{ConnectionRow, GraphAccess};
 
 use super::Refresher;
-use crate::intake::secret_of;
+use tidemark_proofs::secret_of;
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]

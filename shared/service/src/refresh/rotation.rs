@@ -23,7 +23,7 @@ use tidemark_store::records::{
 };
 
 use crate::graph_settings::CREDENTIAL_LIFE as LIFE;
-use crate::world::World;
+use tidemark_world::World;
 
 pub use entra::EntraAuthority;
 

@@ -10,6 +10,8 @@ use tidemark_identity::{
     TokenCache, TokenError, WebIdentity,
 };
 use tidemark_model::OrganisationId;
+pub use tidemark_proofs::Connect;
+use tidemark_proofs::cloud_of;
 use tidemark_store::records::{
     CREDENTIALS_MAX, Cloud as CloudRow, ConnectionId, ConnectionRow, CredentialKind, GraphAccess,
     Records, TokenScope,
@@ -18,15 +20,12 @@ use tidemark_store::{Secrets, StoreError};
 use tidemark_transport::HttpPort;
 
 use super::shelf::RecordsShelf;
-use crate::world::World;
+use tidemark_world::World;
 
 /// Connections whose tokens are remembered. Beyond that all are forgotten and looked up again.
 const CONNECTIONS_MAX: usize = 256;
 /// How long to wait when the store of secrets does not answer.
 const SECRETS_WAIT: core::time::Duration = core::time::Duration::from_secs(30);
-
-/// Makes an HTTP client that trusts these authorities (PEM) besides the public ones.
-pub type Connect = Arc<dyn Fn(Option<&str>) -> Result<Arc<dyn HttpPort>, TokenError> + Send + Sync>;
 
 /// Sources of tokens by connection. One of them per process, so that what a process remembers of a
 /// token is in one place.
@@ -179,18 +178,9 @@ pub fn application_of(access: &GraphAccess) -> Result<Application, TokenError> {
                     of the app registration.";
         return Err(unusable(text.to_owned()));
     }
-    Ok(Application { cloud: cloud_of(&access.cloud)?, tenant, client: client.to_owned() })
-}
-
-pub(crate) fn cloud_of(row: &CloudRow) -> Result<Cloud, TokenError> {
-    match row {
-        CloudRow::Global => Ok(Cloud::GLOBAL),
-        CloudRow::UsGovernment => Ok(Cloud::US_GOVERNMENT),
-        CloudRow::UsGovernmentDod => Ok(Cloud::US_GOVERNMENT_DOD),
-        CloudRow::China => Ok(Cloud::CHINA),
-        CloudRow::Other { authority, graph } => Cloud::other(authority, graph)
-            .map_err(|error| unusable(format!("The connection's cloud cannot be used: {error}."))),
-    }
+    let cloud = cloud_of(&access.cloud)
+        .map_err(|why| unusable(format!("The connection's cloud cannot be used: {why}.")))?;
+    Ok(Application { cloud, tenant, client: client.to_owned() })
 }
 
 impl ConnectionIssuer {

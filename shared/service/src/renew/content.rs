@@ -25,6 +25,6 @@ impl Service {
             .iter()
             .filter(|found| !found.value.retired)
             .find_map(|found| found.value.certificate_id.as_deref());
-        proofs.keys(&*self.secrets, connection.id, named).await
+        proofs.keys(connection.id, named).await
     }
 }

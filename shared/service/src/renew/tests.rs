@@ -23,7 +23,7 @@ async fn a_new_mailbox_is_subscribed_once_and_synced_for_the_gap() {
     let [row] = live(&stage).await.try_into().unwrap();
     let key = stage.exchange.last_key();
     assert_eq!(stage.exchange.urls(), [format!("https://hooks.example.com/ews/{key}")]);
-    assert_eq!(key.len(), crate::intake::KEY_CHARACTERS);
+    assert_eq!(key.len(), tidemark_intake::KEY_CHARACTERS);
     assert_eq!(row.key_digest, SubscriptionRow::digest(&key));
     assert_eq!(row.subscription_id.as_deref(), Some("subscription 1"));
     assert_eq!(row.watermark.as_deref(), Some("w0"));

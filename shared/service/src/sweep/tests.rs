@@ -8,8 +8,8 @@ use tidemark_store::records::{
 use uuid::Uuid;
 
 use super::*;
-use crate::service::SyncTask;
 use crate::testing::{Stage, connection_id, organisation, scope, system};
+use tidemark_intake::SyncTask;
 
 /// The mailboxes whose messages are taken and finished now.
 fn receive(stage: &Stage) -> Vec<MailboxScope> {

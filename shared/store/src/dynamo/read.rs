@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::schema::DUE_INDEX;
-use super::{Attributes, DynamoTable, failure, value};
+use super::{Attributes, DynamoTable, TOTAL, failure, value};
 use crate::limits::{PARTITION, SORT};
 use crate::table::{DUE_AT, DUE_SHARD, DueEntry, Key, Order, Page, Span, StoreError};
 
@@ -36,6 +36,7 @@ impl DynamoTable {
             .client
             .query()
             .table_name(&self.name)
+            .return_consumed_capacity(TOTAL)
             .consistent_read(true)
             .expression_attribute_names("#p", PARTITION)
             .expression_attribute_values(":p", text(partition))
@@ -60,6 +61,7 @@ impl DynamoTable {
                 .expression_attribute_values(":t", text(last)),
         };
         let output = query.send().await.map_err(|error| failure::plain(&error))?;
+        self.read(output.consumed_capacity());
         let items = output.items().iter().map(value::read_item);
         Ok(Page {
             items: items.collect::<Result<_, _>>()?,
@@ -86,6 +88,7 @@ impl DynamoTable {
                 .query()
                 .table_name(&self.name)
                 .index_name(DUE_INDEX)
+                .return_consumed_capacity(TOTAL)
                 .key_condition_expression("#s = :s AND #a <= :a")
                 .expression_attribute_names("#s", DUE_SHARD)
                 .expression_attribute_names("#a", DUE_AT)
@@ -96,6 +99,7 @@ impl DynamoTable {
                 .send()
                 .await
                 .map_err(|error| failure::plain(&error))?;
+            self.read(output.consumed_capacity());
             for item in output.items() {
                 entries.push(read_due_entry(item)?);
             }

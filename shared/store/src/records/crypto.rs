@@ -24,11 +24,14 @@ const KEY_BYTES: usize = 32;
 
 const SEALING_FAILED: StoreError = StoreError::Corrupt("content cannot be encrypted");
 const OPENING_FAILED: StoreError = StoreError::Corrupt("content cannot be decrypted");
+const NO_MASTER_KEY: StoreError =
+    StoreError::Corrupt("a function without the master key was asked for contents");
 const CONTENT_TOO_LARGE: StoreError = StoreError::TooLarge("a content over 32 MB");
 
 /// The master key that wraps the data keys of mailboxes. `Debug` shows nothing of it.
 pub struct Keyring {
-    master: LessSafeKey,
+    /// None where contents are neither written nor read.
+    master: Option<LessSafeKey>,
     random: FillRandom,
 }
 
@@ -45,14 +48,24 @@ impl Keyring {
     /// # Errors
     /// When the cipher refuses the key, which it does only for another length.
     pub fn new(master: &[u8; KEY_BYTES], random: FillRandom) -> Result<Self, StoreError> {
-        Ok(Self { master: cipher(master)?, random })
+        Ok(Self { master: Some(cipher(master)?), random })
+    }
+
+    /// A keyring for records whose contents are neither written nor read: whatever needs the master
+    /// key fails.
+    pub fn without_master_key(random: FillRandom) -> Self {
+        Self { master: None, random }
+    }
+
+    fn master(&self) -> Result<&LessSafeKey, StoreError> {
+        self.master.as_ref().ok_or(NO_MASTER_KEY)
     }
 
     /// Makes a data key: the key, and its wrapped form to be stored. `context` ties it to its row.
     pub(crate) fn make_data_key(&self, context: &[u8]) -> Result<(DataKey, Vec<u8>), StoreError> {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         (self.random)(bytes.as_mut_slice());
-        let wrapped = seal(&self.master, &self.random, bytes.to_vec(), context)?;
+        let wrapped = seal(self.master()?, &self.random, bytes.to_vec(), context)?;
         Ok((self.data_key(&bytes)?, wrapped))
     }
 
@@ -62,7 +75,7 @@ impl Keyring {
         wrapped: &[u8],
         context: &[u8],
     ) -> Result<DataKey, StoreError> {
-        let bytes = Zeroizing::new(open(&self.master, wrapped, context)?);
+        let bytes = Zeroizing::new(open(self.master()?, wrapped, context)?);
         let bytes: &[u8; KEY_BYTES] = bytes.as_slice().try_into().map_err(|_| OPENING_FAILED)?;
         self.data_key(bytes)
     }

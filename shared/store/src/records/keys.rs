@@ -6,6 +6,8 @@
 
 use core::fmt::Write as _;
 
+use jiff::civil::Date;
+
 use sha2::{Digest, Sha256};
 use tidemark_model::{LinkId, MailboxId, OrganisationId, SystemId};
 
@@ -297,6 +299,18 @@ pub(crate) const DAYS: &str = "DAY#";
 
 pub(crate) fn day(scope: &MailboxScope, day: &str) -> Key {
     in_mailbox(scope, format!("{DAYS}{day}"))
+}
+
+pub(crate) const READINGS: &str = "READING#";
+
+/// A reading of a mailbox's meter.
+pub(crate) fn reading(scope: &MailboxScope, day: Date) -> Key {
+    in_mailbox(scope, reading_of(day))
+}
+
+/// The sort key of a day's reading.
+pub(crate) fn reading_of(day: Date) -> String {
+    format!("{READINGS}{day}")
 }
 
 pub(crate) const CHUNKS: &str = "CHUNK#";

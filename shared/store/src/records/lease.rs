@@ -133,12 +133,19 @@ impl Records {
         scope: &MailboxScope,
         lease: &Lease,
     ) -> Result<(), StoreError> {
-        let actions = vec![
+        let mut actions = vec![
             UpdateAction::Remove(LEASE_UNTIL.to_owned()),
             UpdateAction::Remove(LEASE_OWNER.to_owned()),
         ];
+        let usage = self.take_usage();
+        actions.extend(usage.adding());
         let condition = Condition::All(vec![epoch_is(lease), owner_is(lease)]);
-        ignore_condition(self.update(keys::state(scope), actions, Some(condition)).await)?;
+        if ignore_condition(self.update(keys::state(scope), actions, Some(condition)).await)?
+            .is_none()
+        {
+            // Whoever holds it now writes this down as well.
+            self.meter(usage);
+        }
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use super::ids::{Collection, MailboxScope};
 use super::keys;
 use super::lease::{EPOCH, Lease, LeaseLost, epoch_is};
 use super::row::{Row, later, number};
+use super::usage::{READ_ON, Usage, day_number};
 use crate::table::{Condition, DUE_AT, DUE_SHARD, Item, StoreError, UpdateAction, Value, Write};
 
 pub(crate) const HINTED: &str = "hinted";
@@ -65,6 +66,10 @@ pub struct Marks {
     pub started_at: Option<Timestamp>,
     /// Counts the leases.
     pub epoch: u64,
+    /// What the mailbox has used so far.
+    pub usage: Usage,
+    /// The day of the last reading of its meter, counted from 1970; 0 before the first.
+    read_on: u64,
     /// When the present lease ends; none when nobody holds it.
     pub lease_until: Option<Timestamp>,
     dirty: BTreeMap<String, u64>,
@@ -108,6 +113,8 @@ impl Marks {
             started_at: row.moment(STARTED_AT)?,
             epoch: row.count(EPOCH)?,
             lease_until: row.moment(super::lease::LEASE_UNTIL)?,
+            usage: Usage::read(row)?,
+            read_on: row.count(READ_ON)?,
             dirty: row.counters(DIRTY_PREFIX)?,
             done: row.counters(DONE_PREFIX)?,
         })
@@ -158,7 +165,9 @@ impl Records {
         collection: &Collection,
         now: Timestamp,
     ) -> Result<Marks, StoreError> {
-        let item = self.update(keys::state(scope), raising(scope, collection, now), None).await?;
+        let mut actions = raising(scope, collection, now);
+        actions.extend(self.take_usage().adding());
+        let item = self.update(keys::state(scope), actions, None).await?;
         Marks::read(item.as_ref())
     }
 
@@ -242,10 +251,18 @@ impl Records {
                 STARTS.to_owned(),
                 number(marks.starts_since_commit.saturating_add(1)),
             ));
+            let today = u64::try_from(day_number(now)).unwrap_or(0);
+            let is_new_day = marks.read_on < today;
+            if is_new_day {
+                actions.push(UpdateAction::Set(READ_ON.to_owned(), number(today)));
+            }
             let condition = Condition::All(vec![epoch_is(lease), unmoved]);
             match self.update(key.clone(), actions, Some(condition)).await {
                 Ok(item) => {
                     let marks_after = Marks::read(item.as_ref())?;
+                    if is_new_day {
+                        self.note_reading(scope, marks_after.usage, now).await?;
+                    }
                     return Ok(StartedAt { hinted: marks.hinted, marks: marks_after });
                 }
                 Err(StoreError::ConditionFailed { existing, .. }) => {

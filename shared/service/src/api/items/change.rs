@@ -82,7 +82,7 @@ impl Service {
     ) -> Result<Accepted, Refusal> {
         // It is written down, and the mark with it: the minute schedule makes up for a message
         // that could not be sent.
-        if let Err(error) = self.send_if_needed(scope, &stored.marks).await {
+        if let Err(error) = self.intake().send_if_needed(scope, &stored.marks).await {
             tracing::warn!(error = %error, "a message is left to the minute schedule: {error}");
         }
         let ignored = serde_json::from_slice(&stored.answer).map_err(|_| Refusal::Internal)?;

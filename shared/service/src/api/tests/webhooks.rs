@@ -9,7 +9,7 @@ const GONE: Refusal = Refusal::NotFound { what: "webhook" };
 
 async fn deliver(stage: &Stage, id: Uuid) -> Vec<String> {
     let id = EndpointId::new(id);
-    stage.service.deliver_due(&organisation(), id, Timestamp::MAX).await.unwrap();
+    stage.service.deliveries().deliver_due(&organisation(), id, Timestamp::MAX).await.unwrap();
     stage
         .webhooks
         .take_bodies()

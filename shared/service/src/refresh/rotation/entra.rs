@@ -11,7 +11,7 @@ use tidemark_store::records::ConnectionRow;
 
 use super::Authority;
 use crate::refresh::tokens::{Connect, Tokens, application_of};
-use crate::world::World;
+use tidemark_world::World;
 
 /// The token service, and app registrations through Graph.
 pub struct EntraAuthority {

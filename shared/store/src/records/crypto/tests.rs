@@ -31,6 +31,14 @@ fn what_was_sealed_is_opened_under_its_context_alone() {
 }
 
 #[test]
+fn a_keyring_without_the_master_key_neither_makes_nor_opens_a_data_key() {
+    let (_, wrapped) = keyring().make_data_key(b"mailbox").unwrap();
+    let without = Keyring::without_master_key(counting());
+    assert_eq!(without.make_data_key(b"mailbox").err(), Some(NO_MASTER_KEY));
+    assert_eq!(without.open_data_key(&wrapped, b"mailbox").err(), Some(NO_MASTER_KEY));
+}
+
+#[test]
 fn every_changed_byte_is_noticed() {
     let (key, _) = keyring().make_data_key(b"mailbox").unwrap();
     let sealed = key.seal(b"content", b"row").unwrap();

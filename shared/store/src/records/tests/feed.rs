@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use tidemark_model::OrganisationId;
 
 use super::stage::*;
+use crate::Consumption;
 use crate::memory::MemoryTable;
 use crate::records::*;
 use crate::table::*;
@@ -174,6 +175,10 @@ impl Table for Behind {
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         self.0.transact(writes).await
+    }
+
+    fn consumed(&self) -> Consumption {
+        self.0.consumed()
     }
 }
 

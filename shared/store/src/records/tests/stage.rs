@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tidemark_model::{Kind, LinkId, MailboxId, OrganisationId, SystemId};
 use uuid::Uuid;
 
+use crate::Consumption;
 use crate::memory::MemoryTable;
 use crate::records::*;
 use crate::table::*;
@@ -214,6 +215,10 @@ impl Table for GivingWay {
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         pause().await;
         self.0.transact(writes).await
+    }
+
+    fn consumed(&self) -> Consumption {
+        self.0.consumed()
     }
 }
 

@@ -1,0 +1,201 @@
+//! Intake of Graph's change and lifecycle notifications.
+//!
+//! Whoever calls is anonymous, and one call may hold entries of many subscriptions. An entry counts
+//! when its client state is one that we gave out, which is looked up by its digest and compared in
+//! constant time, and when its subscription is the one that this state belongs to. A change of a
+//! subscription with content counts only if the call proves besides that Microsoft made it, and if its
+//! content opens. Everything else is refused in silence: it is counted, and answered like what counts.
+//! The same call once more is refused too, where its entries tell themselves apart; Graph repeats only
+//! what was not taken.
+//!
+//! What counts is written down before the answer: a change raises the mailbox's mark, a lifecycle
+//! event has renewal look at the subscription. Content is a hint like the rest: the run reads the item
+//! and would find our own write equal to its base anyway.
+//! Source: learn.microsoft.com/graph, "change-notifications-delivery-webhooks",
+//! "change-notifications-lifecycle-events" and "change-notifications-with-resource-data".
+
+mod rich;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use tidemark_graph::notification::{
+    ItemNews, LifecycleEvent, News, Notification, read_notifications,
+};
+use tidemark_store::StoreError;
+use tidemark_store::records::{Collection, Document, SubscriptionRow};
+
+use crate::subscriptions::Declined;
+use crate::{GraphAnswer, GraphIntake, GraphReceipt, Intake, KEY_CHARACTERS};
+
+/// Which client state with which subscription. The state is a secret: it is not shown.
+type Sender = (String, String);
+
+/// What the entries of one sender in one call say.
+#[derive(Default)]
+struct Said {
+    changes: Vec<Change>,
+    events: Vec<LifecycleEvent>,
+}
+
+/// A change, with the tenant that it is said to be of.
+struct Change {
+    tenant: Option<String>,
+    news: ItemNews,
+}
+
+/// A sender that we know.
+struct Known {
+    row: Document<SubscriptionRow>,
+    subscription: String,
+    said: Said,
+}
+
+/// What all that counts of a sender comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Told {
+    /// Something changed, or may have.
+    changed: bool,
+    /// Renewal is to look at the subscription.
+    look: bool,
+    /// The subscription is no more.
+    gone: bool,
+}
+
+impl Said {
+    fn len(&self) -> usize {
+        self.changes.len().saturating_add(self.events.len())
+    }
+
+    fn told(&self) -> Told {
+        use LifecycleEvent::{Missed, SubscriptionRemoved};
+        let any = |wanted: &[LifecycleEvent]| self.events.iter().any(|it| wanted.contains(it));
+        Told {
+            changed: !self.changes.is_empty() || any(&[Missed, SubscriptionRemoved]),
+            look: self.events.iter().any(|event| *event != Missed),
+            gone: any(&[SubscriptionRemoved]),
+        }
+    }
+}
+
+#[async_trait]
+impl GraphIntake for Intake {
+    async fn graph_push(&self, body: &[u8]) -> GraphReceipt {
+        let Ok(post) = read_notifications(body) else {
+            return GraphReceipt { answer: GraphAnswer::Refused, entries: 0, taken: 0, refused: 1 };
+        };
+        if post.overflows {
+            tracing::warn!("a Graph notification has too many entries: the sweep finds the rest");
+        }
+        let entries = post.entries.len();
+        let is_distinct = post.entries.iter().flatten().all(tells_itself_apart);
+        let tokens: Vec<String> =
+            post.validation_tokens.iter().map(|token| token.as_str().to_owned()).collect();
+        let senders = by_sender(post.entries.into_iter().flatten());
+        let remembered = is_distinct.then_some(body);
+        match self.take_call(senders, &tokens, remembered).await {
+            Ok(taken) => {
+                let refused = entries.saturating_sub(taken);
+                GraphReceipt { answer: GraphAnswer::Taken, entries, taken, refused }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a Graph notification could not be written down");
+                GraphReceipt { answer: GraphAnswer::Failed, entries, taken: 0, refused: 0 }
+            }
+        }
+    }
+}
+
+/// What was said, by who said it. Entries without a client state of our own form are nobody's.
+fn by_sender(entries: impl Iterator<Item = Notification>) -> BTreeMap<Sender, Said> {
+    let mut senders = BTreeMap::<Sender, Said>::new();
+    for entry in entries {
+        let Some(client_state) = &entry.client_state else { continue };
+        if client_state.as_str().len() != KEY_CHARACTERS {
+            continue;
+        }
+        let sender = (client_state.as_str().to_owned(), entry.subscription_id);
+        let said = senders.entry(sender).or_default();
+        match entry.news {
+            News::Change(news) => said.changes.push(Change { tenant: entry.tenant_id, news }),
+            News::Lifecycle(event) => said.events.push(event),
+        }
+    }
+    senders
+}
+
+/// Whether an entry has something that no other has, so that the same again is the same call again.
+/// Lifecycle events have nothing: two that look alike may be a day apart.
+fn tells_itself_apart(entry: &Notification) -> bool {
+    match &entry.news {
+        News::Change(news) => entry.id.is_some() || news.content.is_some(),
+        News::Lifecycle(_) => false,
+    }
+}
+
+impl Intake {
+    /// Writes down what counts of a call; how many entries that were. With its body it is remembered.
+    async fn take_call(
+        &self,
+        senders: BTreeMap<Sender, Said>,
+        tokens: &[String],
+        body: Option<&[u8]>,
+    ) -> Result<usize, StoreError> {
+        let mut known = Vec::new();
+        for ((client_state, subscription), said) in senders {
+            match self.subscription_of_key(&client_state).await {
+                Ok(row) if !row.value.retired => known.push(Known { row, subscription, said }),
+                Err(Declined::Failed(error)) => return Err(error),
+                Ok(_) | Err(Declined::Unknown | Declined::Refused | Declined::Retired) => {}
+            }
+        }
+        let now = self.world.now();
+        if known.is_empty() {
+            return Ok(0);
+        }
+        if let Some(body) = body
+            && self.records.is_known_call(body, now).await?
+        {
+            return Ok(0);
+        }
+        self.keep_proven(&mut known, tokens).await?;
+        let (mut taken, mut failed) = (0_usize, None);
+        for sender in known.iter().filter(|sender| sender.said.len() > 0) {
+            match self.take_told(sender).await {
+                Ok(()) => taken = taken.saturating_add(sender.said.len()),
+                // Others of the same call are written down all the same; repeated, they do no harm.
+                Err(Declined::Failed(error)) => failed = Some(error),
+                Err(Declined::Unknown | Declined::Refused | Declined::Retired) => {}
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if let Some(body) = body.filter(|_| taken > 0) {
+            self.records.remember_call(body, now).await?;
+        }
+        Ok(taken)
+    }
+
+    async fn take_told(&self, sender: &Known) -> Result<(), Declined> {
+        let told = sender.said.told();
+        let digest = &sender.row.value.key_digest;
+        // The first notification may be faster than the answer that names the subscription.
+        let bound = self.records.bind_subscription(digest, &sender.subscription).await?;
+        if told.changed {
+            self.raise(&bound.value.scope(), &Collection::calendar()).await?;
+        }
+        let now = self.world.now();
+        self.note_heard(&bound.value, None, now).await?;
+        if !told.look {
+            return Ok(());
+        }
+        self.change_subscription(digest, |row| {
+            row.renew_at = row.renew_at.min(now);
+            if told.gone {
+                row.expires_at = row.expires_at.map(|at| at.min(now));
+            }
+        })
+        .await
+    }
+}
