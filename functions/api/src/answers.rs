@@ -1,8 +1,10 @@
 //! What answers look like. The views of the border become these; only these are JSON.
 
 mod connections;
+mod costs;
 
 pub(crate) use connections::{Connection, Connections, ServerCertificate};
+pub(crate) use costs::Cost;
 
 use serde::Serialize;
 use serde_json::Value;

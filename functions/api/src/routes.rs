@@ -3,6 +3,7 @@
 mod batch;
 mod changes;
 mod connections;
+mod costs;
 mod holds;
 mod items;
 mod mailboxes;
@@ -55,6 +56,7 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(mailboxes::list_mailboxes))
         .routes(routes!(mailboxes::get_mailbox, mailboxes::switch_mailbox))
         .routes(routes!(mailboxes::sync_mailbox))
+        .routes(routes!(costs::get_cost))
         .merge(items::routes())
         .routes(routes!(batch::run_batch))
         .routes(routes!(changes::read_changes))

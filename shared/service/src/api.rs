@@ -2,6 +2,7 @@
 
 mod access;
 mod connections;
+mod costs;
 mod feed;
 mod holds;
 mod items;
@@ -20,9 +21,9 @@ use tidemark_store::records::SaveError;
 use uuid::Uuid;
 
 use crate::border::{
-    Accepted, Border, Caller, ConnectionChange, ConnectionView, FeedView, Guards, HistoryView,
-    HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView,
-    NewConnection, Refusal, ServerCertificateView, WebhookView,
+    Accepted, Border, Caller, ConnectionChange, ConnectionView, CostView, FeedView, Guards,
+    HistoryView, HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing,
+    MailboxView, NewConnection, Refusal, ServerCertificateView, WebhookView,
 };
 use crate::service::Service;
 
@@ -86,6 +87,10 @@ impl Border for Service {
 
     async fn mailbox(&self, caller: &Caller, name: &str) -> Result<MailboxView, Refusal> {
         self.view_mailbox(caller, name).await
+    }
+
+    async fn cost(&self, caller: &Caller, name: &str) -> Result<CostView, Refusal> {
+        self.view_cost(caller, name).await
     }
 
     async fn change_item(

@@ -4,6 +4,7 @@
 //! answers; every decision is taken behind this trait.
 
 mod connections;
+mod costs;
 mod holds;
 
 use core::fmt;
@@ -19,6 +20,7 @@ pub use connections::{
     CertificateView, ConnectionChange, ConnectionView, NewConnection, NotificationMode,
     ServerCertificateView,
 };
+pub use costs::CostView;
 pub use holds::{BrakePreview, HoldChoice, HoldDetails, HoldView, PreviewItem};
 pub use tidemark_intake::{GraphAnswer, GraphIntake, PushAnswer, PushIntake};
 pub use tidemark_store::records::IDEMPOTENCY_HOURS;
@@ -345,6 +347,9 @@ pub trait Border: Send + Sync {
     /// One mailbox by primary address, alias or id.
     async fn mailbox(&self, caller: &Caller, name: &str) -> Result<MailboxView, Refusal>;
 
+    /// What a mailbox costs.
+    async fn cost(&self, caller: &Caller, name: &str) -> Result<CostView, Refusal>;
+
     /// Writes a change down, durably, and wakes the sync.
     async fn change_item(
         &self,
@@ -494,4 +499,3 @@ pub trait Border: Send + Sync {
         id: Uuid,
     ) -> Result<ConnectionView, Refusal>;
 }
-

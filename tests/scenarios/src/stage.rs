@@ -49,6 +49,8 @@ pub struct Setting {
     pub table: Arc<dyn Table>,
     /// Which protocol the mailboxes are reached over.
     pub wire: Wire,
+    /// Whose mailboxes are synced, out of those that the simulator has.
+    pub people: Vec<String>,
 }
 
 impl Default for Setting {
@@ -60,6 +62,7 @@ impl Default for Setting {
             trace: false,
             table: Arc::new(MemoryTable::new()),
             wire: Wire::default(),
+            people: PEOPLE.map(str::to_owned).into(),
         }
     }
 }
@@ -149,7 +152,7 @@ impl Stage {
             trace: setting.trace,
             wire: setting.wire,
         };
-        stage.set_up(setting.rules);
+        stage.set_up(setting.rules, setting.people);
         stage
     }
 
@@ -163,7 +166,7 @@ impl Stage {
         self.executor.block_on(future)
     }
 
-    fn set_up(&mut self, rules: Value) {
+    fn set_up(&mut self, rules: Value, people: Vec<String>) {
         let records = Arc::clone(&self.service.records);
         let (organisation, system) = (self.organisation.clone(), self.system.clone());
         let protocol = self.wire.protocol();
@@ -197,10 +200,10 @@ impl Stage {
                 created_at: now,
             };
             records.save_connection(&organisation, &row, None).await.expect("saved");
-            for person in PEOPLE {
+            for person in people {
                 let row = MailboxRow {
-                    id: mailbox_id(person),
-                    address: person.to_owned(),
+                    id: mailbox_id(&person),
+                    address: person,
                     aliases: std::collections::BTreeSet::new(),
                     connection,
                     profile: Some("test".to_owned()),

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
     Accepted, Border, BrakePreview, Caller, CertificateView, ConnectionChange, ConnectionView,
-    FeedView, FirstCopyView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
+    CostView, FeedView, FirstCopyView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
     ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxView,
     NewConnection, NotificationMode, PreviewItem, Refusal, Role, ServerCertificateView,
     WebhookView,
 };
+use tidemark_service::cost::{Amount, PriceList, Usage};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -186,6 +187,25 @@ impl Border for FakeBorder {
     async fn mailbox(&self, _: &Caller, name: &str) -> Result<MailboxView, Refusal> {
         self.refused()?;
         resolve(name).map(|address| mailbox_view(&address))
+    }
+
+    async fn cost(&self, _: &Caller, name: &str) -> Result<CostView, Refusal> {
+        self.refused()?;
+        resolve(name)?;
+        let usage = Usage { write_halves: 2_000_000, exchange_requests: 3, ..Usage::default() };
+        let list = PriceList::embedded().unwrap();
+        let parts = list.price(&usage);
+        Ok(CostView {
+            from: "2027-03-01T00:00:00Z".to_owned(),
+            until: "2027-03-16T00:00:00Z".to_owned(),
+            cost: Amount::from_cents(63),
+            month: Amount::from_cents(126),
+            parts,
+            exchange_requests: usage.exchange_requests,
+            prices_date: list.date,
+            prices_region: list.region,
+            prices_note: list.note,
+        })
     }
 
     async fn change_item(

@@ -11,7 +11,7 @@ use tidemark_store::StoreError;
 use tidemark_store::records::{
     Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit,
     Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, PendingRow,
-    StartedAt, WriteKind,
+    StartedAt, Usage, WriteKind,
 };
 
 use super::aside::{self, Aside};
@@ -239,7 +239,9 @@ impl Run<'_> {
 
     /// Runs to the end or to where it has to stop, and sees to the next run.
     async fn conduct(mut self) -> Result<RunReport, StoreError> {
-        let stop = match self.work_through().await {
+        let worked = self.work_through().await;
+        self.meter();
+        let stop = match worked {
             Ok(()) => match self.finish().await {
                 Ok(()) => {
                     self.report.end = RunEnd::Synced;
@@ -250,6 +252,16 @@ impl Run<'_> {
             Err(stop) => stop,
         };
         self.stop(stop).await
+    }
+
+    /// Notes what the run asked of Exchange; nothing is asked of it any more.
+    fn meter(&self) {
+        let traffic = self.mailbox.traffic();
+        self.service.records.meter(Usage {
+            exchange_requests: traffic.requests,
+            sent_bytes: traffic.sent_bytes,
+            ..Usage::default()
+        });
     }
 
     async fn work_through(&mut self) -> Result<(), Stop> {

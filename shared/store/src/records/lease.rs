@@ -140,7 +140,9 @@ impl Records {
         let usage = self.take_usage();
         actions.extend(usage.adding());
         let condition = Condition::All(vec![epoch_is(lease), owner_is(lease)]);
-        if ignore_condition(self.update(keys::state(scope), actions, Some(condition)).await)?.is_none() {
+        if ignore_condition(self.update(keys::state(scope), actions, Some(condition)).await)?
+            .is_none()
+        {
             // Whoever holds it now writes this down as well.
             self.meter(usage);
         }

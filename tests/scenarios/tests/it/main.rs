@@ -9,5 +9,6 @@ mod first_copy;
 mod guards;
 mod intake;
 mod patterns;
+mod price;
 mod scripts;
 mod simulation;
