@@ -2,6 +2,7 @@
 
 mod administration;
 mod connections;
+mod costs;
 mod graph;
 mod moves;
 mod preflight;
@@ -10,6 +11,7 @@ pub(crate) use administration::{
     Activity, AddedMailboxes, Key, Keys, NewKey, Organisation, System, Systems,
 };
 pub(crate) use connections::{Connection, Connections, ServerCertificate};
+pub(crate) use costs::Cost;
 pub(crate) use graph::{Credentials, PublicCredential};
 pub(crate) use moves::{MailboxMove, MovesAsked};
 pub(crate) use preflight::{Assignment, Fence, Preflight};

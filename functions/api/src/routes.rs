@@ -3,6 +3,7 @@
 mod batch;
 mod changes;
 mod connections;
+mod costs;
 mod holds;
 mod items;
 mod keys;
@@ -64,6 +65,7 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
             mailboxes::remove_mailbox
         ))
         .routes(routes!(mailboxes::sync_mailbox))
+        .routes(routes!(costs::get_cost))
         .merge(items::routes())
         .routes(routes!(organisation::get_organisation, organisation::change_organisation))
         .routes(routes!(organisation::read_activity))

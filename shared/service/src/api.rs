@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod connections;
+mod costs;
 mod feed;
 mod holds;
 mod items;
@@ -22,10 +23,7 @@ use tidemark_store::records::SaveError;
 use uuid::Uuid;
 
 use crate::border::{
-    Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, CredentialDetails,
-    FeedView, FenceChange, FenceView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
-    ItemChangeRequest, ItemView, Listing, MailboxView, MoveRequest, MoveView, MovesAsked,
-    NewConnection, PreflightAsk, PreflightView, Refusal, ServerCertificateView, WebhookView,
+    Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, CredentialDetails, FeedView, FenceChange, FenceView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView, MoveRequest, MoveView, MovesAsked, NewConnection, PreflightAsk, PreflightView, Refusal, ServerCertificateView, WebhookView, CostView,
 };
 use crate::service::Service;
 
@@ -91,6 +89,10 @@ impl Border for Service {
 
     async fn mailbox(&self, caller: &Caller, name: &str) -> Result<MailboxView, Refusal> {
         self.view_mailbox(caller, name).await
+    }
+
+    async fn cost(&self, caller: &Caller, name: &str) -> Result<CostView, Refusal> {
+        self.view_cost(caller, name).await
     }
 
     async fn change_item(

@@ -5,6 +5,7 @@
 
 mod administration;
 mod connections;
+mod costs;
 mod graph;
 mod holds;
 mod moves;
@@ -28,6 +29,7 @@ pub use connections::{
     CertificateView, ConnectionChange, ConnectionView, NewAccess, NewConnection, NotificationMode,
     ServerCertificateView,
 };
+pub use costs::CostView;
 pub use graph::{
     CredentialDetails, CredentialSettings, CredentialView, GraphChange, GraphSettings, GraphView,
 };
@@ -379,6 +381,9 @@ pub trait Border: Administration + Send + Sync {
 
     /// One mailbox by primary address, alias or id.
     async fn mailbox(&self, caller: &Caller, name: &str) -> Result<MailboxView, Refusal>;
+
+    /// What a mailbox costs.
+    async fn cost(&self, caller: &Caller, name: &str) -> Result<CostView, Refusal>;
 
     /// Writes a change down, durably, and wakes the sync.
     async fn change_item(

@@ -22,14 +22,14 @@ use tidemark_store::records::{
 };
 use tidemark_store::{Secrets as _, StoreError, Table};
 use tidemark_transport::{
-    Clock, Delivery, Entropy, HttpPort, HttpRequest, HttpResponse, ShownCertificate,
+    Clock, Delivery, Entropy, HttpPort, HttpRequest, HttpResponse, ShownCertificate, Traffic,
     TransportError, TransportFault,
 };
-use tidemark_world::World;
 use uuid::Uuid;
 
 use crate::ports::{Engine, Exchange};
 use crate::service::{Options, Service};
+use tidemark_world::World;
 
 /// A clock that stands until it is moved.
 #[derive(Clone)]
@@ -230,6 +230,10 @@ impl Mailbox for FakeExchange {
             read_items_max: 10,
             page_items_max: 10,
         }
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
     }
 
     async fn changes(&self, _: Option<&Cursor>, _: usize) -> Result<ChangePage, MailboxError> {

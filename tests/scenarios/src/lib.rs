@@ -3,6 +3,7 @@
 //! The harness runs the real use cases over the deterministic memory store and the in-memory
 //! simulator, single-threaded and in virtual time, so that a seed replays exactly.
 
+pub mod bill;
 mod callbacks;
 pub mod cloud;
 pub mod exchange;

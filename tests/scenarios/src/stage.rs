@@ -51,6 +51,8 @@ pub struct Setting {
     pub table: Arc<dyn Table>,
     /// Which protocol the mailboxes are reached over.
     pub wire: Wire,
+    /// Whose mailboxes are synced, out of those that the simulator has.
+    pub people: Vec<String>,
 }
 
 impl Default for Setting {
@@ -62,6 +64,7 @@ impl Default for Setting {
             trace: false,
             table: Arc::new(MemoryTable::new()),
             wire: Wire::default(),
+            people: PEOPLE.map(str::to_owned).into(),
         }
     }
 }
@@ -151,7 +154,7 @@ impl Stage {
             trace: setting.trace,
             wire: setting.wire,
         };
-        stage.set_up(setting.rules);
+        stage.set_up(setting.rules, setting.people);
         stage
     }
 
@@ -165,7 +168,7 @@ impl Stage {
         self.executor.block_on(future)
     }
 
-    fn set_up(&mut self, rules: Value) {
+    fn set_up(&mut self, rules: Value, people: Vec<String>) {
         let records = Arc::clone(&self.service.records);
         let (organisation, system) = (self.organisation.clone(), self.system.clone());
         let protocol = self.wire.protocol();
@@ -201,10 +204,10 @@ impl Stage {
                 created_at: now,
             };
             records.save_connection(&organisation, &row, None).await.expect("saved");
-            for person in PEOPLE {
+            for person in people {
                 let row = MailboxRow {
-                    id: mailbox_id(person),
-                    address: person.to_owned(),
+                    id: mailbox_id(&person),
+                    address: person,
                     aliases: std::collections::BTreeSet::new(),
                     connection,
                     profile: Some("test".to_owned()),

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
     Accepted, AssignmentView, Border, BrakePreview, Caller, CertificateView, ConnectionChange,
-    ConnectionView, CredentialDetails, CredentialView, FeedView, FenceChange, FenceView,
+    ConnectionView, CostView, CredentialDetails, CredentialView, FeedView, FenceChange, FenceView,
     FirstCopyView, GateChoice, GraphView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
     ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxSteps,
     MailboxView, MoveRequest, MoveView, MovedItems, MovesAsked, NewAccess, NewConnection,
     NotificationMode, PreflightAsk, PreflightStep, PreflightView, PreviewItem, Refusal, Role,
     ServerCertificateView, StepState, WaiverView, WebhookView,
 };
+use tidemark_service::cost::{Amount, PriceList, Usage};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -228,6 +229,25 @@ impl Border for FakeBorder {
     async fn mailbox(&self, _: &Caller, name: &str) -> Result<MailboxView, Refusal> {
         self.refused()?;
         resolve(name).map(|address| mailbox_view(&address))
+    }
+
+    async fn cost(&self, _: &Caller, name: &str) -> Result<CostView, Refusal> {
+        self.refused()?;
+        resolve(name)?;
+        let usage = Usage { write_halves: 2_000_000, exchange_requests: 3, ..Usage::default() };
+        let list = PriceList::embedded().unwrap();
+        let parts = list.price(&usage);
+        Ok(CostView {
+            from: "2027-03-01T00:00:00Z".to_owned(),
+            until: "2027-03-16T00:00:00Z".to_owned(),
+            cost: Amount::from_cents(63),
+            month: Amount::from_cents(126),
+            parts,
+            exchange_requests: usage.exchange_requests,
+            prices_date: list.date,
+            prices_region: list.region,
+            prices_note: list.note,
+        })
     }
 
     async fn change_item(

@@ -56,6 +56,27 @@ async fn mailboxes_are_listed_with_their_state() {
 }
 
 #[tokio::test]
+async fn what_a_mailbox_costs_is_told_part_by_part() {
+    let api = Api::new();
+    let answer = api.get("/v1/mailboxes/alex@tidemark.example/cost").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let cost = answer.json();
+    assert_eq!(cost["cents"], 63.0, "{cost:#}");
+    assert_eq!(cost["centsPerMonth"], 126.0);
+    let writes = cost["parts"].as_array().unwrap().iter().find(|it| it["what"] == "table-writes");
+    let expected = json!({
+        "what": "table-writes",
+        "quantity": 1_000_000.0,
+        "unit": "write request units",
+        "cents": 62.5
+    });
+    assert_eq!(writes, Some(&expected));
+    assert_eq!(cost["exchangeRequests"], 3);
+    assert!(cost["prices"]["date"].is_string(), "{cost:#}");
+    api.get("/v1/mailboxes/nobody@tidemark.example/cost").await.problem(404, "not-found");
+}
+
+#[tokio::test]
 async fn a_mailbox_is_switched_off_and_on() {
     let api = Api::new();
     for enabled in [false, true] {

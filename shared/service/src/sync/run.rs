@@ -10,8 +10,7 @@ use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
     Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit,
-    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, MoveRow,
-    PendingRow, StartedAt, WriteKind,
+    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, MoveRow, PendingRow, StartedAt, WriteKind, Usage,
 };
 
 use super::aside::{self, Aside};
@@ -258,6 +257,11 @@ impl Run<'_> {
             Some(error) => Err(Stop::Broken(error)),
         };
         let stop = match self.leave(worked).await {
+}
+
+        let worked = self.work_through().await;
+        self.meter();
+        let stop = match worked {
             Ok(()) => match self.finish().await {
                 Ok(()) => {
                     self.report.end = RunEnd::Synced;
@@ -268,6 +272,16 @@ impl Run<'_> {
             Err(stop) => stop,
         };
         self.stop(stop).await
+    }
+
+    /// Notes what the run asked of Exchange; nothing is asked of it any more.
+    fn meter(&self) {
+        let traffic = self.mailbox.traffic();
+        self.service.records.meter(Usage {
+            exchange_requests: traffic.requests,
+            sent_bytes: traffic.sent_bytes,
+            ..Usage::default()
+        });
     }
 
     async fn work_through(&mut self) -> Result<(), Stop> {

@@ -14,5 +14,6 @@ mod moving;
 mod notifications;
 mod patterns;
 mod preflight;
+mod price;
 mod scripts;
 mod simulation;

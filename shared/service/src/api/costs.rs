@@ -1,0 +1,70 @@
+//! What a mailbox costs (N9).
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use tidemark_store::records::Usage;
+
+use crate::border::{Caller, CostView, Refusal};
+use crate::cost::{Amount, PriceList};
+use crate::service::Service;
+
+/// Days that are looked back at: a month.
+const DAYS: i64 = 30;
+const MONTH: SignedDuration = SignedDuration::from_hours(24 * DAYS);
+
+impl Service {
+    /// What a mailbox cost in the last 30 days, or since it was first metered.
+    pub(super) async fn view_cost(&self, caller: &Caller, name: &str) -> Result<CostView, Refusal> {
+        let found = self.find_mailbox(caller, name).await?;
+        let now = self.world.now();
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let since = today.checked_sub(DAYS.days()).unwrap_or(today);
+        let total = self.records.usage(&found.scope).await?;
+        let readings = self.records.readings(&found.scope, since).await?;
+        let (from, before) = match readings.first() {
+            Some(reading) => {
+                let day = reading.day.to_zoned(TimeZone::UTC);
+                (day.map_or(now, |day| day.timestamp()), reading.total)
+            }
+            None => (found.row.created_at, Usage::default()),
+        };
+        // A mailbox that is younger than its first day has a meter that began with it.
+        let from = from.max(found.row.created_at).min(now);
+        cost_view(&total.since(before), from, now)
+    }
+}
+
+fn cost_view(usage: &Usage, from: Timestamp, until: Timestamp) -> Result<CostView, Refusal> {
+    let list = PriceList::embedded().map_err(|error| {
+        tracing::error!(%error, "the price list cannot be read");
+        Refusal::Internal
+    })?;
+    let parts = list.price(usage);
+    let cost: Amount = parts.iter().map(|part| part.amount).sum();
+    let seconds = |duration: SignedDuration| u64::try_from(duration.as_secs()).unwrap_or(0);
+    Ok(CostView {
+        from: from.to_string(),
+        until: until.to_string(),
+        cost,
+        month: cost.scaled(seconds(until.duration_since(from)), seconds(MONTH)),
+        parts,
+        exchange_requests: usage.exchange_requests,
+        prices_date: list.date,
+        prices_region: list.region,
+        prices_note: list.note,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_scaled_to_a_month() {
+        let from: Timestamp = "2027-03-01T00:00:00Z".parse().unwrap();
+        let usage = Usage { write_halves: 3200, ..Usage::default() };
+        let view = cost_view(&usage, from, from + SignedDuration::from_hours(24)).unwrap();
+        assert!((view.cost.cents() - 0.1).abs() < 1e-9, "{view:?}");
+        assert!((view.month.cents() - 3.0).abs() < 1e-9, "{view:?}");
+    }
+}
