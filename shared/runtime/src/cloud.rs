@@ -211,17 +211,6 @@ impl Exchange for EveryExchange {
         self.ews.server_certificate(connection).await
     }
 
-    fn probe(&self) -> Option<&dyn Probe> {
-        Some(self)
-    }
-
-    async fn server_certificate(
-        &self,
-        connection: &ConnectionRow,
-    ) -> Result<Option<ShownCertificate>, MailboxError> {
-        self.ews.server_certificate(connection).await
-    }
-
     fn is_vouched_for(&self) -> bool {
         self.graph.is_vouched_for()
     }
@@ -252,6 +241,11 @@ pub fn open_tokens(
     })
 }
 
+/// What replaces the credentials of connections: Entra, and app registrations through Graph.
+pub fn open_authority(tokens: Arc<Tokens>, world: World) -> Arc<dyn Authority> {
+    Arc::new(EntraAuthority { tokens, connect: Arc::new(build_http), world })
+}
+
 /// Microsoft's servers stand in public; the root of another cloud is an administrator's. Without TLS
 /// only to this machine.
 pub(crate) fn build_http(extra_ca_pem: Option<&str>) -> Result<Arc<dyn HttpPort>, TokenError> {
@@ -266,10 +260,6 @@ pub(crate) fn build_http(extra_ca_pem: Option<&str>) -> Result<Arc<dyn HttpPort>
         Err(error) => Err(TokenError::Refused {
             code: "certificates-unusable".to_owned(),
             text: format!(
-                /// What replaces the credentials of connections: Entra, and app registrations through Graph.
-                pub fn open_authority(tokens: Arc<Tokens>, world: World) -> Arc<dyn Authority> {
-                    Arc::new(EntraAuthority { tokens, connect: Arc::new(build_http), world })
-                },
                 "TLS cannot be set up: {error}. Check the connection's extra certificates."
             ),
         }),
