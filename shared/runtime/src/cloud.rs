@@ -214,10 +214,6 @@ impl Exchange for EveryExchange {
         }
     }
 
-    fn probe(&self) -> Option<&dyn Probe> {
-        Some(self)
-    }
-
     fn is_vouched_for(&self) -> bool {
         self.graph.is_vouched_for()
     }

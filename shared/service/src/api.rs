@@ -23,7 +23,11 @@ use tidemark_store::records::SaveError;
 use uuid::Uuid;
 
 use crate::border::{
-    Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, CredentialDetails, FeedView, FenceChange, FenceView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView, MoveRequest, MoveView, MovesAsked, NewConnection, PreflightAsk, PreflightView, Refusal, ServerCertificateView, WebhookView, CostView,
+    Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, CostView,
+    CredentialDetails, FeedView, FenceChange, FenceView, Guards, HistoryView, HoldChoice,
+    HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView, MoveRequest,
+    MoveView, MovesAsked, NewConnection, PreflightAsk, PreflightView, Refusal,
+    ServerCertificateView, WebhookView,
 };
 use crate::service::Service;
 

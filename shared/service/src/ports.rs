@@ -13,7 +13,6 @@ use tidemark_proofs::Proofs;
 use tidemark_store::records::{ConnectionRow, MailboxRow};
 use tidemark_transport::ShownCertificate;
 
-
 /// Opens mailboxes by their connection: the adapter, its credential, its limits.
 #[async_trait]
 pub trait Exchange: Send + Sync {

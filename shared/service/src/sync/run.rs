@@ -10,7 +10,8 @@ use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
     Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit,
-    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, MoveRow, PendingRow, StartedAt, WriteKind, Usage,
+    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, MoveRow,
+    PendingRow, StartedAt, Usage, WriteKind,
 };
 
 use super::aside::{self, Aside};
@@ -256,12 +257,9 @@ impl Run<'_> {
             None => self.work_through().await,
             Some(error) => Err(Stop::Broken(error)),
         };
-        let stop = match self.leave(worked).await {
-}
-
-        let worked = self.work_through().await;
+        let left = self.leave(worked).await;
         self.meter();
-        let stop = match worked {
+        let stop = match left {
             Ok(()) => match self.finish().await {
                 Ok(()) => {
                     self.report.end = RunEnd::Synced;
