@@ -14,7 +14,7 @@ use tidemark_api::ApiOptions;
 use tidemark_embedded::{EmbeddedStore, LocalQueue};
 use tidemark_runtime::master_key::{draw_master_key, read_master_key};
 use tidemark_runtime::{EveryExchange, open_authority, open_tokens};
-use tidemark_service::border::{GraphIntake, PushIntake};
+use tidemark_intake::{GraphIntake, PushIntake};
 use tidemark_service::{Border, Engine, Options, Refresher, Service, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{Keyring, MailboxScope, Records};

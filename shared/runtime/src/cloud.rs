@@ -221,6 +221,10 @@ impl Exchange for EveryExchange {
     fn proofs(&self) -> Option<&Arc<Proofs>> {
         self.graph.proofs()
     }
+
+    fn probe(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
 }
 
 /// The tokens of all connections: one of them per process, reaching the token services over HTTP.

@@ -9,6 +9,7 @@ use tidemark_mailbox::ews::EwsUrl;
 use tidemark_mailbox::graph::MailboxPart;
 use tidemark_mailbox::{Disposition, Greeting, MailboxError, ews, graph, greet};
 use tidemark_model::OrganisationId;
+use tidemark_proofs::connect_to_cloud;
 use tidemark_service::ports::{Part, Probe, Seen, TokenFacts};
 use tidemark_service::preflight::{OneToken, roles_of};
 use tidemark_service::refresh::application_of;
@@ -31,7 +32,7 @@ impl Probe for EveryExchange {
                 let application = application_of(access).map_err(|error| no_token(&error))?;
                 let root = GraphRoot::parse(application.cloud.graph())
                     .map_err(|error| unusable(&error))?;
-                let http = crate::cloud::build_http(connection.extra_ca_pem.as_deref())
+                let http = connect_to_cloud(connection.extra_ca_pem.as_deref())
                     .map_err(|error| no_token(&error))?;
                 // It needs a token like everything else, and names nobody.
                 let greeted = greet(&*http, &root.at("/organization")).await;

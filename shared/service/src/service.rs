@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use tidemark_delivery::Deliveries;
-use tidemark_intake::{ContentProof, GraphAnswer, GraphIntake, Intake, PushAnswer, PushIntake};
+use tidemark_intake::{ContentProof, GraphIntake, GraphReceipt, Intake, PushAnswer, PushIntake};
 use tidemark_model::Kind;
 use tidemark_store::records::{Collection, MailboxScope, Records};
 use tidemark_store::{Queue, Secrets, StoreError};
@@ -117,7 +117,7 @@ impl PushIntake for Service {
 
 #[async_trait]
 impl GraphIntake for Service {
-    async fn graph_push(&self, body: &[u8]) -> GraphAnswer {
+    async fn graph_push(&self, body: &[u8]) -> GraphReceipt {
         self.intake().graph_push(body).await
     }
 }

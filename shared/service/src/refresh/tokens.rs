@@ -6,18 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tidemark_identity::{
-    Application, CertificateKey, Claims, ClientCredential, Cloud, Entra, Issued, Issuer, Tenant,
+    Application, CertificateKey, Claims, ClientCredential, Entra, Issued, Issuer, Tenant,
     TokenCache, TokenError, WebIdentity,
 };
 use tidemark_model::OrganisationId;
 pub use tidemark_proofs::Connect;
 use tidemark_proofs::cloud_of;
 use tidemark_store::records::{
-    CREDENTIALS_MAX, Cloud as CloudRow, ConnectionId, ConnectionRow, CredentialKind, GraphAccess,
+    CREDENTIALS_MAX, ConnectionId, ConnectionRow, CredentialKind, GraphAccess,
     Records, TokenScope,
 };
 use tidemark_store::{Secrets, StoreError};
-use tidemark_transport::HttpPort;
 
 use super::shelf::RecordsShelf;
 use tidemark_world::World;

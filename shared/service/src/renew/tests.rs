@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use tidemark_store::memory::Operation;
 
 use super::*;
-use crate::border::{PushAnswer, PushIntake as _};
+use tidemark_intake::{PushAnswer, PushIntake as _};
 use crate::testing::{Stage, connection_id, error, organisation, scope};
 
 /// The subscriptions that are not retired.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tidemark_scenarios::executor::Step;
 use tidemark_scenarios::stage::{Setting, Stage};
-use tidemark_service::border::{PushAnswer, PushIntake as _};
+use tidemark_intake::{PushAnswer, PushIntake as _};
 use tidemark_simulator::NewAppointment;
 
 const ALEX: &str = "alex@tidemark.example";
