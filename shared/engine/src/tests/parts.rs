@@ -207,3 +207,24 @@ fn what_an_earlier_change_wrote_is_not_a_persons() {
     let decision = plain(link, &event("theirs"), &deleted);
     assert_eq!(decision.business, Some(News::Created));
 }
+
+#[test]
+fn whoever_moves_a_series_loses_nothing_that_he_said_of_its_old_occurrences() {
+    let base = base(&series());
+    let times = series().schedule.moved_to(date(2030, 1, 7).at(11, 0, 0, 0));
+    let mut changes = upsert(vec![PropertyValue::Override(day(9), Some(Override::Excluded))]);
+    changes.extend(upsert(vec![PropertyValue::Schedule(times.clone(), Some(rule(10)))]));
+    changes[1].number = 2;
+    // A run that was cut off may have carried the first one.
+    let mut begun = series();
+    begun.overrides.insert(day(9), Override::Excluded);
+    for shown in [series(), begun] {
+        let decision = plain(LinkView::Linked(&base), &shown, &changes);
+        let ExchangeAction::Update { target, .. } = &decision.exchange else {
+            panic!("{decision:?}")
+        };
+        assert_eq!((&target.schedule, target.overrides.len()), (&times, 0));
+        let verdicts: Vec<_> = decision.outcomes.iter().map(|one| one.verdict.code()).collect();
+        assert_eq!(verdicts, ["applied", "applied"]);
+    }
+}
