@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use tidemark_model::{Event, EventPatch, EventStatus, Property, PropertyValue};
+use tidemark_model::{
+    Event, EventPatch, EventStatus, Property, PropertyValue, Recurrence, Schedule,
+};
 
 use crate::decision::{Loser, LoserValue, Outcome, Verdict};
 use crate::input::{BusinessChange, BusinessOperation};
 use crate::reason::RefusalCode;
 use crate::sameness::FIXED;
+use crate::series::has_occurrence;
 
 /// What all waiting changes together want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +175,9 @@ impl Intake {
         if patch.overrides_complete {
             self.drop_overrides();
         }
+        if let Some(PropertyValue::Schedule(schedule, rule)) = patch.get(Property::Schedule) {
+            self.drop_vanished(schedule, rule.as_ref());
+        }
         if patch.uid.is_some() {
             self.patch.uid.clone_from(&patch.uid);
         }
@@ -184,13 +190,26 @@ impl Intake {
 
     /// A complete list of overrides replaces what was said of single ones before.
     fn drop_overrides(&mut self) {
+        self.keep(|value| !matches!(value, PropertyValue::Override(..)));
+        self.patch.overrides_complete = true;
+    }
+
+    /// Whoever moves a series gives up what he said before of occurrences that it has no more: to him
+    /// that is no loss.
+    fn drop_vanished(&mut self, schedule: &Schedule, rule: Option<&Recurrence>) {
+        let is_vanished = |value: &PropertyValue| matches!(value, PropertyValue::Override(id, _) if !has_occurrence(schedule, rule, *id));
+        let vanished: Vec<_> =
+            self.patch.values().filter(|value| is_vanished(value)).cloned().collect();
+        self.keep(|value| !is_vanished(value));
+        self.superseded.extend(vanished);
+    }
+
+    fn keep(&mut self, stays: impl Fn(&PropertyValue) -> bool) {
         let mut rest = EventPatch::new();
         rest.uid.clone_from(&self.patch.uid);
-        rest.overrides_complete = true;
-        for value in self.patch.values() {
-            if !matches!(value, PropertyValue::Override(..)) {
-                rest.set(value.clone());
-            }
+        rest.overrides_complete = self.patch.overrides_complete;
+        for value in self.patch.values().filter(|value| stays(value)) {
+            rest.set(value.clone());
         }
         self.patch = rest;
     }

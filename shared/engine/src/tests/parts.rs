@@ -207,3 +207,31 @@ fn what_an_earlier_change_wrote_is_not_a_persons() {
     let decision = plain(link, &event("theirs"), &deleted);
     assert_eq!(decision.business, Some(News::Created));
 }
+
+#[test]
+fn whoever_moves_a_series_loses_nothing_that_he_said_of_its_old_occurrences() {
+    let base = base(&series());
+    let times = series().schedule.moved_to(date(2030, 1, 7).at(11, 0, 0, 0));
+    let mut changes = upsert(vec![PropertyValue::Override(day(9), Some(Override::Excluded))]);
+    changes.extend(upsert(vec![PropertyValue::Schedule(times.clone(), Some(rule(10)))]));
+    changes[1].number = 2;
+    // A run that was cut off may have carried the first one.
+    let mut begun = series();
+    begun.overrides.insert(day(9), Override::Excluded);
+    let cut_off = Unfinished::update(series(), begun.clone());
+    for (shown, unfinished) in [(series(), None), (begun, Some(&cut_off))] {
+        let view = ExchangeView::Present {
+            event: &shown,
+            role: CopyRole::Appointment,
+            stamped: StampView::Ours,
+        };
+        let profile = Profile::default();
+        let decision = run(LinkView::Linked(&base), view, &changes, &profile, unfinished);
+        let ExchangeAction::Update { target, .. } = &decision.exchange else {
+            panic!("{decision:?}")
+        };
+        assert_eq!((&target.schedule, target.overrides.len()), (&times, 0));
+        let verdicts: Vec<_> = decision.outcomes.iter().map(|one| one.verdict.code()).collect();
+        assert_eq!(verdicts, ["applied", "applied"], "{}", shown.overrides.len());
+    }
+}

@@ -13,9 +13,12 @@ use tidemark_service::border::{HoldChoice, Refusal};
 use tidemark_simulator::store::Change;
 use tidemark_simulator::{FaultKind, NewAppointment};
 
+use tidemark_model::{Body, BodyFormat, Participation, Privacy, ShowAs};
+
 use super::crash::picture;
 
 const ALEX: &str = "alex@tidemark.example";
+const BLAKE: &str = "blake@tidemark.example";
 
 /// How the mailbox comes to be reached another way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +137,7 @@ fn quiet_move(way: Way) {
     let mut stage = agreed(way, 9, 3);
     let (before, cursor) = stage.feed(None);
     assert!(!before.is_empty());
-    let (ids, calendar, writes) = (known(&mut stage), held(&stage), stage.writes());
+    let (ids, calendar, before) = (known(&mut stage), held(&stage), writes(&stage));
     begin(&mut stage, way);
     stage.sync(ALEX);
     let (events, _) = stage.feed(Some(cursor));
@@ -142,7 +145,7 @@ fn quiet_move(way: Way) {
     let told = moved(&events);
     assert_eq!(told.len(), 1, "{events:#?}");
     assert_eq!((known(&mut stage), held(&stage)), (ids, calendar));
-    assert_eq!(stage.writes(), writes, "nothing is written");
+    assert_eq!(writes(&stage), before, "nothing is written");
     assert!(stage.mails().is_empty());
     let view = stage.shown_move(ALEX);
     assert_eq!((view.phase, view.items.left), ("done", 0), "{view:?}");
@@ -162,6 +165,7 @@ fn quiet_move(way: Way) {
     let events = events.iter().rev().take(2).cloned().collect::<Vec<_>>();
     let lines = ["tidemark.appointment.applied Renamed", "tidemark.appointment.updated Visit 0"];
     assert_eq!(news(&events), lines);
+    assert_eq!(writes(&stage), before + 1, "the change of the business system, and nothing else");
 }
 
 #[test]
@@ -174,6 +178,22 @@ fn n2_migrated_nothing_is_told_or_written() {
     quiet_move(Way::Migrated);
 }
 
+/// How many requests there were whose name is such.
+fn count(stage: &Stage, is_such: impl Fn(&str) -> bool) -> u64 {
+    let requests = stage.requests();
+    let counted = requests.as_object().unwrap().iter();
+    counted.filter(|(name, _)| is_such(name)).filter_map(|(_, count)| count.as_u64()).sum()
+}
+
+/// Requests so far that could have changed an item, over either protocol.
+fn writes(stage: &Stage) -> u64 {
+    let over_graph = |name: &str| {
+        let changes = ["POST ", "PATCH ", "DELETE "].iter().any(|method| name.starts_with(method));
+        changes && name.contains("/events")
+    };
+    stage.writes() + count(stage, over_graph)
+}
+
 /// The number that Accept 3 names, while both sides keep changing: before, during and after.
 fn busy_move(way: Way) {
     let mut stage = agreed(way, 460, 40);
@@ -181,12 +201,10 @@ fn busy_move(way: Way) {
     let (_, cursor) = stage.feed(None);
     let (ids, calendar) = (known(&mut stage), held(&stage));
     assert_eq!((ids.len(), stage.calendar(ALEX).len()), (500, 500));
-    let creates = |stage: &Stage| -> u64 {
-        let requests = stage.requests();
-        let names = requests.as_object().unwrap().iter();
-        let is_create = |name: &str| name.starts_with("Create") || name.contains("POST events");
-        names.filter(|(name, _)| is_create(name)).filter_map(|(_, count)| count.as_u64()).sum()
+    let is_create = |name: &str| {
+        name == "CreateItem" || (name.starts_with("POST ") && name.ends_with("/events"))
     };
+    let creates = |stage: &Stage| count(stage, is_create);
     let created = creates(&stage);
     let mut expected = BTreeSet::new();
     let mut change = |stage: &mut Stage, number: usize| {
@@ -221,6 +239,11 @@ fn busy_move(way: Way) {
     assert_eq!(news(&events), expected.into_iter().collect::<Vec<_>>());
     assert_eq!(moved(&events).len(), 1);
     assert_eq!(creates(&stage), created, "nothing is created");
+    stage.put(ALEX, "erp-new", item("Brand new", "2027-09-01T10:00:00"));
+    stage.sync(ALEX);
+    assert_eq!(creates(&stage), created + 1, "what is created is counted");
+    stage.delete(ALEX, "erp-new");
+    stage.sync(ALEX);
     let after = known(&mut stage);
     assert_eq!(after.keys().collect::<Vec<_>>(), ids.keys().collect::<Vec<_>>());
     assert_eq!(held(&stage).len(), calendar.len());
@@ -475,4 +498,79 @@ fn n2_a_mailbox_that_left_its_server_says_so_and_where_it_is() {
     stage.sync(ALEX);
     assert_eq!(stage.errors(ALEX), Vec::<String>::new());
     assert_eq!(stage.shown_move(ALEX).items.by_uid, 1);
+}
+
+/// One item of each kind that the two protocols show in their own ways.
+fn varied(stage: &mut Stage) {
+    let user = stage.simulator.user(ALEX);
+    let make = |title: &str, day: u32, changes: &[Change]| {
+        let new = new_appointment(title, &format!("2027-03-{day:02}T10:00:00"));
+        let made = user.create(&new).unwrap();
+        user.update(made, changes).unwrap();
+        made
+    };
+    let html = "<html><head><style>p{color:red}</style></head><body><p>Bring <b>both</b> files.</p>\
+        <p>Thanks &amp; regards</p></body></html>";
+    let body = Body { format: BodyFormat::Html, content: html.to_owned() };
+    make("Formatted", 2, &[Change::Body(Some(body))]);
+    let kinds = BTreeSet::from(["Red".to_owned(), "Blue, dark".to_owned()]);
+    make("Filed", 3, &[Change::Categories(kinds), Change::ShowAs(ShowAs::Oof)]);
+    make("Reminding", 4, &[Change::ReminderSet(true), Change::ReminderMinutes(45)]);
+    make("Silent", 5, &[Change::ReminderSet(false), Change::Location(None), Change::Body(None)]);
+    make("Elsewhere", 6, &[Change::ShowAs(ShowAs::WorkingElsewhere)]);
+    make("Private", 8, &[Change::Sensitivity(Privacy::Private)]);
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let days = [
+        Change::Start(at("2027-03-09T23:00:00Z")),
+        Change::End(at("2027-03-11T23:00:00Z")),
+        Change::AllDay(true),
+    ];
+    make("Fair", 10, &days);
+    let mut meeting = new_appointment("Board", "2027-03-12T10:00:00");
+    meeting.attendees = vec![BLAKE.to_owned(), "guest@elsewhere.example".to_owned()];
+    user.create(&meeting).unwrap();
+    let mut invitation = new_appointment("Invitation", "2027-03-15T10:00:00");
+    invitation.attendees = vec![ALEX.to_owned()];
+    stage.simulator.user(BLAKE).create(&invitation).unwrap();
+    let mut answered = new_appointment("Answered", "2027-03-16T10:00:00");
+    answered.attendees = vec![ALEX.to_owned()];
+    stage.simulator.user(BLAKE).create(&answered).unwrap();
+    let answered = stage.appointment(ALEX, "Answered").item;
+    stage.simulator.user(ALEX).respond(answered, Participation::Accepted).unwrap();
+    let board = stage.appointment(BLAKE, "Board").item;
+    stage.simulator.user(BLAKE).respond(board, Participation::Tentative).unwrap();
+    stage.put(ALEX, "course", series("Course", 3));
+    let mut floating = item("Anywhere", "2027-03-18T09:00:00");
+    floating["timeZone"] = Value::Null;
+    floating["priority"] = json!(3);
+    stage.put(ALEX, "floating", floating);
+    let mut abroad = item("Abroad", "2027-03-19T09:00:00");
+    abroad["timeZone"] = json!("America/New_York");
+    stage.put(ALEX, "abroad", abroad);
+}
+
+#[test]
+fn n2_whatever_an_item_says_it_moves_without_news() {
+    for way in [Way::InPlace, Way::Migrated] {
+        let mut stage = Stage::new(Setting::default());
+        if way == Way::Migrated {
+            stage.control("PATCH", &format!("mailboxes/{ALEX}"), r#"{"onPremises":true}"#);
+        }
+        varied(&mut stage);
+        stage.sync(ALEX);
+        stage.sync(ALEX);
+        stage.connect(Wire::Graph);
+        let (_, cursor) = stage.feed(None);
+        let (ids, before, mails) = (known(&mut stage), writes(&stage), stage.mails().len());
+        begin(&mut stage, way);
+        stage.sync(ALEX);
+        stage.sync(ALEX);
+        let (events, _) = stage.feed(Some(cursor));
+        assert_eq!(news(&events), Vec::<String>::new(), "{way:?}");
+        assert_eq!(known(&mut stage), ids);
+        assert_eq!((writes(&stage), stage.mails().len()), (before, mails), "{way:?}");
+        let view = stage.shown_move(ALEX);
+        assert_eq!((view.phase, view.items.ambiguous + view.items.missing), ("done", 0));
+        stage.assert_at_rest();
+    }
 }

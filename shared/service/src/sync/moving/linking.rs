@@ -43,6 +43,13 @@ impl Waiting {
         self.intents.iter().any(|intent| intent.kind == WriteKind::Delete)
             || self.pending.iter().any(|row| row.operation == PendingOperation::Delete)
     }
+
+    /// Whether nobody would miss the link: its item is private, the business system never heard of it,
+    /// and so nothing is remembered that it could be found by.
+    fn is_untold(&self) -> bool {
+        let untold = matches!(self.link.state, LinkState::Private { announced: false, .. });
+        untold && self.pending.is_empty() && self.intents.is_empty()
+    }
 }
 
 impl Run<'_> {
@@ -176,6 +183,11 @@ impl Run<'_> {
         match self.place(&waiting.link).await? {
             Placement::Found(remote, how) => self.link_to(waiting, *remote, how).await,
             Placement::Unread(id, how) => self.link_unread(waiting, &id, how).await,
+            Placement::Ambiguous(_) | Placement::Missing if waiting.is_untold() => {
+                // Whatever is there is met by the compare as the private item that it is.
+                let links = vec![LinkWrite::Delete(Box::new(waiting.link))];
+                self.commit(vec![ItemCommit { links, ..ItemCommit::default() }]).await
+            }
             Placement::Ambiguous(candidates) => self.hold_ambiguous(waiting, candidates).await,
             Placement::Missing if waiting.is_deleted_by_us() => self.link_gone(waiting).await,
             Placement::Missing => {
