@@ -21,7 +21,7 @@ from install import (
 )
 from stage import (
     CLIENT, CLIENT_SECRET, EWS, GRAPH, OWNER, PASSWORD, TENANT, Connector, Listener, NotMeasured,
-    Simulator,
+    Simulator, quarter,
 )
 
 DECODED_ITEMS = 2_000
@@ -146,8 +146,7 @@ def latency(simulator: Simulator, connector: Connector, changes: int):
         for number in range(changes):
             title = f"bench {number}"
             sent = time.monotonic()
-            simulator.create({"subject": title, "start": "2026-03-02T08:00:00Z",
-                              "end": "2026-03-02T08:15:00Z"})
+            simulator.create(quarter(0) | {"subject": title})
             times.append(listener.wait_for(title, 30) - sent)
     finally:
         listener.stopping = True

@@ -108,6 +108,13 @@ class Program:
         self.stop()
 
 
+def quarter(number: int) -> dict[str, str]:
+    """A quarter of an hour from tomorrow on: what Graph tells of lies in a window around today."""
+    start = (int(time.time()) // 86_400 + 1) * 86_400 + number * 900
+    name = lambda seconds: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return {"start": name(start), "end": name(start + 900)}
+
+
 class Simulator(Program):
     """The simulated Exchange in a process of its own."""
 
@@ -130,13 +137,8 @@ class Simulator(Program):
     def fill(self, items: int, first: int = 0) -> None:
         """Appointments, a quarter of an hour after the other, with bodies of 0 to 1.5 KB."""
         for number in range(first, first + items):
-            day, quarter = divmod(number, 96)
-            start = time.gmtime(1_772_409_600 + day * 86_400 + quarter * 900)
-            end = time.gmtime(1_772_409_600 + day * 86_400 + (quarter + 1) * 900)
-            self.create({
+            self.create(quarter(number) | {
                 "subject": f"Review {number}",
-                "start": time.strftime("%Y-%m-%dT%H:%M:%SZ", start),
-                "end": time.strftime("%Y-%m-%dT%H:%M:%SZ", end),
                 "location": f"Room {number % 40}",
                 "body": "The harbour master and the pilots meet. " * (number % 4 * 12),
             })

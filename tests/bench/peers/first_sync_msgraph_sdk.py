@@ -26,7 +26,8 @@ from msgraph.generated.users.item.calendar_view.delta.delta_request_builder impo
 )
 
 PAGE = 100
-FROM, UNTIL = "2026-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
+# Longer than the calendar, and no longer than Graph allows.
+DAYS = 1_800
 
 
 class Token(AccessTokenProvider):
@@ -47,11 +48,15 @@ class Token(AccessTokenProvider):
         return self.hosts
 
 
+def name(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 async def read(client: GraphServiceClient, address: str) -> int:
     headers = HeadersCollection()
     headers.add("Prefer", f'IdType="ImmutableId", odata.maxpagesize={PAGE}')
     query = DeltaRequestBuilder.DeltaRequestBuilderGetQueryParameters(
-        start_date_time=FROM, end_date_time=UNTIL)
+        start_date_time=name(time.time()), end_date_time=name(time.time() + DAYS * 86_400))
     first = RequestConfiguration(headers=headers, query_parameters=query)
     further = RequestConfiguration(headers=headers)
     delta = client.users.by_user_id(address).calendar_view.delta

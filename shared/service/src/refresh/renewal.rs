@@ -283,6 +283,3 @@ fn name_of(row: &ConnectionRow, made_at: Timestamp) -> String {
 fn read(pem: &SecretString) -> Result<CertificateKey, RotationError> {
     CertificateKey::from_pem(pem).map_err(|error| RotationError::Unusable(error.to_string()))
 }
-
-#[cfg(test)]
-mod tests;

@@ -165,10 +165,9 @@ async fn w12_a_password_for_exchange_online_is_refused_with_the_reason() {
         password: SecretString::from("abcdefghijklmnop"),
         impersonate: false,
     };
-    let answer = stage
-        .service
-        .create_connection(&admin(), NewConnection { access, ..new(settings(made())) });
-    let Err(Refusal::Invalid(problems)) = answer.await else { panic!("it is refused") };
+    let new = NewConnection { access, ..new(settings(made())) };
+    let answer = stage.service.create_connection(&admin(), new).await;
+    let Err(Refusal::Invalid(problems)) = answer else { panic!("it is refused") };
     assert_eq!(problems[0].pointer, "/password");
     assert!(problems[0].rule.contains("no app passwords either"), "{}", problems[0].rule);
     assert!(problems[0].mend.contains("graph"), "{}", problems[0].mend);
