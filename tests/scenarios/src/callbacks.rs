@@ -1,7 +1,7 @@
 //! What Exchange posts to the product, and what the functions behind the addresses answer.
 
-use tidemark_service::Service;
 use tidemark_intake::{GraphAnswer, GraphIntake as _, PushAnswer, PushIntake as _};
+use tidemark_service::Service;
 use tidemark_simulator::{Callback, CallbackKind};
 
 use crate::recording::record;

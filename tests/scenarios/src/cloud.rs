@@ -12,9 +12,10 @@ use tidemark_mailbox::ews::ConnectionLimiter;
 use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
 use tidemark_mailbox::{Disposition, Mailbox, MailboxError, Scope};
 use tidemark_model::{OrganisationId, Zone};
+use tidemark_proofs::Proofs;
 use tidemark_service::refresh::rotation::EntraAuthority;
 use tidemark_service::refresh::{Connect, application_of};
-use tidemark_service::{Exchange, Proofs, RefreshReport, Refresher, Tokens, World};
+use tidemark_service::{Exchange, RefreshReport, Refresher, Tokens, World};
 use tidemark_store::records::{
     Collection, ConnectionId, ConnectionRow, Document, GraphAccess, MailboxRow, Protocol,
 };
@@ -39,7 +40,7 @@ pub struct CloudStage {
 /// Mailboxes behind the simulator, opened with the product's own tokens.
 struct CloudExchange {
     tokens: Arc<Tokens>,
-    proofs: Proofs,
+    proofs: Arc<Proofs>,
     http: Arc<dyn HttpPort>,
     world: World,
     limiter: Arc<ConnectionLimiter>,
@@ -66,7 +67,11 @@ impl CloudStage {
         ));
         stage.service.exchange = Arc::new(CloudExchange {
             tokens: Arc::clone(&tokens),
-            proofs: Proofs::new(Arc::clone(&connect), world.clone()),
+            proofs: Arc::new(Proofs::new(
+                Arc::clone(&connect),
+                Arc::clone(&secrets),
+                world.clone(),
+            )),
             http,
             world: world.clone(),
             limiter: ConnectionLimiter::new(),
@@ -193,7 +198,7 @@ impl Exchange for CloudExchange {
         })))
     }
 
-    fn proofs(&self) -> Option<&Proofs> {
+    fn proofs(&self) -> Option<&Arc<Proofs>> {
         Some(&self.proofs)
     }
 }

@@ -13,8 +13,7 @@ use tidemark_model::OrganisationId;
 pub use tidemark_proofs::Connect;
 use tidemark_proofs::cloud_of;
 use tidemark_store::records::{
-    CREDENTIALS_MAX, ConnectionId, ConnectionRow, CredentialKind, GraphAccess,
-    Records, TokenScope,
+    CREDENTIALS_MAX, ConnectionId, ConnectionRow, CredentialKind, GraphAccess, Records, TokenScope,
 };
 use tidemark_store::{Secrets, StoreError};
 

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex};
 use tidemark_store::memory::Operation;
 
 use super::*;
-use tidemark_intake::{PushAnswer, PushIntake as _};
 use crate::testing::{Stage, connection_id, error, organisation, scope};
+use tidemark_intake::{PushAnswer, PushIntake as _};
 
 /// The subscriptions that are not retired.
 async fn live(stage: &Stage) -> Vec<SubscriptionRow> {

@@ -2,7 +2,7 @@
 
 use tidemark_service::Border as _;
 use tidemark_service::border::{MoveRequest, MoveView, Refusal};
-use tidemark_store::records::{ConnectionId, ConnectionRow, Notifications};
+use tidemark_store::records::{ConnectionId, ConnectionRow, Fence, Notifications};
 use tidemark_transport::Clock as _;
 use uuid::Uuid;
 
@@ -34,6 +34,7 @@ impl Stage {
             wait_until: None,
             troubles: Vec::new(),
             created_at: self.clock.now(),
+            fence: Fence::default(),
         };
         self.run(async move { records.save_connection(&organisation, &row, None).await })
             .expect("saved");

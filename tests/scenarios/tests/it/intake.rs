@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use tidemark_intake::{PushAnswer, PushIntake as _};
 use tidemark_scenarios::executor::Step;
 use tidemark_scenarios::stage::{Setting, Stage};
-use tidemark_intake::{PushAnswer, PushIntake as _};
 use tidemark_simulator::NewAppointment;
 
 const ALEX: &str = "alex@tidemark.example";

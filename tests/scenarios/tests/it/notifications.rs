@@ -3,11 +3,9 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tidemark_intake::{GRAPH_NOTIFICATION_BYTES_MAX, GraphAnswer, GraphIntake as _, GraphReceipt};
 use tidemark_scenarios::cloud::CloudStage;
 use tidemark_scenarios::ports::EffectKind;
-use tidemark_service::border::{
-    GRAPH_NOTIFICATION_BYTES_MAX, GraphAnswer, GraphIntake as _, GraphReceipt,
-};
 use tidemark_simulator::NewAppointment;
 
 const ALEX: &str = "alex@tidemark.example";
