@@ -166,8 +166,9 @@ impl Probe for SimulatedExchange {
                 greeted.map_err(|error| ews::unanswered(&error))
             }
             Protocol::Graph(_) => {
-                let greeted = greet(&*self.http, &format!("{SIMULATOR}/graph/v1.0/organization"));
-                greeted.await.map_err(|error| graph::unanswered(&error))
+                let url = format!("{SIMULATOR}/graph/v1.0/organization");
+                let greeted = greet(&*self.http, &url).await;
+                greeted.map_err(|error| graph::unanswered(&error))
             }
         }
     }
