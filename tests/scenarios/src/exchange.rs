@@ -167,7 +167,8 @@ impl Probe for SimulatedExchange {
             }
             Protocol::Graph(_) => {
                 let url = format!("{SIMULATOR}/graph/v1.0/organization");
-                greet(&*self.http, &url).await.map_err(|error| graph::unanswered(&error))
+                let greeted = greet(&*self.http, &url).await;
+                greeted.map_err(|error| graph::unanswered(&error))
             }
         }
     }
@@ -175,12 +176,7 @@ impl Probe for SimulatedExchange {
     async fn token(&self, _: &ConnectionRow) -> Result<TokenFacts, MailboxError> {
         let issued = self.tokens.issue().await.map_err(|error| {
             let (TokenError::Refused { code, text } | TokenError::Later { code, text, .. }) = error;
-            MailboxError {
-                disposition: Disposition::Authorize,
-                scope: Scope::Connection,
-                code,
-                text,
-            }
+            MailboxError { disposition: Disposition::Authorize, scope: Scope::Connection, code, text }
         })?;
         Ok(TokenFacts { roles: roles_of(issued.expose()), token: issued })
     }

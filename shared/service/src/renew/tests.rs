@@ -113,7 +113,7 @@ async fn one_that_is_heard_lives_until_its_time() {
 async fn one_that_was_never_bound_is_not_waited_for() {
     let stage = Stage::new().await;
     // Cut off between the row and the answer.
-    let row = stage.service.new_row(&scope(1), &stage_connection(&stage).await, "key");
+    let row = stage.service.new_row(&scope(1), &stage_connection(&stage).await, "key", None);
     stage.service.records.create_subscription(&row).await.unwrap();
     assert_eq!(renew(&stage).await, Renewal::Alive);
     stage.clock.advance(SignedDuration::from_mins(1));
@@ -191,7 +191,7 @@ async fn of_two_that_live_one_is_left() {
     let stage = Stage::new().await;
     renew(&stage).await;
     stage.clock.advance(SignedDuration::from_secs(1));
-    let row = stage.service.new_row(&scope(1), &stage_connection(&stage).await, "key");
+    let row = stage.service.new_row(&scope(1), &stage_connection(&stage).await, "key", None);
     stage.service.records.create_subscription(&row).await.unwrap();
     stage.service.records.bind_subscription(&row.key_digest, "s9").await.unwrap();
     assert_eq!(renew(&stage).await, Renewal::Alive);

@@ -97,7 +97,7 @@ async fn w12_a_made_certificate_shows_its_public_part_and_nothing_else() {
 async fn w12_bad_settings_name_the_field_and_the_mend() {
     let stage = Stage::new().await;
     let now = stage.service.world.now();
-    let year = jiff::SignedDuration::from_hours(24 * 365);
+    let year = SignedDuration::from_hours(24 * 365);
     let pem = make_application_certificate("Test", now - year * 2, year).unwrap();
     let other = make_application_certificate("Test", now, year).unwrap();
     let cut = |text: &SecretString, what: &str| {
