@@ -176,7 +176,12 @@ impl Probe for SimulatedExchange {
     async fn token(&self, _: &ConnectionRow) -> Result<TokenFacts, MailboxError> {
         let issued = self.tokens.issue().await.map_err(|error| {
             let (TokenError::Refused { code, text } | TokenError::Later { code, text, .. }) = error;
-            MailboxError { disposition: Disposition::Authorize, scope: Scope::Connection, code, text }
+            MailboxError {
+                disposition: Disposition::Authorize,
+                scope: Scope::Connection,
+                code,
+                text,
+            }
         })?;
         Ok(TokenFacts { roles: roles_of(issued.expose()), token: issued })
     }
