@@ -59,7 +59,7 @@ fn hinted(cloud: &mut CloudStage) -> u64 {
 
 fn with(body: &Value, place: &str, value: Value) -> Value {
     let mut body = body.clone();
-    *body.pointer_mut(place).unwrap_or_else(|| panic!("{place} in {body}")) = value;
+    *body.pointer_mut(place).unwrap_or_else(|| panic!("{place} is not there")) = value;
     body
 }
 
