@@ -21,6 +21,7 @@ use tidemark_transport::{
 use crate::cloud::{EveryExchange, open_tokens};
 use crate::environment::{Environment, EnvironmentError};
 use crate::federation::StsIdentity;
+use crate::founding::found_from_environment;
 use crate::master_key::read_master_key;
 
 /// How long connecting to an AWS service may take.
@@ -37,6 +38,21 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
 /// # Errors
 /// When a variable is missing or wrong, or the master key cannot be read.
 pub async fn service_from_environment(environment: &Environment) -> anyhow::Result<Service> {
+    Ok(wire(environment).await?.0)
+}
+
+/// The same for the api function, which also founds the first organisation.
+///
+/// # Errors
+/// As [`service_from_environment`]. What keeps the organisation from being founded is logged.
+pub async fn api_from_environment(environment: &Environment) -> anyhow::Result<Service> {
+    let (service, named_whole) = wire(environment).await?;
+    found_from_environment(environment, &service, &named_whole).await?;
+    Ok(service)
+}
+
+/// The product, and the secrets that the template makes and names whole.
+async fn wire(environment: &Environment) -> anyhow::Result<(Service, SecretsManagerSecrets)> {
     let options = read_options(environment)?;
     let table_name = environment.required("TIDEMARK_TABLE")?;
     let queue_url = environment.required("TIDEMARK_QUEUE_URL")?;
@@ -51,8 +67,8 @@ pub async fn service_from_environment(environment: &Environment) -> anyhow::Resu
     let secrets_client = aws_sdk_secretsmanager::Client::new(&sdk);
     let secrets: Arc<dyn Secrets> =
         Arc::new(SecretsManagerSecrets::new(secrets_client.clone(), prefix));
-    // This one secret is named whole, since the template makes it.
-    let master_key = SecretsManagerSecrets::new(secrets_client, "")
+    let named_whole = SecretsManagerSecrets::new(secrets_client, "");
+    let master_key = named_whole
         .get(master_key_name)
         .await
         .context("the master key cannot be read from Secrets Manager")?
@@ -67,7 +83,7 @@ pub async fn service_from_environment(environment: &Environment) -> anyhow::Resu
     let platform = Arc::new(StsIdentity::new(aws_sdk_sts::Client::new(&sdk)));
     let tokens =
         open_tokens(Arc::clone(&records), Arc::clone(&secrets), world.clone(), Some(platform));
-    Ok(Service {
+    let service = Service {
         records,
         queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), queue_url)),
         exchange: Arc::new(EveryExchange::new(Arc::clone(&secrets), tokens, world.clone())),
@@ -76,7 +92,8 @@ pub async fn service_from_environment(environment: &Environment) -> anyhow::Resu
         planner: Arc::new(Engine),
         world,
         options,
-    })
+    };
+    Ok((service, named_whole))
 }
 
 /// Region, credentials and `AWS_ENDPOINT_URL` come from the environment that Lambda sets.
