@@ -183,7 +183,7 @@ fn n1_certificates_for_content_are_replaced_and_subscriptions_follow() {
     let first = certificate(&mut cloud);
     cloud.stage.clock.advance(SignedDuration::from_hours(24 * 181));
     cloud.refresh();
-    cloud.stage.tick(SignedDuration::from_mins(3));
+    cloud.tick(SignedDuration::from_mins(90));
     let second = certificate(&mut cloud);
     assert_ne!(first, second, "a subscription with the new certificate");
     let body = notification(&mut cloud, "Visit");
