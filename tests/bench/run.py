@@ -111,6 +111,7 @@ def bench_first_sync(report: Report, wire: str, sizes: list[int]) -> None:
                  GRAPH: "msgraph-sdk 1.65.0, the pages of changes only"}[wire]
     filled, smallest = 0, None
     with Simulator() as simulator:
+        simulator.lift_limits()
         for items in sizes:
             simulator.fill(items - filled, filled)
             filled = items

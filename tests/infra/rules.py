@@ -20,7 +20,6 @@ EVERY_RESOURCE = {"OwnIdentity", "Traces", "Interfaces", "NotTheFunctionItself"}
 # Names that are made while it runs begin with one of these.
 OPEN_ENDED = re.compile(r":secret:tidemark/\$\{AWS::StackName\}/(connections|webhooks)/(\*/notification-keys)?\*$")
 # The api function is about to read these.
-FORTHCOMING = {"TIDEMARK_FOUNDING_KEY_SECRET", "TIDEMARK_ORGANISATION"}
 RETAINED = {"Key", "Table", "MasterKey"}
 HEXADECIMAL = set("0123456789abcdef")
 
@@ -163,7 +162,7 @@ def variables(project: Project) -> Iterator[str]:
     for function in project.lambdas().values():
         given |= set(function.get("Environment", {}).get("Variables", {}))
     documented = project.documented
-    for name in sorted(given - documented - FORTHCOMING):
+    for name in sorted(given - documented):
         yield f"the template sets {name}, and no page of a crate has it"
     for name in sorted(documented - given):
         yield f"{name} is documented, and the template does not set it"

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tidemark_jscalendar::Problem;
 use tidemark_model::{MailboxId, OrganisationId, SystemId};
 use tidemark_service::Service;
-use tidemark_service::border::{GraphChange, GraphSettings};
+use tidemark_service::border::{
+    Administration as _, Caller, GraphChange, GraphSettings, MailboxChange, OrganisationChange,
+    Refusal,
+};
 use tidemark_service::graph_settings::{Place, enter_graph};
 use tidemark_service::preflight::waive;
 use tidemark_store::records::{
-    AddressTaken, ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, EwsAccess, Fence,
-    FenceWaiver, FirstSync, Gate, MailboxRow, MailboxScope, MailboxState, Notifications,
-    OrganisationRow, Protocol, Role, SystemRow,
+    ApiKeyId, ApiKeyRow, ConnectionId, ConnectionRow, Document, EwsAccess, Fence, FenceWaiver,
+    FirstSync, Gate, MailboxRow, MailboxScope, MailboxState, Notifications, Protocol, Role,
 };
 
 /// What a process is to serve.
@@ -183,76 +185,56 @@ pub(crate) async fn apply(service: &Service, setup: &Setup) -> anyhow::Result<Ve
     Ok(scopes)
 }
 
-async fn save_organisation(service: &Service, setup: &Setup) -> anyhow::Result<()> {
-    let before = service.records.organisation(&setup.organisation).await?;
-    let row = OrganisationRow {
-        id: setup.organisation.clone(),
-        enabled: true,
-        name: setup.organisation_name.clone(),
-        allowed_networks: setup.allowed_networks.clone(),
-        domains: setup.domains.clone(),
-        created_at: since(before.as_ref().map(|before| before.value.created_at), service),
-    };
-    let revision = before.as_ref().map(|before| before.revision);
-    if before.is_none_or(|before| before.value != row) {
-        service.records.save_organisation(&row, revision).await?;
+/// Whoever wrote the file administers, and the activity calls them so.
+fn file_of(setup: &Setup) -> Caller {
+    Caller {
+        organisation: setup.organisation.clone(),
+        system: None,
+        role: tidemark_service::border::Role::Administrator,
+        key_id: "settings-file".to_owned(),
     }
+}
+
+async fn save_organisation(service: &Service, setup: &Setup) -> anyhow::Result<()> {
+    service.found_organisation(&setup.organisation, "settings-file").await?;
+    let change = OrganisationChange {
+        name: Some(setup.organisation_name.clone()),
+        domains: Some(setup.domains.clone()),
+        allowed_networks: Some(setup.allowed_networks.clone()),
+        // Whoever switched it off through the API did so for longer than this process lives.
+        enabled: None,
+    };
+    let changed = service.change_organisation(&file_of(setup), change).await;
+    changed.map_err(refusal_in_words).context("organisation")?;
     Ok(())
 }
 
 async fn save_system(service: &Service, setup: &Setup, system: &SystemSetup) -> anyhow::Result<()> {
-    let before = service.records.system(&setup.organisation, &system.id).await?;
-    let row = SystemRow {
-        id: system.id.clone(),
-        name: system.name.clone(),
-        created_at: since(before.as_ref().map(|before| before.value.created_at), service),
-    };
-    let revision = before.as_ref().map(|before| before.revision);
-    if before.is_none_or(|before| before.value != row) {
-        service.records.save_system(&setup.organisation, &row, revision).await?;
-    }
+    let caller = file_of(setup);
+    let settled = service.settle_system(&caller, &system.id, &system.name).await;
+    settled.map_err(refusal_in_words).with_context(|| format!("system {}", system.id))?;
     for key in &system.api_keys {
-        save_api_key(service, setup, system, key).await?;
+        let wanted = ApiKeyRow {
+            id: ApiKeyId::new(service.world.uuid()),
+            organisation: setup.organisation.clone(),
+            label: key.label.clone(),
+            roles: key.roles.clone(),
+            system: Some(system.id.clone()),
+            created_at: service.world.now(),
+            expires_at: None,
+        };
+        let settled = service.settle_key(&caller, &key.key, &wanted).await;
+        settled.map_err(refusal_in_words).with_context(|| format!("system {}", system.id))?;
     }
     Ok(())
 }
 
-/// Saves a key unless it is there already; another one of the same label is revoked.
-async fn save_api_key(
-    service: &Service,
-    setup: &Setup,
-    system: &SystemSetup,
-    key: &ApiKeySetup,
-) -> anyhow::Result<()> {
-    let now = service.world.now();
-    let known = service.records.api_key(key.key.expose_secret(), now).await?;
-    let fits = |row: &ApiKeyRow| {
-        row.organisation == setup.organisation
-            && row.label == key.label
-            && row.roles == key.roles
-            && row.system.as_ref() == Some(&system.id)
-    };
-    if known.as_ref().is_some_and(fits) {
-        return Ok(());
+/// A refusal with the members that it is about.
+fn refusal_in_words(refusal: Refusal) -> anyhow::Error {
+    match refusal {
+        Refusal::Invalid(problems) => in_words(&problems),
+        other => other.into(),
     }
-    if known.is_some_and(|row| row.organisation != setup.organisation) {
-        bail!("the API key {} is another organisation's: choose another one", key.label);
-    }
-    for row in service.records.api_keys(&setup.organisation).await? {
-        if row.label == key.label && row.system.as_ref() == Some(&system.id) {
-            service.records.revoke_api_key(&setup.organisation, row.id).await?;
-        }
-    }
-    let row = ApiKeyRow {
-        id: ApiKeyId::new(service.world.uuid()),
-        organisation: setup.organisation.clone(),
-        label: key.label.clone(),
-        roles: key.roles.clone(),
-        system: Some(system.id.clone()),
-        created_at: now,
-        expires_at: None,
-    };
-    Ok(service.records.save_api_key(key.key.expose_secret(), &row).await?)
 }
 
 async fn save_connection(
@@ -317,42 +299,8 @@ async fn save_mailbox(
     connection: ConnectionId,
     mailbox: &MailboxSetup,
 ) -> anyhow::Result<MailboxScope> {
-    let known = service.records.mailbox_of_address(&setup.organisation, &mailbox.address).await?;
-    let id = known.unwrap_or_else(|| MailboxId::new(service.world.uuid()));
-    let scope = MailboxScope { organisation: setup.organisation.clone(), mailbox: id };
-    let before = service.records.mailbox(&scope).await?;
-    let revision = before.as_ref().map(|before| before.revision);
-    let mut row = match &before {
-        Some(before) => before.value.clone(),
-        None => new_mailbox(id, connection, mailbox, service.world.now()),
-    };
-    row.address = mailbox.address.to_lowercase();
-    row.aliases.clone_from(&mailbox.aliases);
-    row.connection = connection;
-    row.profile.clone_from(&mailbox.profile);
-    row.system = mailbox.system.clone();
-    row.time_zone.clone_from(&mailbox.time_zone);
-    row.enabled = true;
-    if before.is_none_or(|before| before.value != row) {
-        match service.records.save_mailbox(&setup.organisation, &row, revision).await {
-            Ok(_) => {}
-            Err(AddressTaken::Taken { .. }) => {
-                bail!("{}: another mailbox has this address or one of its aliases", row.address)
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(scope)
-}
-
-fn new_mailbox(
-    id: MailboxId,
-    connection: ConnectionId,
-    mailbox: &MailboxSetup,
-    now: Timestamp,
-) -> MailboxRow {
-    MailboxRow {
-        id,
+    let wanted = MailboxRow {
+        id: MailboxId::new(service.world.uuid()),
         address: mailbox.address.to_lowercase(),
         aliases: mailbox.aliases.clone(),
         connection,
@@ -365,8 +313,10 @@ fn new_mailbox(
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
-        created_at: now,
-    }
+        created_at: service.world.now(),
+    };
+    let settled = service.settle_mailbox(&file_of(setup), wanted).await;
+    settled.map_err(refusal_in_words).context(mailbox.address.clone())
 }
 
 async fn switch_off_others(
@@ -374,11 +324,13 @@ async fn switch_off_others(
     setup: &Setup,
     named: &[MailboxScope],
 ) -> anyhow::Result<()> {
-    for Document { value: row, revision } in all_mailboxes(service, &setup.organisation).await? {
+    for Document { value: row, .. } in all_mailboxes(service, &setup.organisation).await? {
         if row.enabled && !named.iter().any(|scope| scope.mailbox == row.id) {
             tracing::info!(mailbox.id = %row.id, "the mailbox is no longer named: switched off");
-            let row = MailboxRow { enabled: false, ..row };
-            service.records.save_mailbox(&setup.organisation, &row, Some(revision)).await?;
+            let off = MailboxChange { enabled: Some(false), ..MailboxChange::default() };
+            let id = row.id.to_string();
+            let switched = service.change_mailbox(&file_of(setup), &id, off).await;
+            switched.map_err(refusal_in_words)?;
         }
     }
     Ok(())

@@ -130,6 +130,15 @@ impl TokenCache {
         }
     }
 
+    /// Which credential the token that everybody uses was issued for, counted from 0; none without one.
+    ///
+    /// # Errors
+    /// [`TokenError`] when the shelf cannot be reached.
+    pub async fn serving(&self) -> Result<Option<usize>, TokenError> {
+        let shelf = self.shelf.look().await.map_err(unreachable)?;
+        Ok(shelf.token.filter(|_| !shelf.refused).map(|token| token.credential))
+    }
+
     /// One look at the shelf: a token, or none while another worker is asking.
     async fn step(&self) -> Result<Option<AccessToken>, TokenError> {
         let shelf = self.shelf.look().await.map_err(unreachable)?;

@@ -91,15 +91,20 @@ impl Aws {
         Arc::new(SecretsManagerSecrets::new(client, prefix))
     }
 
+    /// Secrets by their full names or ARNs: those that the template makes.
+    pub fn secrets_named_whole(&self) -> Arc<dyn Secrets> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        Arc::new(SecretsManagerSecrets::new(client, ""))
+    }
+
     /// What is kept, with its contents: the master key is read from Secrets Manager.
     ///
     /// # Errors
     /// When a variable is missing or wrong, or the master key cannot be read.
     pub async fn records(&self) -> anyhow::Result<Arc<Records>> {
         let name = self.environment.required("TIDEMARK_MASTER_KEY_SECRET")?;
-        // This one secret is named whole, since the template makes it.
-        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
-        let master_key = SecretsManagerSecrets::new(client, "")
+        let master_key = self
+            .secrets_named_whole()
             .get(name)
             .await
             .context("the master key cannot be read from Secrets Manager")?

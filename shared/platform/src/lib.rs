@@ -9,6 +9,8 @@
 //! | `TIDEMARK_QUEUE_URL` | URL of the SQS FIFO queue | required by what wakes syncs: all but `deliver` |
 //! | `TIDEMARK_MASTER_KEY_SECRET` | full name or ARN of the secret with the master key, 64 hexadecimal digits | required by all but the two webhooks |
 //! | `TIDEMARK_SECRETS_PREFIX` | what the names of all other secrets begin with | empty |
+//! | `TIDEMARK_FOUNDING_KEY_SECRET` | `api` only: full name or ARN of the secret with the first administrator's key, 32 to 512 visible ASCII characters | nothing is founded |
+//! | `TIDEMARK_ORGANISATION` | `api` only: id of the organisation that this key founds and administers | `main` |
 //! | `TIDEMARK_CALLBACK_URL` | where Exchange reaches the ews-webhook function (below `/ews/`) and Microsoft the graph-webhook function (below `/graph/`); without it nothing is subscribed | empty |
 //! | `TIDEMARK_WEBHOOK_NETWORKS` | private networks (CIDR, with commas) that webhooks may reach | none |
 //! | `TIDEMARK_RUN_SECONDS` | how long a sync run may take, 10 to 840 | 45 |
@@ -19,6 +21,13 @@
 //! | `AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | form and detail of the log | text, info |
 //!
 //! `token-refresh` reads the same ones: the secrets that it rotates are those below the prefix.
+//!
+//! The api function founds its organisation when it starts: if there is none of this id it is made, and
+//! the value of the secret is its founding key, of role administrator and without a business system.
+//! Everything else is set through the API with this key. Where all of that is so already, a start costs
+//! one look at the secret and one at the table. Another value in the secret becomes valid, and the one
+//! before ends in the same transaction, when the function next starts; the API cannot end this key. What
+//! does not work is logged as an error, and the function serves the other keys.
 
 pub mod aws;
 pub mod environment;

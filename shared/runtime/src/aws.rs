@@ -10,6 +10,7 @@ use tidemark_transport::{HttpOptions, ReqwestHttp};
 
 use crate::cloud::{EveryExchange, open_tokens};
 use crate::federation::StsIdentity;
+use crate::founding::found_from_environment;
 
 /// The product on AWS, as the variables say. Called once, while the function starts.
 ///
@@ -35,6 +36,16 @@ pub async fn service_on(aws: &Aws) -> anyhow::Result<Service> {
         world,
         options,
     })
+}
+
+/// The same for the api function, which also founds the first organisation.
+///
+/// # Errors
+/// As [`service_on`]. What keeps the organisation from being founded is logged.
+pub async fn api_on(aws: &Aws) -> anyhow::Result<Service> {
+    let service = service_on(aws).await?;
+    found_from_environment(aws.environment(), &service, &*aws.secrets_named_whole()).await?;
+    Ok(service)
 }
 
 /// How the product behaves, from the environment.

@@ -5,10 +5,11 @@ pub mod aws;
 pub mod cloud;
 pub mod exchange;
 pub mod federation;
+mod founding;
 mod probe;
 pub mod rotation;
 
-pub use aws::service_on;
+pub use aws::{api_on, service_on};
 pub use cloud::{EveryExchange, GraphExchange, open_authority, open_tokens};
 pub use exchange::EwsExchange;
 pub use federation::StsIdentity;

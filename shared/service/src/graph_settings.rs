@@ -192,11 +192,14 @@ impl Entering {
                     }
                     self.access.application_object = Some(id);
                 }
-                Err(_) => self.wrong(
-                    "applicationObject",
-                    "it is no GUID",
-                    "the object id of the app registration, not of the enterprise application",
-                ),
+                Err(_) => {
+                    self.wrong(
+                        "applicationObject",
+                        "it is no GUID",
+                        "the object id of the app registration, not of the enterprise application",
+                    );
+                    self.access.application_object = Some(text);
+                }
             },
         }
     }

@@ -11,7 +11,7 @@ mod shelf;
 
 use std::sync::Arc;
 
-use tidemark_identity::{Renewed, TokenError};
+use tidemark_identity::{Renewed, TokenCache, TokenError};
 use tidemark_model::OrganisationId;
 use tidemark_store::StoreError;
 use tidemark_store::records::{ConnectionRow, Document, GraphAccess, Records, SaveError, Trouble};
@@ -103,15 +103,20 @@ impl Refresher {
             report.errors += 1;
         }
         let renewed = match self.tokens.source(organisation, &row.value) {
-            Ok(source) => source.renew_ahead().await,
+            Ok(source) => renew(&source).await,
             Err(error) => Err(error),
         };
+        let (renewed, serving) = match renewed {
+            Ok((renewed, serving)) => (Ok(renewed), serving),
+            Err(error) => (Err(error), None),
+        };
+        let serving = serving.filter(|_| access.credentials.len() > 1);
         match &renewed {
             Ok(Renewed::Fresh { .. }) => report.renewed += 1,
             Ok(Renewed::NotDue | Renewed::Elsewhere) => {}
             Err(_) => report.failed += 1,
         }
-        let troubles = self.troubles(&row.value, access, &renewed, problem).await;
+        let troubles = self.troubles(&row.value, access, &renewed, serving, problem).await;
         report.alarms += u64::from(troubles.iter().any(alarms::is_alarm));
         if let Err(error) = self.show(organisation, &row, troubles).await {
             tracing::warn!(connection.id = %row.value.id, error = %error, "troubles not noted");
@@ -125,6 +130,7 @@ impl Refresher {
         row: &ConnectionRow,
         access: &GraphAccess,
         renewed: &Result<Renewed, TokenError>,
+        serving: Option<usize>,
         problem: Option<Trouble>,
     ) -> Vec<Trouble> {
         let now = self.world.now();
@@ -135,15 +141,15 @@ impl Refresher {
                 || trouble.code == FIRST_REFUSED
         };
         let is_kept = |trouble: &Trouble| match renewed {
-            // Nothing new is known about the token while it is young or somebody else is at it.
-            Ok(Renewed::NotDue | Renewed::Elsewhere) => trouble.code == FIRST_REFUSED,
-            Ok(Renewed::Fresh { .. }) | Err(_) => false,
+            // Nothing is known about the token while somebody else is at it.
+            Ok(Renewed::Elsewhere) => trouble.code == FIRST_REFUSED,
+            Ok(Renewed::NotDue | Renewed::Fresh { .. }) | Err(_) => false,
         };
         let mut troubles: Vec<Trouble> =
             row.troubles.iter().filter(|t| !is_ours(t) || is_kept(t)).cloned().collect();
         troubles.extend(problem);
         match renewed {
-            Ok(Renewed::Fresh { credential }) if *credential > 0 => troubles.push(Trouble {
+            Ok(_) if serving.is_some_and(|credential| credential > 0) => troubles.push(Trouble {
                 code: FIRST_REFUSED.to_owned(),
                 cause: "Entra refuses the connection's first credential; the second one serves."
                     .to_owned(),
@@ -201,6 +207,18 @@ impl Refresher {
             Err(SaveError::Store(error)) => Err(error),
         }
     }
+}
+
+/// Renews a token if its time has come, and says which credential the token is of that there is then:
+/// whoever needed one may have been faster than the schedule.
+async fn renew(source: &TokenCache) -> Result<(Renewed, Option<usize>), TokenError> {
+    let renewed = source.renew_ahead().await?;
+    let serving = match renewed {
+        Renewed::Fresh { credential } => Some(credential),
+        Renewed::NotDue => source.serving().await?,
+        Renewed::Elsewhere => None,
+    };
+    Ok((renewed, serving))
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl Service {
             Some(_) => return Err(FoundingError::InUse),
             None => {}
         }
-        self.found_organisation(founding.organisation).await?;
+        self.found_organisation(founding.organisation, BY).await?;
         for _ in 0..ATTEMPTS_MAX {
             if let Some(founded) = self.replace_founding_key(&founding).await? {
                 return Ok(founded);
@@ -91,7 +91,16 @@ impl Service {
         Err(StoreError::Conflict.into())
     }
 
-    async fn found_organisation(&self, id: &OrganisationId) -> Result<(), FoundingError> {
+    /// Sees to it that an organisation is there; a new one is called by its id. `by` is who founds, for
+    /// the activity.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn found_organisation(
+        &self,
+        id: &OrganisationId,
+        by: &str,
+    ) -> Result<(), StoreError> {
         if self.records.organisation(id).await?.is_some() {
             return Ok(());
         }
@@ -105,12 +114,12 @@ impl Service {
         };
         let after = Some(organisation::shown(&row));
         let subject = format!("organisation/{id}");
-        let note = self.note(BY, "organisation-founded", subject, None, after);
+        let note = self.note(by, "organisation-founded", subject, None, after);
         let save = SettingsChange::Organisation(&row, None);
         match self.records.change_settings(id, save, &note).await {
             // Somebody else founded it in the same moment.
             Ok(()) | Err(SaveError::RevisionMoved) => Ok(()),
-            Err(SaveError::Store(error)) => Err(error.into()),
+            Err(SaveError::Store(error)) => Err(error),
         }
     }
 

@@ -57,7 +57,7 @@ fn hinted(cloud: &mut CloudStage) -> u64 {
 
 fn with(body: &Value, place: &str, value: Value) -> Value {
     let mut body = body.clone();
-    *body.pointer_mut(place).unwrap_or_else(|| panic!("there is no {place}")) = value;
+    *body.pointer_mut(place).unwrap_or_else(|| panic!("{place} is not there")) = value;
     body
 }
 
@@ -181,7 +181,7 @@ fn n1_certificates_for_content_are_replaced_and_subscriptions_follow() {
     let first = certificate(&mut cloud);
     cloud.stage.clock.advance(SignedDuration::from_hours(24 * 181));
     cloud.refresh();
-    cloud.stage.tick(SignedDuration::from_mins(3));
+    cloud.tick(SignedDuration::from_mins(90));
     let second = certificate(&mut cloud);
     assert_ne!(first, second, "a subscription with the new certificate");
     let body = notification(&mut cloud, "Visit");

@@ -27,7 +27,7 @@ async fn the_feed_is_read_on_from_its_cursor() {
 #[tokio::test]
 async fn another_systems_changes_and_erased_ones_are_passed_over() {
     let stage = Stage::new().await;
-    stage.tell(&scope(1), theirs().system, 1).await;
+    stage.tell(&scope(1), theirs().system.unwrap(), 1).await;
     stage.tell(&scope(1), system(), 2).await;
     stage.tell(&scope(1), system(), 3).await;
     let records = &stage.service.records;
