@@ -25,11 +25,14 @@ const FRESH: SignedDuration = SignedDuration::from_hours(1);
 /// How often they are read at most, whatever certificate somebody names.
 const COOL_DOWN: SignedDuration = SignedDuration::from_mins(1);
 
+/// A cloud, and the authorities (PEM) that are trusted on the way to it besides the public ones.
+type Way = (Cloud, Option<String>);
+
 /// Proves and opens notifications with content.
 pub struct Proofs {
     connect: Connect,
     world: World,
-    clouds: Mutex<HashMap<(Cloud, Option<String>), Arc<NotificationProof>>>,
+    clouds: Mutex<HashMap<Way, Arc<NotificationProof>>>,
     keys: Mutex<HashMap<String, Known>>,
 }
 

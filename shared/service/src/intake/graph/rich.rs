@@ -139,7 +139,7 @@ fn is_of(keys: &NotificationKeys, content: &EncryptedContent<'_>, item: Option<&
 fn recipient(connection: &ConnectionRow, change: &Change) -> Option<Recipient> {
     let access = connection.graph()?;
     let tenant = change.tenant.as_deref()?;
-    let is_other = Uuid::try_parse(&access.tenant)
-        .is_ok_and(|own| Uuid::try_parse(tenant).map_or(true, |named| named != own));
+    let is_other =
+        Uuid::try_parse(&access.tenant).is_ok_and(|own| Uuid::try_parse(tenant) != Ok(own));
     (!is_other).then(|| Recipient::new(&access.client, tenant))
 }
