@@ -14,7 +14,7 @@ FORBIDDEN_IN_PURE = ["tokio", "rustls", "aws-lc-sys", "ring", "reqwest", "hyper"
 # Lower first: a crate may depend only on crates that stand before it.
 ORDER = [
     "model", "jscalendar", "engine", "ews", "graph", "world", "transport", "identity", "mailbox", "store",
-    "embedded", "business", "intake", "delivery", "service", "platform", "runtime", "simulator",
+    "embedded", "business", "intake", "proofs", "delivery", "service", "platform", "runtime", "simulator",
     "ews-webhook", "graph-webhook", "sync", "sweep", "deliver", "token-refresh", "api", "local", "scenarios", "bench",
     "bench-minimal",
 ]
@@ -26,14 +26,16 @@ ONLY = [
     ("lambda_http", {"ews-webhook", "graph-webhook", "api"}),
     ("dynoxide-rs", {"embedded"}),
 ]
-# Those who reach a mailbox, decide about its items or hold its credentials.
-MAILBOX = ["tidemark-mailbox", "tidemark-identity", "tidemark-engine", "tidemark-service", "tidemark-runtime"]
-HTTP = ["tidemark-transport", "reqwest"]
+# Those who reach a mailbox or decide about its items.
+MAILBOX = ["tidemark-mailbox", "tidemark-engine", "tidemark-service", "tidemark-runtime"]
+# Those who hold its credentials, and a client to use them with.
+CLIENT = ["tidemark-identity", "tidemark-transport", "reqwest"]
 # What a function has no use for, so that it does not carry it.
 NOT_CARRIED = {
-    "ews-webhook": [*MAILBOX, *HTTP],
-    "graph-webhook": [*MAILBOX, *HTTP],
-    "deliver": [*MAILBOX, "tidemark-intake", "tidemark-ews", "tidemark-graph"],
+    "ews-webhook": [*MAILBOX, *CLIENT],
+    # What notifications bring is proved by Microsoft's keys, which have to be fetched.
+    "graph-webhook": MAILBOX,
+    "deliver": [*MAILBOX, "tidemark-identity", "tidemark-intake", "tidemark-ews", "tidemark-graph"],
 }
 # What no Lambda function may carry.
 NOT_IN_LAMBDA = ["dynoxide-rs", "tidemark-simulator", "rusqlite"]

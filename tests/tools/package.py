@@ -41,9 +41,10 @@ ZIP_BYTES_MAX = 8 * 1024 * 1024
 # Amazon Linux 2023, on which Lambda's provided.al2023 stands.
 GLIBC_MAX = (2, 34)
 # What stands in a program that carries a client: requests of EWS, Microsoft's cloud, Secrets Manager.
-EXCHANGE = [b"SyncFolderItems", b"graph.microsoft.com"]
+EWS = [b"SyncFolderItems"]
+CLOUD = [b"graph.microsoft.com"]
 SECRETS = [b"GetSecretValue"]
-NOT_CARRIED = {"deliver": EXCHANGE, "ews-webhook": EXCHANGE + SECRETS, "graph-webhook": EXCHANGE + SECRETS}
+NOT_CARRIED = {"deliver": EWS + CLOUD, "ews-webhook": EWS + CLOUD + SECRETS, "graph-webhook": EWS}
 # The earliest moment that a zip can name.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 # Where cargo puts a profile's programs.

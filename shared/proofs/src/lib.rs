@@ -35,12 +35,15 @@ const COOL_DOWN: SignedDuration = SignedDuration::from_mins(1);
 /// Makes an HTTP client that trusts these authorities (PEM) besides the public ones.
 pub type Connect = Arc<dyn Fn(Option<&str>) -> Result<Arc<dyn HttpPort>, TokenError> + Send + Sync>;
 
+/// A cloud, and the authorities (PEM) that are trusted on the way to it besides the public ones.
+type Way = (Cloud, Option<String>);
+
 /// Proves and opens notifications with content.
 pub struct Proofs {
     connect: Connect,
     secrets: Arc<dyn Secrets>,
     world: World,
-    clouds: Mutex<HashMap<(Cloud, Option<String>), Arc<NotificationProof>>>,
+    clouds: Mutex<HashMap<Way, Arc<NotificationProof>>>,
     keys: Mutex<HashMap<String, Known>>,
 }
 

@@ -176,32 +176,28 @@ impl Entering {
         }
     }
 
+    #[expect(clippy::option_option, reason = "absent, forgotten and entered are three things")]
     fn object(&mut self, object: Option<Option<String>>) {
-        match object {
-            None => {}
-            Some(None) => self.access.application_object = None,
-            Some(Some(text)) => match Uuid::try_parse(text.trim()) {
-                Ok(id) => {
-                    let id = id.hyphenated().to_string();
-                    if id == self.access.client {
-                        self.wrong(
-                            "applicationObject",
-                            "it is the application (client) id",
-                            "the object id, which stands on the same page of the app registration",
-                        );
-                    }
-                    self.access.application_object = Some(id);
-                }
-                Err(_) => {
-                    self.wrong(
-                        "applicationObject",
-                        "it is no GUID",
-                        "the object id of the app registration, not of the enterprise application",
-                    );
-                    self.access.application_object = Some(text);
-                }
-            },
+        let Some(object) = object else { return };
+        let Some(text) = object else {
+            self.access.application_object = None;
+            return;
+        };
+        let id = Uuid::try_parse(text.trim()).map(|id| id.hyphenated().to_string());
+        if id.is_err() {
+            self.wrong(
+                "applicationObject",
+                "it is no GUID",
+                "the object id of the app registration, not of the enterprise application",
+            );
+        } else if id.as_ref() == Ok(&self.access.client) {
+            self.wrong(
+                "applicationObject",
+                "it is the application (client) id",
+                "the object id, which stands on the same page of the app registration",
+            );
         }
+        self.access.application_object = Some(id.unwrap_or(text));
     }
 
     fn switches(&mut self, renews: Option<bool>, rich: Option<bool>) {
@@ -219,6 +215,7 @@ impl Entering {
         }
     }
 
+    #[expect(clippy::option_option, reason = "absent, taken out and entered are three things")]
     fn credentials(
         &mut self,
         first: Option<Option<CredentialSettings>>,

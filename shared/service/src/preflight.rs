@@ -64,6 +64,12 @@ impl Way {
     }
 }
 
+/// The roles in the token, judged by what is known of the fence now.
+pub(crate) fn roles(way: &Way, connection: &ConnectionRow) -> Option<PreflightStep> {
+    let access = connection.graph()?;
+    Some(graph::roles(access, way.token.as_ref()?, fence::standing(connection)))
+}
+
 /// One token and no other. Nothing renews it: a preflight is over in seconds.
 pub struct OneToken(pub AccessToken);
 
@@ -182,12 +188,6 @@ impl Course<'_> {
         }
         steps.push(self.throttling(way, looked));
         steps
-    }
-
-    /// The roles in the token, judged by what is known of the fence.
-    pub(crate) fn roles(&self, way: &Way, connection: &ConnectionRow) -> Option<PreflightStep> {
-        let access = connection.graph()?;
-        Some(graph::roles(access, way.token.as_ref()?, fence::standing(connection)))
     }
 
     /// The steps of a mailbox.

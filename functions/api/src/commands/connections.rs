@@ -67,7 +67,7 @@ impl CreateConnection {
                 if let Some((place, _)) = of_ews.into_iter().find(|(_, is_there)| *is_there) {
                     return Err(unfit(place, "is of EWS, and graph is of Graph", "one of the two"));
                 }
-                NewAccess::Graph(graph)
+                NewAccess::Graph(Box::new(graph))
             }
             None => NewAccess::Ews {
                 url: self.url.ok_or_else(|| missing("/url"))?,

@@ -86,7 +86,7 @@ async fn a_mailbox_is_switched_off_and_on() {
     }
     let alex = || "alex@tidemark.example".to_owned();
     assert_eq!(*api.border.switched.lock().unwrap(), [(alex(), false), (alex(), true)]);
-    for wrong in [json!({}), json!({"enabled": "yes"}), json!({"enabled": true, "x": 1})] {
+    for wrong in [json!([]), json!({"enabled": "yes"}), json!({"enabled": true, "x": 1})] {
         let patch = request("PATCH", "/v1/mailboxes/m-1", Some(wrong));
         api.send(patch).await.problem(422, "invalid");
     }

@@ -122,7 +122,7 @@ fn is_of(plain: &[u8], item: Option<&str>) -> bool {
 fn recipient(connection: &ConnectionRow, change: &Change) -> Option<Recipient> {
     let access = connection.graph()?;
     let tenant = change.tenant.as_deref()?;
-    let is_other = Uuid::try_parse(&access.tenant)
-        .is_ok_and(|own| Uuid::try_parse(tenant).map_or(true, |named| named != own));
+    let is_other =
+        Uuid::try_parse(&access.tenant).is_ok_and(|own| Uuid::try_parse(tenant) != Ok(own));
     (!is_other).then(|| Recipient { client: access.client.clone(), tenant: tenant.to_owned() })
 }

@@ -128,7 +128,7 @@ impl Service {
                 Ok((Protocol::Ews(row), secrets, Some(password)))
             }
             NewAccess::Graph(settings) => {
-                let entry = enter_graph(id, None, settings.into(), self.place());
+                let entry = enter_graph(id, None, (*settings).into(), self.place());
                 let entry = entry.map_err(Refusal::Invalid)?;
                 Ok((Protocol::Graph(entry.access), entry.secrets, None))
             }

@@ -16,7 +16,7 @@ use crate::border::{
     AssignmentView, Caller, FenceChange, FenceView, GateChoice, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightView, Refusal, StepState, WAIVER_REASON_BYTES_MAX,
 };
-use crate::preflight::{Course, fence, outside_is_chosen, version_of, waive};
+use crate::preflight::{Course, fence, outside_is_chosen, roles, version_of, waive};
 use crate::service::Service;
 
 /// How long a call may take in all: an API gateway waits for 29 seconds.
@@ -57,7 +57,7 @@ impl Service {
         let version = version_of(&looked).map(|version| version.to_string());
         let connection = self.keep_findings(caller, connection.clone(), finding, version).await?;
         let mut steps = course.connection_steps(&way, &looked);
-        steps.extend(course.roles(&way, &connection));
+        steps.extend(roles(&way, &connection));
         steps.push(fence_step);
         let set_up: Vec<MailboxRow> =
             chosen.iter().filter(|it| it.is_set_up).map(|it| it.row.clone()).collect();

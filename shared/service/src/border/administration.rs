@@ -175,10 +175,8 @@ pub struct MailboxChange {
     /// Its further addresses, all of them.
     pub aliases: Option<Vec<String>>,
     /// Name of its profile; an inner none for the default rules.
-    #[expect(clippy::option_option, reason = "absent, none and a text mean three things")]
     pub profile: Option<Option<String>>,
     /// IANA name of its time zone; an inner none where it is not known.
-    #[expect(clippy::option_option, reason = "absent, none and a text mean three things")]
     pub time_zone: Option<Option<String>>,
 }
 

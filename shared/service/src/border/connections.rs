@@ -31,7 +31,7 @@ pub enum NewAccess {
         impersonate: bool,
     },
     /// Microsoft Graph as an application.
-    Graph(GraphSettings),
+    Graph(Box<GraphSettings>),
 }
 
 /// A connection that is to be made. `Debug` shows its name's length only.

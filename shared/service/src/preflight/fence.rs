@@ -12,6 +12,8 @@
 //! Proof and waiver are of an account or application (and the proof of a mailbox outside): another one
 //! needs its own.
 
+use core::fmt::Write as _;
+
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tidemark_mailbox::{Disposition, MailboxError, Scope};
@@ -67,7 +69,11 @@ fn digest(parts: &[&str]) -> String {
         hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What is known of the fence of a connection.

@@ -127,13 +127,13 @@ pub(super) fn roles(
         roles => format!("The token carries {}.", roles.join(", ")),
     };
     if !idle.is_empty() {
-        seen.push_str(&format!(" Nothing here needs {}: take it away.", idle.join(", ")));
+        seen = format!("{seen} Nothing here needs {}: take it away.", idle.join(", "));
     }
     if wide.is_empty() {
         seen.push_str(" No role opens every mailbox; Exchange gives its rights by its own scope.");
         return PreflightStep::passed(NAME, seen);
     }
-    seen.push_str(&format!(" Granted in Entra, {} holds for every mailbox.", wide.join(", ")));
+    seen = format!("{seen} Granted in Entra, {} holds for every mailbox.", wide.join(", "));
     match fence {
         Standing::Waived(_) => PreflightStep::waived(NAME, seen),
         Standing::Proved(_) => PreflightStep::passed(

@@ -141,10 +141,8 @@ impl Refresher {
         row: Document<ConnectionRow>,
     ) -> Result<Document<ConnectionRow>, RotationError> {
         let secrets = self.tokens.secrets();
-        let (present, next) = match row.value.graph().map(|access| access.credentials.as_slice()) {
-            Some([present, next]) => (present, next),
-            _ => return Ok(row),
-        };
+        let known = row.value.graph().map(|access| access.credentials.as_slice());
+        let Some([present, next]) = known else { return Ok(row) };
         let credential = load_credential(secrets, &next.kind, None).await?;
         let accepted = self.authority.try_credential(&row.value, credential.clone()).await;
         let added = match (accepted, credential) {

@@ -1,5 +1,6 @@
 //! Scenarios through the real use cases, named after the requirements that they prove.
 
+mod administration;
 mod beside;
 mod borders;
 mod crash;

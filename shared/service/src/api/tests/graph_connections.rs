@@ -40,7 +40,7 @@ fn settings(credential: CredentialSettings) -> GraphSettings {
 fn new(settings: GraphSettings) -> NewConnection {
     NewConnection {
         name: "Exchange Online".to_owned(),
-        access: NewAccess::Graph(settings),
+        access: NewAccess::Graph(Box::new(settings)),
         extra_ca: None,
         notifications: NotificationMode::Push,
     }
@@ -86,7 +86,7 @@ async fn w12_a_made_certificate_shows_its_public_part_and_nothing_else() {
     assert_eq!(shown.credential.ends, Some(key.not_after().to_string()));
     assert!(shown.credential.made);
     let pem = shown.pem.as_deref().unwrap();
-    assert!(kept.replace("\r", "").contains(pem), "the certificate as it is kept");
+    assert!(kept.replace('\r', "").contains(pem), "the certificate as it is kept");
     assert!(!pem.contains("PRIVATE"));
     assert!(shown.certificate.as_ref().unwrap().subject.contains("Tidemark"));
     let operator = stage.service.connection_credentials(&caller(Role::Operator), id).await;

@@ -49,7 +49,7 @@ async fn roles_of_all_mailboxes_are_too_broad_until_somebody_waives_or_the_fence
 async fn a_token_without_roles_is_what_a_scope_in_exchange_looks_like() {
     let world = World::of_graph(Script::of_graph(&["User.Read.All"])).await;
     assert_eq!(step(&world.run().await, "roles").state, StepState::Passed);
-    let opaque = TokenFacts { token: super::token(), roles: None };
+    let opaque = TokenFacts { token: token(), roles: None };
     world.script(Script { token: Ok(opaque), ..Script::of_graph(&[]) });
     assert_eq!(step(&world.run().await, "roles").state, StepState::Skipped);
 }
