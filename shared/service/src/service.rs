@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use tidemark_delivery::Deliveries;
 use tidemark_intake::{ContentProof, GraphIntake, GraphReceipt, Intake, PushAnswer, PushIntake};
 use tidemark_model::Kind;
+use tidemark_proofs::Proofs;
 use tidemark_store::records::{Collection, MailboxScope, Records};
 use tidemark_store::{Queue, Secrets, StoreError};
 use tidemark_transport::HttpPort;
@@ -80,7 +81,7 @@ impl Service {
             records: Arc::clone(&self.records),
             queue: Arc::clone(&self.queue),
             world: self.world.clone(),
-            proof: self.exchange.proofs().map(|proofs| -> Arc<dyn ContentProof> { proofs.clone() }),
+            proof: self.proof(),
         }
     }
 
@@ -94,6 +95,11 @@ impl Service {
         collection: &Collection,
     ) -> Result<(), StoreError> {
         self.intake().raise(scope, collection).await
+    }
+
+    fn proof(&self) -> Option<Arc<dyn ContentProof>> {
+        let proofs: Arc<Proofs> = Arc::clone(self.exchange.proofs()?);
+        Some(proofs)
     }
 
     /// The part of the product that delivers to webhook endpoints.

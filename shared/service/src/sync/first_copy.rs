@@ -46,7 +46,7 @@ impl Run<'_> {
         for soon in look.soon.chunks(PAGE_ITEMS).take(COMING_PAGES_MAX) {
             self.check_time()?;
             let before = self.report.items;
-            let read = self.read_touched(soon.to_vec(), false).await;
+            let read = Box::pin(self.read_touched(soon.to_vec(), false)).await;
             self.show_copied(FirstSyncPhase::ComingDays, before, None).await?;
             read?;
             // The changes from the beginning never mention what is deleted before they are asked

@@ -147,7 +147,7 @@ impl Run<'_> {
         }
         touched.reverse();
         removed.reverse();
-        self.read_touched(touched, comparing).await?;
+        Box::pin(self.read_touched(touched, comparing)).await?;
         for id in removed {
             self.check_time()?;
             self.read_removed(&id).await?;

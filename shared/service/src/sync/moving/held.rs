@@ -169,7 +169,7 @@ impl Run<'_> {
             };
             let waiting = self.waiting(link, begun, None).await?;
             match hold.decision.as_deref() {
-                Some(PAIR) => self.pair(waiting, &hold).await?,
+                Some(PAIR) => Box::pin(self.pair(waiting, &hold)).await?,
                 Some(GONE) => self.link_gone(waiting).await?,
                 _ => self.look_for(waiting).await?,
             }
