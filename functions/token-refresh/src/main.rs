@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         let invocations = aws.invocations();
         async move {
             let context = &event.context;
-            let work = handler::handle(&refresher, &rotation, event.payload);
+            let work = Box::pin(handler::handle(&refresher, &rotation, event.payload));
             let trace = context.xray_trace_id.as_deref();
             let ended = invocations.run(&context.request_id, trace, work).await?;
             ended.map_err(Error::from)

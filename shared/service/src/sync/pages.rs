@@ -36,7 +36,7 @@ impl Run<'_> {
         if from_the_beginning {
             self.copy_coming_days().await?;
         }
-        self.read_aside().await?;
+        Box::pin(self.read_aside()).await?;
         loop {
             self.check_time()?;
             let page = match self.next_page(&cursor).await {

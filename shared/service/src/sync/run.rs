@@ -254,7 +254,7 @@ impl Run<'_> {
     /// Runs to the end or to where it has to stop, and sees to the next run.
     async fn conduct(mut self) -> Result<RunReport, StoreError> {
         let worked = match self.lost.take() {
-            None => self.work_through().await,
+            None => Box::pin(self.work_through()).await,
             Some(error) => Err(Stop::Broken(error)),
         };
         let left = self.leave(worked).await;
