@@ -91,7 +91,7 @@ pub(crate) enum AccessSetup {
     /// Exchange Web Services with a password.
     Ews(EwsSetup),
     /// Microsoft Graph as an application.
-    Graph(GraphSettings),
+    Graph(Box<GraphSettings>),
 }
 
 /// The account that logs on to EWS.
@@ -127,7 +127,7 @@ impl AccessSetup {
                     Some(Protocol::Graph(row)) => Some(row),
                     Some(Protocol::Ews(_)) | None => None,
                 };
-                let mut change = GraphChange::from(settings.clone());
+                let mut change = GraphChange::from(GraphSettings::clone(settings));
                 if known.is_some_and(|row| row.renews && settings.credential.make_certificate) {
                     // What was made after it while this program ran is not in the file.
                     change.credential = None;

@@ -58,7 +58,7 @@ pub(crate) async fn handle(
 /// Whether the message is done with. One whose run panics is not: it comes again.
 async fn run_traced(service: &Service, record: &SqsMessage, called: &Called<'_>) -> bool {
     let trace = record.attributes.get(TRACE).map(String::as_str).or(called.trace);
-    let work = run_one(service, record, called.ends_at);
+    let work = Box::pin(run_one(service, record, called.ends_at));
     let ended = called.invocations.run(called.request_id, trace, work).await;
     ended.unwrap_or(false)
 }

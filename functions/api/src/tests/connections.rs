@@ -1,4 +1,5 @@
 use super::fake::CONNECTION;
+use super::fake::HOLD;
 use super::*;
 
 const CONNECTIONS: &str = "/v1/connections";
@@ -209,7 +210,7 @@ async fn n2_mailboxes_are_moved_and_the_move_is_shown() {
     let api = Api::new();
     api.post(CONNECTIONS, head_office()).await;
     let path = format!("{}/move", one());
-    let to = super::fake::HOLD;
+    let to = HOLD;
     let named = api.post(&path, json!({"to": to, "mailboxes": ["a@tidemark.example"]})).await;
     assert_eq!(named.status, StatusCode::ACCEPTED);
     assert_eq!(named.json(), json!({"moving": 1, "more": false}));

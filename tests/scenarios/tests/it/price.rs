@@ -38,8 +38,8 @@ fn day_of(people: &[String], changes: u32) -> Usage {
         for (number, person) in people.iter().enumerate() {
             // Each mailbox has minutes of its own.
             let place = minute + u32::try_from(number).unwrap() * 7;
-            if place % every == 0 {
-                change(stage, person, minute, (place / every) % 2 == 0);
+            if place.is_multiple_of(every) {
+                change(stage, person, minute, (place / every).is_multiple_of(2));
             }
         }
     });
