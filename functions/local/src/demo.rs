@@ -78,7 +78,7 @@ pub(crate) fn setup(simulator: &str, api_key: SecretString) -> anyhow::Result<Se
     };
     let graph = ConnectionSetup {
         name: "Simulated cloud".to_owned(),
-        access: AccessSetup::Graph(GraphSettings {
+        access: AccessSetup::Graph(Box::new(GraphSettings {
             tenant: TENANT.to_owned(),
             client: CLIENT.to_owned(),
             cloud: Cloud::Other {
@@ -93,7 +93,7 @@ pub(crate) fn setup(simulator: &str, api_key: SecretString) -> anyhow::Result<Se
             application_object: None,
             renew_credentials: None,
             rich_notifications: false,
-        }),
+        })),
         extra_ca_pem: None,
         notifications: Notifications::Push,
         fence: Some(fence()),

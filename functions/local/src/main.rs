@@ -46,10 +46,10 @@ fn main() -> ExitCode {
 async fn run(command: Command, environment: &Environment) -> anyhow::Result<ExitCode> {
     match command {
         Command::Local(LocalArguments { config: Some(file), .. }) => {
-            local::run_config(environment, &file).await?;
+            Box::pin(local::run_config(environment, &file)).await?;
         }
         Command::Local(LocalArguments { config: None, .. }) => {
-            local::run_demo(environment).await?;
+            Box::pin(local::run_demo(environment)).await?;
         }
         Command::Simulator => simulator::run(environment).await?,
         Command::Doctor { config } => return doctor::run(environment, &config).await,

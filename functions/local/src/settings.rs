@@ -225,7 +225,7 @@ impl Settings {
                 if of_ews || part.password.is_some() || part.impersonate {
                     bail!("graph: stands instead of url, account, password and impersonate");
                 }
-                AccessSetup::Graph(self.graph(graph, environment, now)?)
+                AccessSetup::Graph(Box::new(self.graph(graph, environment, now)?))
             }
             None => AccessSetup::Ews(self.ews(part, environment)?),
         };

@@ -91,7 +91,7 @@ pub(crate) enum AccessSetup {
     /// Exchange Web Services with a password.
     Ews(EwsSetup),
     /// Microsoft Graph as an application.
-    Graph(GraphSettings),
+    Graph(Box<GraphSettings>),
 }
 
 /// The account that logs on to EWS.
@@ -127,7 +127,7 @@ impl AccessSetup {
                     Some(Protocol::Graph(row)) => Some(row),
                     Some(Protocol::Ews(_)) | None => None,
                 };
-                let mut change = GraphChange::from(settings.clone());
+                let mut change = GraphChange::from(GraphSettings::clone(settings));
                 if known.is_some_and(|row| row.renews && settings.credential.make_certificate) {
                     // What was made after it while this program ran is not in the file.
                     change.credential = None;
@@ -273,9 +273,9 @@ async fn save_connection(
     if let Some(fence) = &connection.fence {
         row.fence = fence.to_row(&row, service.world.now());
     }
-    let revision = before.as_ref().map(|before| before.revision);
-    if before.is_none_or(|before| before.value != row) {
-        service.records.save_connection(&setup.organisation, &row, revision).await?;
+    if before.as_ref().is_none_or(|before| before.value != row) {
+        let saved = service.save_set_connection(&file_of(setup), &row, before.as_ref()).await;
+        saved.map_err(refusal_in_words)?;
     }
     Ok(id)
 }

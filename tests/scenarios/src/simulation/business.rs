@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidemark_jscalendar::read_event_patch;
-use tidemark_model::{
-    BusinessKey, Kind, LinkId, MailboxId, Property, PropertyValue, SystemId,
-};
+use tidemark_model::{BusinessKey, Kind, LinkId, MailboxId, Property, PropertyValue, SystemId};
 use tidemark_service::border::{Caller, ItemChangeRequest};
 use tidemark_store::records::{
     ChangeId, Collection, FeedCursor, IdempotencyKey, PendingChange, PendingOperation,
