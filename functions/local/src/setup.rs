@@ -273,9 +273,9 @@ async fn save_connection(
     if let Some(fence) = &connection.fence {
         row.fence = fence.to_row(&row, service.world.now());
     }
-    let revision = before.as_ref().map(|before| before.revision);
-    if before.is_none_or(|before| before.value != row) {
-        service.records.save_connection(&setup.organisation, &row, revision).await?;
+    if before.as_ref().is_none_or(|before| before.value != row) {
+        let saved = service.save_set_connection(&file_of(setup), &row, before.as_ref()).await;
+        saved.map_err(refusal_in_words)?;
     }
     Ok(id)
 }

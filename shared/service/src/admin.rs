@@ -5,6 +5,7 @@
 //! organisation on AWS come through the same use cases.
 
 mod activity;
+mod connections;
 mod founding;
 mod keys;
 mod mailboxes;

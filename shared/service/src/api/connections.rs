@@ -13,7 +13,6 @@ use tidemark_transport::{CertificateFacts, describe_certificates};
 use uuid::Uuid;
 
 use super::access::{join, may_administer};
-use super::save_refusal;
 use crate::border::{
     Caller, CertificateView, ConnectionChange, ConnectionView, MailboxErrorView, NewAccess,
     NewConnection, NotificationMode, Refusal,
@@ -81,8 +80,7 @@ impl Service {
         for (name, secret) in secrets {
             self.secrets.put(&name, secret).await?;
         }
-        let organisation = &caller.organisation;
-        self.records.save_connection(organisation, &row, None).await.map_err(save_refusal)?;
+        self.save_set_connection(caller, &row, None).await?;
         Ok(view_of(row))
     }
 
@@ -111,9 +109,7 @@ impl Service {
         for (name, secret) in secrets {
             self.secrets.put(&name, secret).await?;
         }
-        let revision = Some(found.revision);
-        let organisation = &caller.organisation;
-        self.records.save_connection(organisation, &row, revision).await.map_err(save_refusal)?;
+        self.save_set_connection(caller, &row, Some(&found)).await?;
         Ok(view_of(row))
     }
 

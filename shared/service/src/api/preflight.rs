@@ -11,7 +11,6 @@ use tidemark_store::records::{
 use uuid::Uuid;
 
 use super::access::may_administer;
-use super::save_refusal;
 use crate::border::{
     AssignmentView, Caller, FenceChange, FenceView, GateChoice, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightView, Refusal, StepState, WAIVER_REASON_BYTES_MAX,
@@ -129,7 +128,7 @@ impl Service {
         change: FenceChange,
     ) -> Result<FenceView, Refusal> {
         let found = self.connection_to_check(caller, id).await?;
-        let mut row = found.value;
+        let mut row = found.value.clone();
         if let Some(outside) = change.outside {
             row.fence.outside = match outside {
                 Some(address) => Some(self.read_outside(caller, &address).await?),
@@ -147,9 +146,7 @@ impl Service {
             let now = self.world.now();
             row.fence.waiver = reason.map(|reason| waive(&row, &reason, &caller.key_id, now));
         }
-        let revision = Some(found.revision);
-        let organisation = &caller.organisation;
-        self.records.save_connection(organisation, &row, revision).await.map_err(save_refusal)?;
+        self.save_set_connection(caller, &row, Some(&found)).await?;
         Ok(fence::view(&row))
     }
 

@@ -241,6 +241,8 @@ fn w1_w7_an_organisation_rests_and_everything_is_noted() {
         "founding-key-made",
         "system-made",
         "key-made",
+        "connection-made",
+        "connection-changed",
         "mailbox-added",
         "organisation-switched-off",
         "organisation-switched-on",

@@ -5,7 +5,6 @@ use tidemark_transport::{Fingerprint, ShownCertificate};
 use uuid::Uuid;
 
 use super::{certificate_view, invalid, view_of};
-use crate::api::save_refusal;
 use crate::border::{Caller, ConnectionView, Refusal, ServerCertificateView};
 use crate::service::Service;
 
@@ -84,10 +83,8 @@ impl Service {
         found: Document<ConnectionRow>,
         confirmed: Option<String>,
     ) -> Result<ConnectionView, Refusal> {
-        let row = ConnectionRow { confirmed_fingerprint: confirmed, ..found.value };
-        let revision = Some(found.revision);
-        let organisation = &caller.organisation;
-        self.records.save_connection(organisation, &row, revision).await.map_err(save_refusal)?;
+        let row = ConnectionRow { confirmed_fingerprint: confirmed, ..found.value.clone() };
+        self.save_set_connection(caller, &row, Some(&found)).await?;
         Ok(view_of(row))
     }
 
