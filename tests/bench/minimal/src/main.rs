@@ -1,5 +1,7 @@
 //! The intake as somebody would write it in an afternoon: looks up the digest of the key, answers 404.
 
+use core::fmt::Write as _;
+
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -18,7 +20,10 @@ async fn main() -> Result<(), Error> {
 async fn handle(client: &Client, event: Value) -> Result<Value, Error> {
     let path = event.get("rawPath").and_then(Value::as_str).unwrap_or_default();
     let key = path.rsplit('/').next().unwrap_or_default();
-    let digest = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut digest = String::new();
+    for byte in Sha256::digest(key) {
+        write!(digest, "{byte:02x}")?;
+    }
     let found = client
         .get_item()
         .table_name("tidemark")
