@@ -1,5 +1,7 @@
 //! A border with behaviour, in memory: one organisation with two mailboxes.
 
+mod views;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -20,16 +22,14 @@ use tidemark_service::cost::{Amount, PriceList, Usage};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub(super) use self::views::mailbox_view;
+use self::views::*;
 use super::*;
 
 pub(super) const KEY: &str = "key-of-alpha";
 pub(super) const OTHER_KEY: &str = "key-of-beta";
 pub(super) const HOLD: Uuid = Uuid::from_u128(7);
 pub(super) const CONNECTION: Uuid = Uuid::from_u128(8);
-
-fn credential() -> CredentialView {
-    CredentialView { kind: "secret", ends: Some("2027-06-01T00:00:00Z".to_owned()), made: false }
-}
 
 #[derive(Default)]
 pub(super) struct FakeBorder {
@@ -63,95 +63,6 @@ pub(super) fn resolve(name: &str) -> Result<String, Refusal> {
         }
         "blake@tidemark.example" | "m-2" => Ok("blake@tidemark.example".to_owned()),
         _ => Err(Refusal::NotFound { what: "mailbox" }),
-    }
-}
-
-pub(super) fn mailbox_view(address: &str) -> MailboxView {
-    let first = address.starts_with("alex");
-    MailboxView {
-        id: if first { "m-1" } else { "m-2" }.to_owned(),
-        address: address.to_owned(),
-        aliases: if first { vec!["a.lex@tidemark.example".to_owned()] } else { vec![] },
-        system: "crm".to_owned(),
-        connection: "onprem".to_owned(),
-        enabled: true,
-        state: if first { "synced" } else { "failing" },
-        first_copy_items: 12,
-        first_copy: FirstCopyView {
-            phase: "done",
-            items: 12,
-            total: Some(12),
-            text: "Everything was copied: 12 items.".to_owned(),
-        },
-        lag: LagView {
-            seconds: if first { 0 } else { 60 },
-            changes: 0,
-            more_changes: false,
-            notices: u64::from(!first),
-            since: (!first).then(|| "2026-03-01T07:59:00Z".to_owned()),
-            next_attempt: None,
-            last_heard: first.then(|| "2026-03-01T07:58:00Z".to_owned()),
-            text: if first { "Nothing waits." } else { "Behind by 60 seconds." }.to_owned(),
-        },
-        last_synced: first.then(|| "2026-03-01T08:00:00Z".to_owned()),
-        dirty: !first,
-        errors: if first {
-            vec![]
-        } else {
-            vec![MailboxErrorView {
-                code: "access-denied".to_owned(),
-                text: "the service account may not impersonate: grant the role".to_owned(),
-                since: "2026-03-01T07:00:00Z".to_owned(),
-            }]
-        },
-    }
-}
-
-fn hold_view() -> HoldView {
-    HoldView {
-        id: HOLD,
-        mailbox: "alex@tidemark.example".to_owned(),
-        item: None,
-        why: "brake-deletes".to_owned(),
-        text: "more than 50 deletes in an hour".to_owned(),
-        people: 0,
-        choices: vec![HoldChoice::Send, HoldChoice::WithoutAttendees],
-        since: "2026-03-01T08:00:00Z".to_owned(),
-    }
-}
-
-fn failed_step() -> PreflightStep {
-    PreflightStep {
-        name: "impersonation",
-        state: StepState::Failed,
-        seen: "It did not work.".to_owned(),
-        code: Some("ErrorImpersonateUserDenied".to_owned()),
-        mend: Some("Assign the role.".to_owned()),
-        commands: vec!["New-ManagementRoleAssignment".to_owned()],
-    }
-}
-
-fn unreachable(address: String) -> MailboxSteps {
-    MailboxSteps { id: None, address, steps: vec![failed_step()] }
-}
-
-/// A fence that nothing is known of, with what a change would set.
-fn fence_view(change: FenceChange) -> FenceView {
-    FenceView {
-        state: "unproved",
-        admits: false,
-        gate: match change.gate {
-            Some(GateChoice::Warn) => "warn",
-            Some(GateChoice::Require) | None => "require",
-        },
-        outside: change.outside.flatten(),
-        tried: None,
-        waiver: change.waiver.flatten().map(|reason| WaiverView {
-            reason,
-            by: "key-1".to_owned(),
-            at: "2026-03-01T08:00:00Z".to_owned(),
-        }),
-        text: "Name a mailbox that must not open.".to_owned(),
     }
 }
 
