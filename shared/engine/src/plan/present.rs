@@ -27,6 +27,10 @@ pub(super) fn decide(
     }
     let begun = match (input.link, input.unfinished) {
         (LinkView::New, Some(begun)) => Some(created(input, &intake, &begun.target, event)),
+        // An item that was deleted and is made anew: nobody restored it, we did.
+        (LinkView::Tombstone { .. }, Some(begun)) if begun.seen.is_none() => {
+            Some(created(input, &intake, &begun.target, event))
+        }
         _ => None,
     };
     let base = match input.link {
@@ -242,8 +246,8 @@ fn first_reasons(input: &PlanInput<'_>, intake: &Intake) -> Vec<Reason> {
     match input.link {
         LinkView::Linked(_) => Vec::new(),
         LinkView::Private { .. } => vec![Reason::PublicAgain],
+        LinkView::New | LinkView::Tombstone { .. } if input.unfinished.is_some() => Vec::new(),
         LinkView::Tombstone { .. } => vec![Reason::Restored],
-        LinkView::New if input.unfinished.is_some() => Vec::new(),
         LinkView::New if intake.wish == Wish::Upsert => vec![Reason::Adopted],
         LinkView::New if is_before_start(input) => vec![Reason::BeforeStart],
         LinkView::New => vec![Reason::NewInExchange],

@@ -237,13 +237,19 @@ proptest! {
 
     #[test]
     fn a_cut_off_create_is_carried_on(
-        origin in origin(), there in edits(), silent: bool,
+        origin in origin(), there in edits(), silent: bool, again: bool,
     ) {
+        // What was deleted and is made anew is made like what is new.
+        let link = if again {
+            LinkView::Tombstone { by: Side::Business, at: at(1) }
+        } else {
+            LinkView::New
+        };
         let mail = if silent { MailRule::WithoutAttendees } else { MailRule::Send };
         let profile = Profile { mail, ..Profile::default() };
         let (_, made) = patched(&origin, &there);
         let business = wanted(&whole(&made));
-        let first = run(LinkView::New, ExchangeView::NotLooked, &business, &profile, None);
+        let first = run(link, ExchangeView::NotLooked, &business, &profile, None);
         let ExchangeAction::Create { target, .. } = &first.exchange else {
             panic!("{}", first.explain());
         };
@@ -253,7 +259,7 @@ proptest! {
         let begun = Unfinished::create(*target.clone());
         for half in steps(&empty, target) {
             let view = present(&half, CopyRole::Organizer);
-            let second = run(LinkView::New, view, &business, &profile, Some(&begun));
+            let second = run(link, view, &business, &profile, Some(&begun));
             let end = carried_out(&second, &half);
             prop_assert!(alike(&end, &whole.exchange), "{}", second.explain());
             prop_assert_eq!(second.business.clone(), None);
