@@ -13,7 +13,7 @@ use tidemark_transport::Clock as _;
 use super::Violation;
 use super::business::{Business, ItemKey};
 use super::people::People;
-use crate::stage::{PEOPLE, Stage};
+use crate::stage::{PEOPLE, Stage, mailbox_id};
 
 /// Whether nothing is left to do: no hint, no message, no look to come, no
 /// lease, no open write.
@@ -358,6 +358,10 @@ fn check_causes(stage: &Stage, business: &Business, people: &People) -> Result<(
         .map(|person| (person, stage.simulator.touched(person).expect("a mailbox of the demo")))
         .collect();
     let untouched = |key: &&ItemKey| {
+        let link = business.link_of(mailbox_id(&key.0), key).to_string();
+        if people.edited_links.contains(&(key.0.clone(), link)) {
+            return false;
+        }
         let mut uids = business.uids_of(key);
         uids.len() > 0
             && uids.all(|uid| {

@@ -22,6 +22,9 @@ pub(crate) struct People {
     trace: bool,
     /// UIDs of what somebody tried to change or to delete, by mailbox.
     pub(crate) edited: BTreeSet<(String, String)>,
+    /// The same by the links in our stamps: an item that goes before it is read back has a UID that
+    /// the business system never hears of.
+    pub(crate) edited_links: BTreeSet<(String, String)>,
     /// UIDs that somebody deleted on purpose, by mailbox.
     pub(crate) deleted: BTreeSet<(String, String)>,
     /// UIDs that somebody made, by mailbox.
@@ -35,6 +38,7 @@ impl People {
             made: 0,
             trace,
             edited: BTreeSet::new(),
+            edited_links: BTreeSet::new(),
             deleted: BTreeSet::new(),
             created: BTreeMap::new(),
         }
@@ -65,6 +69,9 @@ impl People {
         let what = self.random.below(10);
         if let (3.., Some(item)) = (what, items.get(item)) {
             self.edited.insert((person.to_owned(), item.uid.clone()));
+            let links =
+                item.extended.values().flatten().filter_map(|stamp| stamp.split(';').next());
+            self.edited_links.extend(links.map(|link| (person.to_owned(), link.to_owned())));
         }
         match (what, items.get(item)) {
             (0..=2, _) | (_, None) => self.create(simulator, person),
