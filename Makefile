@@ -68,7 +68,7 @@ lambda: ## Try functions in AWS's runtime interface emulator, and what makes the
 package: ## Build a zip for each Lambda function, below target/package (PROFILE=dev is quicker, for tests)
 	$(PYTHON) tests/tools/package.py --profile $(PROFILE)
 
-sim: ## Replay one seed of the simulation: make sim SEED=42, or SEED=42 WIRE=graph
+sim: ## Replay one seed of the simulation: make sim SEED=42, or SEED=42 WIRE=graph, WIRE=move
 	TIDEMARK_SIM_SEED=$(SEED) TIDEMARK_SIM_WIRE=$(WIRE) $(CARGO) test --package tidemark-scenarios --test it -- --nocapture simulation::replay_one_seed
 
 bench: ## Measure, with peers beside

@@ -3,6 +3,7 @@
 
 mod business;
 mod invariants;
+mod movement;
 mod people;
 
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ use crate::ports::EffectKind;
 use crate::random::Random;
 use crate::stage::{PEOPLE, Setting, Stage};
 use business::Business;
+use movement::Movement;
 use people::People;
 
 /// Workers that take messages at the same time.
@@ -77,7 +79,8 @@ pub(crate) struct Shared {
 /// # Errors
 /// The first rule that does not hold.
 pub fn run(seed: u64, setting: Setting) -> Result<Finished, Violation> {
-    Simulation::new(Stage::new(Setting { seed, ..setting })).play()
+    let movement = setting.moving.then(|| Movement::new(seed, setting.trace));
+    Simulation::new(Stage::new(Setting { seed, ..setting }), movement).play()
 }
 
 struct Simulation {
@@ -86,6 +89,8 @@ struct Simulation {
     workers: Vec<TaskId>,
     business: Business,
     people: People,
+    /// Who moves meanwhile; none where nobody does.
+    movement: Option<Movement>,
     losses: u64,
     steps: u64,
     /// Whether notifications may have been lost: only the sweep makes up for those.
@@ -93,7 +98,7 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(mut stage: Stage) -> Self {
+    fn new(mut stage: Stage, movement: Option<Movement>) -> Self {
         stage.service.options.sweep_every = SWEEP_EVERY;
         // What is random about the edits must not depend on how often the product draws.
         let random = Arc::new(Random::new(stage.random.next()));
@@ -109,17 +114,25 @@ impl Simulation {
             workers: Vec::new(),
             losses: 0,
             steps: 0,
-            unheard: false,
+            // Whoever listened to the old place hears nothing of what goes on in the new one.
+            unheard: movement.is_some(),
+            movement,
             shared,
             stage,
         }
     }
 
     fn play(mut self) -> Result<Finished, Violation> {
+        if let Some(movement) = &self.movement {
+            movement.prepare(&mut self.stage);
+        }
         self.start();
         self.people.prepare(&self.stage.simulator);
         self.set_faults();
-        for _ in 0..EDITS {
+        for edit in 0..EDITS {
+            if let Some(movement) = &mut self.movement {
+                movement.go_on(&mut self.stage, edit);
+            }
             if self.shared.random.chance(500) {
                 self.people.edit(&self.stage.simulator);
             } else {
@@ -130,8 +143,12 @@ impl Simulation {
         }
         self.stage.simulator.set_faults(FaultPlan::default());
         self.stage.effects.set_table_faults(None);
+        self.finish_moves()?;
         self.come_to_rest()?;
         self.business.read_feed(&mut self.stage)?;
+        if let Some(movement) = &self.movement {
+            movement.check(&mut self.stage, &self.business)?;
+        }
         invariants::check(&mut self.stage, &self.business, &self.people)?;
         Ok(Finished {
             events: self.business.events(),
@@ -273,7 +290,7 @@ impl Simulation {
             self.steps += 1;
             if self.steps > STEPS_MAX {
                 self.steps = 0;
-                let waits = invariants::what_waits(&mut self.stage);
+                let waits = self.what_waits();
                 return Err(Violation {
                     rule: "it comes to rest",
                     detail: format!("{STEPS_MAX} steps were not enough: {waits}"),
@@ -308,6 +325,27 @@ impl Simulation {
         }
     }
 
+    /// Moves whoever was not asked yet, and decides what could not be found again.
+    fn finish_moves(&mut self) -> Result<(), Violation> {
+        if let Some(movement) = &mut self.movement {
+            movement.ask_the_rest(&mut self.stage)?;
+            self.come_to_rest()?;
+        }
+        match &self.movement {
+            Some(movement) => movement.decide(&mut self.stage).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// What is left to do, in words.
+    fn what_waits(&mut self) -> String {
+        let waits = invariants::what_waits(&mut self.stage);
+        match &self.movement {
+            Some(movement) if waits.is_empty() => movement.what_waits(&mut self.stage),
+            _ => waits,
+        }
+    }
+
     /// Waits until nothing is left to do.
     fn come_to_rest(&mut self) -> Result<(), Violation> {
         let end = self.stage.clock.now() + REST_WITHIN;
@@ -317,11 +355,11 @@ impl Simulation {
         while self.stage.clock.now() < end {
             let until = self.stage.clock.now() + LOOK_EVERY;
             self.go_on(until, u64::MAX)?;
-            if invariants::at_rest(&mut self.stage)? {
+            if self.what_waits().is_empty() {
                 return Ok(());
             }
         }
-        Err(Violation { rule: "it comes to rest", detail: invariants::what_waits(&mut self.stage) })
+        Err(Violation { rule: "it comes to rest", detail: self.what_waits() })
     }
 }
 

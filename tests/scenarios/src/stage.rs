@@ -51,6 +51,8 @@ pub struct Setting {
     pub table: Arc<dyn Table>,
     /// Which protocol the mailboxes are reached over.
     pub wire: Wire,
+    /// Whether mailboxes go on over Graph in the middle of the simulation.
+    pub moving: bool,
     /// Whose mailboxes are synced, out of those that the simulator has.
     pub people: Vec<String>,
 }
@@ -64,6 +66,7 @@ impl Default for Setting {
             trace: false,
             table: Arc::new(MemoryTable::new()),
             wire: Wire::default(),
+            moving: false,
             people: PEOPLE.map(str::to_owned).into(),
         }
     }

@@ -188,6 +188,8 @@ impl MoveTally {
             Some(FoundBy::Uid) => &mut self.by_uid,
             Some(FoundBy::Content) => &mut self.by_content,
             Some(FoundBy::Person) => &mut self.by_person,
+            // A person said that it is gone, and the business system had it made anew.
+            Some(FoundBy::Ambiguous | FoundBy::Missing) if !link.is_unplaced() => return,
             Some(FoundBy::Ambiguous) => &mut self.ambiguous,
             Some(FoundBy::Missing) => &mut self.missing,
             None if link.moves < number => &mut self.left,

@@ -56,6 +56,8 @@ pub(crate) struct Business {
     pub(crate) learned: Vec<(ItemKey, Property)>,
     /// Items in which a change of its own met one of somebody else.
     pub(crate) conflicts: BTreeSet<ItemKey>,
+    /// How often it was told that a mailbox moved.
+    pub(crate) moved: BTreeMap<String, usize>,
     events: usize,
     digest: u64,
     trace: bool,
@@ -77,6 +79,7 @@ impl Business {
             gone: BTreeSet::new(),
             learned: Vec::new(),
             conflicts: BTreeSet::new(),
+            moved: BTreeMap::new(),
             events: 0,
             digest: 0,
             trace,
@@ -346,9 +349,12 @@ impl Business {
                 event["time"], data["id"], data["item"]["title"], data["reason"]
             );
         }
-        let Some(verb) = kind.strip_prefix("tidemark.appointment.") else { return Ok(()) };
         let data = &event["data"];
         let field = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
+        if kind == "tidemark.mailbox.moved" {
+            *self.moved.entry(field("mailbox")).or_default() += 1;
+        }
+        let Some(verb) = kind.strip_prefix("tidemark.appointment.") else { return Ok(()) };
         let key = (field("mailbox"), field("id"));
         self.digest = mix(self.digest, &key.0);
         if let Some(uid) = data["item"]["uid"].as_str() {

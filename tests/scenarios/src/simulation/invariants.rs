@@ -15,13 +15,7 @@ use super::business::{Business, ItemKey};
 use super::people::People;
 use crate::stage::{PEOPLE, Stage, mailbox_id};
 
-/// Whether nothing is left to do: no hint, no message, no look to come, no
-/// lease, no open write.
-pub(crate) fn at_rest(stage: &mut Stage) -> Result<bool, Violation> {
-    Ok(what_waits(stage).is_empty())
-}
-
-/// What is left to do, in words.
+/// What is left to do, in words: hints, messages, looks to come, leases, open writes.
 pub(crate) fn what_waits(stage: &mut Stage) -> String {
     let mut waits = Vec::new();
     if !stage.queue.is_empty() {

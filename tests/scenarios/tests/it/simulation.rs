@@ -14,6 +14,8 @@ use tidemark_scenarios::stage::Setting;
 const SEEDS: u64 = 200;
 /// Seeds that `make test` runs over Graph. CI runs more, by `TIDEMARK_SIM_GRAPH_SEEDS`.
 const GRAPH_SEEDS: u64 = 40;
+/// Seeds that `make test` runs in which mailboxes move. CI runs more, by `TIDEMARK_SIM_MOVE_SEEDS`.
+const MOVE_SEEDS: u64 = 40;
 /// Seeds that `make test` runs on the embedded store. CI runs more, by `TIDEMARK_SIM_DISK_SEEDS`.
 const DISK_SEEDS: u64 = 4;
 /// Seeds within which a broken engine has to be found.
@@ -52,36 +54,67 @@ fn run_all(
 #[test]
 fn no_seed_breaks_a_promise() {
     let seeds = from_environment("TIDEMARK_SIM_SEEDS").unwrap_or(SEEDS);
-    check_seeds(seeds, Wire::Ews);
+    check_seeds(seeds, Axis::Ews);
 }
 
 #[test]
 fn no_seed_breaks_a_promise_over_graph() {
     let seeds = from_environment("TIDEMARK_SIM_GRAPH_SEEDS").unwrap_or(GRAPH_SEEDS);
-    check_seeds(seeds, Wire::Graph);
+    check_seeds(seeds, Axis::Graph);
+}
+
+#[test]
+fn no_seed_breaks_a_promise_while_mailboxes_move() {
+    let seeds = from_environment("TIDEMARK_SIM_MOVE_SEEDS").unwrap_or(MOVE_SEEDS);
+    check_seeds(seeds, Axis::Move);
+}
+
+/// What the mailboxes of a history are reached over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Axis {
+    Ews,
+    Graph,
+    /// EWS at first, and from somewhere in the middle Graph.
+    Move,
+}
+
+impl Axis {
+    fn setting(self) -> Setting {
+        let wire = if self == Self::Graph { Wire::Graph } else { Wire::Ews };
+        Setting { wire, moving: self == Self::Move, ..Setting::default() }
+    }
+
+    /// What `make sim` is told.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ews => "",
+            Self::Graph => " WIRE=graph",
+            Self::Move => " WIRE=move",
+        }
+    }
 }
 
 /// Runs seeds from `TIDEMARK_SIM_START` on.
-fn check_seeds(seeds: u64, wire: Wire) {
+fn check_seeds(seeds: u64, axis: Axis) {
     let start = from_environment("TIDEMARK_SIM_START").unwrap_or(0);
-    let results = run_all(start..start + seeds, || Setting { wire, ..Setting::default() });
+    let results = run_all(start..start + seeds, || axis.setting());
     let mut broken: Vec<_> =
         results.iter().filter_map(|(seed, result)| Some((seed, result.as_ref().err()?))).collect();
     broken.sort_by_key(|(seed, _)| **seed);
     for (seed, violation) in &broken {
-        eprintln!("seed {seed} over {wire:?}: {}", violation.rule);
+        eprintln!("seed {seed} over {axis:?}: {}", violation.rule);
     }
-    let word = if wire == Wire::Graph { " WIRE=graph" } else { "" };
+    let word = axis.word();
     for (seed, violation) in broken.iter().take(5) {
         eprintln!("make sim SEED={seed}{word}\n  {}: {}", violation.rule, violation.detail);
     }
-    assert!(broken.is_empty(), "{} of {seeds} seeds over {wire:?} broke a promise", broken.len());
+    assert!(broken.is_empty(), "{} of {seeds} seeds over {axis:?} broke a promise", broken.len());
     let (mut events, mut losses) = (0, 0);
     for finished in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
         events += finished.events;
         losses += finished.losses;
     }
-    println!("{seeds} seeds over {wire:?}: {events} events, {losses} workers killed or frozen");
+    println!("{seeds} seeds over {axis:?}: {events} events, {losses} workers killed or frozen");
     assert!(seeds == 0 || (events > 0 && losses > 0), "the simulation did nothing");
 }
 
@@ -106,17 +139,18 @@ fn a_seed_replays_exactly() {
     }
 }
 
-/// `make sim SEED=42`, over Graph `make sim SEED=42 WIRE=graph`.
+/// `make sim SEED=42`, over Graph `make sim SEED=42 WIRE=graph`, with moves `WIRE=move`.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "which protocol is said by the environment")]
 fn replay_one_seed() {
     let seed = from_environment("TIDEMARK_SIM_SEED").unwrap_or(1);
-    let wire = match std::env::var("TIDEMARK_SIM_WIRE").as_deref() {
-        Ok("graph") => Wire::Graph,
-        Ok("ews") | Err(_) => Wire::Ews,
-        Ok(other) => panic!("TIDEMARK_SIM_WIRE: there is ews and graph, not {other}"),
+    let axis = match std::env::var("TIDEMARK_SIM_WIRE").as_deref() {
+        Ok("graph") => Axis::Graph,
+        Ok("move") => Axis::Move,
+        Ok("ews" | "") | Err(_) => Axis::Ews,
+        Ok(other) => panic!("TIDEMARK_SIM_WIRE: there is ews, graph and move, not {other}"),
     };
-    match run(seed, Setting { trace: true, wire, ..Setting::default() }) {
+    match run(seed, Setting { trace: true, ..axis.setting() }) {
         Ok(finished) => println!("seed {seed}: {finished:?}"),
         Err(violation) => panic!("seed {seed}: {}: {}", violation.rule, violation.detail),
     }
