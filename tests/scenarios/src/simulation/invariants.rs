@@ -7,7 +7,7 @@ use serde_json::Value;
 use tidemark_jscalendar::{read_event_patch, read_merge_patch};
 use tidemark_model::{Event, LinkId, MailboxId, Property, PropertyValue};
 use tidemark_simulator::{SimOutcome, SimRequest, Snapshot};
-use tidemark_store::records::{MailboxScope, PendingOperation, PendingRow};
+use tidemark_store::records::{HoldRow, MailboxScope, PendingOperation, PendingRow};
 use tidemark_transport::Clock as _;
 
 use super::Violation;
@@ -26,7 +26,13 @@ pub(crate) fn what_waits(stage: &mut Stage) -> String {
         let now = stage.clock.now();
         let (marks, intents, row) = stage.run(async move {
             let marks = records.marks(&scope).await.expect("the store answers");
-            let intents = records.intents(&scope, 100).await.expect("the store answers");
+            let mut intents = records.intents(&scope, 100).await.expect("the store answers");
+            let holds = records.holds(&scope).await.expect("the store answers");
+            // What was begun with an item that a move has not found again waits for a person too.
+            intents.retain(|intent| {
+                let of_intent = |hold: &HoldRow| hold.link == Some(intent.link);
+                !holds.iter().any(|hold| of_intent(hold) && hold.why.starts_with("move-"))
+            });
             let row = records.mailbox(&scope).await.expect("the store answers");
             (marks, intents.len(), row.expect("the mailbox is there").value)
         });
