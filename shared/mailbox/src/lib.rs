@@ -15,5 +15,5 @@ pub use greeting::{Greeting, greet};
 pub use port::{
     Capabilities, Change, ChangeKey, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit,
     PermitDenied, PushContent, PushRequest, PushSubscription, RemoteEvent, RemoteId, RemoteRef,
-    Stamp,
+    Search, Searched, Stamp,
 };

@@ -207,6 +207,27 @@ pub struct PushSubscription {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What an item is looked for by. `Debug` shows no UID: who made it chose its text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Search {
+    /// Our stamp of this link.
+    Stamp(LinkId),
+    /// This iCalendar UID.
+    Uid(String),
+}
+
+impl fmt::Debug for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stamp(link) => write!(f, "Stamp({link})"),
+            Self::Uid(uid) => write!(f, "Uid({} bytes)", uid.len()),
+        }
+    }
+}
+
+/// What a search found, or why it could not be told.
+pub type Searched = Result<Vec<RemoteRef>, MailboxError>;
+
 /// The calendar of one mailbox.
 #[async_trait]
 pub trait Mailbox: Send + Sync {
@@ -259,6 +280,23 @@ pub trait Mailbox: Send + Sync {
     /// # Errors
     /// [`MailboxError`].
     async fn find_by_uid(&self, uid: &str) -> Result<Vec<RemoteRef>, MailboxError>;
+
+    /// Several searches, answered in their order. A server that takes them one by one keeps this
+    /// default.
+    ///
+    /// # Errors
+    /// [`MailboxError`] of the whole request; where only one search fails, its error may stand in its
+    /// place.
+    async fn find_each(&self, searches: &[Search]) -> Result<Vec<Searched>, MailboxError> {
+        let mut found = Vec::with_capacity(searches.len());
+        for search in searches {
+            found.push(Ok(match search {
+                Search::Stamp(link) => self.find_by_stamp(*link).await?,
+                Search::Uid(uid) => self.find_by_uid(uid).await?,
+            }));
+        }
+        Ok(found)
+    }
 
     /// The ids that items of this mailbox have here, in the order of the ids that they have over EWS;
     /// none for one that cannot be translated. That an id could be translated does not prove that its

@@ -19,7 +19,7 @@ use super::{changes, read};
 use crate::error::MailboxError;
 use crate::port::{
     Capabilities, ChangePage, Cursor, FirstLook, ItemRead, Mailbox, Permit, PushRequest,
-    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Stamp,
+    PushSubscription, RemoteEvent, RemoteId, RemoteRef, Search, Searched, Stamp,
 };
 
 /// The calendar of one mailbox behind Microsoft Graph.
@@ -140,6 +140,10 @@ impl Mailbox for GraphMailbox {
 
     async fn find_by_uid(&self, uid: &str) -> Result<Vec<RemoteRef>, MailboxError> {
         self.search_uid(uid).await
+    }
+
+    async fn find_each(&self, searches: &[Search]) -> Result<Vec<Searched>, MailboxError> {
+        self.search_each(searches).await
     }
 
     async fn translate(&self, ews_ids: &[RemoteId]) -> Result<Vec<Option<RemoteId>>, MailboxError> {

@@ -18,8 +18,12 @@ use crate::port::{Change, ItemRead, RemoteEvent, RemoteId};
 /// Hours around the start of an item in which it is looked for: whole days of any zone overlap them.
 const AROUND_HOURS: i64 = 24;
 
+/// Most items that are remembered to be in the calendar. Beyond that all are forgotten: what is not
+/// remembered costs a request more when it is asked for by itself.
+const LISTED_MAX: usize = 10_000;
+
 /// Items that are known to be in the calendar: those of the last page of changes, and those that were
-/// written since.
+/// written or found by a search of it since.
 #[derive(Default)]
 pub(super) struct Listed(Mutex<HashSet<RemoteId>>);
 
@@ -44,9 +48,13 @@ impl Listed {
         *self.lock() = listed.collect();
     }
 
-    /// Adds what was written.
+    /// Adds what was written or found.
     pub(super) fn add(&self, id: &RemoteId) {
-        self.lock().insert(id.clone());
+        let mut listed = self.lock();
+        if listed.len() >= LISTED_MAX {
+            listed.clear();
+        }
+        listed.insert(id.clone());
     }
 
     fn has(&self, id: &RemoteId) -> bool {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::GraphMailbox;
 use super::fault::{self, ANSWER_TOO_LARGE, Effect};
 use crate::error::{MailboxError, Scope};
-use crate::port::{ChangeKey, ItemRead, RemoteEvent, RemoteId, RemoteRef, Stamp};
+use crate::port::{ChangeKey, ItemRead, RemoteEvent, RemoteId, RemoteRef, Search, Searched, Stamp};
 
 /// Items that are read at once: as many as a batch holds (json-batching page).
 pub const READ_ITEMS_MAX: usize = 20;
@@ -228,26 +228,68 @@ impl GraphMailbox {
         self.search(build_find_uid(&self.session.endpoint.user, uid)).await
     }
 
-    /// All pages of a search. One that cannot be told fails it: it is there to find nothing twice.
-    async fn search(&self, first: GraphRequest) -> Result<Vec<RemoteRef>, MailboxError> {
-        let unreadable = |what| fault::of_unreadable(what, Effect::Read);
-        let mut request = first;
-        let mut found = Vec::new();
-        for _ in 0..SEARCH_PAGES_MAX {
-            let body = self.session.read(&request).await?;
-            let page = Page::read(&body, &self.session.endpoint.root).map_err(unreadable)?;
-            let next = page.next.clone();
-            let heads = page.heads().map_err(unreadable)?;
-            let whole = |head: &&EventHead| {
-                !matches!(head.kind, EventKind::Occurrence | EventKind::Exception)
-            };
-            found.extend(heads.iter().filter(whole).map(reference_of));
-            match next {
-                Next::More(link) => request = GraphRequest::follow(&link),
-                Next::Delta(_) | Next::End => return Ok(found),
+    /// Several searches, the first page of each in batches.
+    pub(super) async fn search_each(
+        &self,
+        searches: &[Search],
+    ) -> Result<Vec<Searched>, MailboxError> {
+        let user = &self.session.endpoint.user;
+        let mut found = Vec::with_capacity(searches.len());
+        for block in searches.chunks(READ_ITEMS_MAX) {
+            let requests = block.iter().map(|search| match search {
+                Search::Stamp(link) => build_find_stamp(user, &link.to_string()),
+                Search::Uid(uid) => build_find_uid(user, uid),
+            });
+            for answer in self.fetch_each(requests.collect()).await? {
+                found.push(match answer {
+                    Ok(body) => self.search_on(&body).await,
+                    Err(error) => Err(error),
+                });
             }
         }
-        Err(fault::unreadable(Effect::Read))
+        Ok(found)
+    }
+
+    async fn search(&self, first: GraphRequest) -> Searched {
+        let body = self.session.read(&first).await?;
+        self.search_on(&body).await
+    }
+
+    /// All pages of a search, of which this is the first. One that cannot be told fails it: it is there
+    /// to find nothing twice.
+    async fn search_on(&self, first: &[u8]) -> Searched {
+        let mut found = Vec::new();
+        let mut next = self.take_page(first, &mut found)?;
+        for _ in 1..SEARCH_PAGES_MAX {
+            let Some(request) = next else { break };
+            let body = self.session.read(&request).await?;
+            next = self.take_page(&body, &mut found)?;
+        }
+        if next.is_some() {
+            return Err(fault::unreadable(Effect::Read));
+        }
+        // A search goes through the calendar and nothing else.
+        found.iter().for_each(|it: &RemoteRef| self.listed.add(&it.id));
+        Ok(found)
+    }
+
+    /// Takes what a page of a search has; says what to ask for the rest.
+    fn take_page(
+        &self,
+        body: &[u8],
+        found: &mut Vec<RemoteRef>,
+    ) -> Result<Option<GraphRequest>, MailboxError> {
+        let unreadable = |what| fault::of_unreadable(what, Effect::Read);
+        let page = Page::read(body, &self.session.endpoint.root).map_err(unreadable)?;
+        let next = match &page.next {
+            Next::More(link) => Some(GraphRequest::follow(link)),
+            Next::Delta(_) | Next::End => None,
+        };
+        let heads = page.heads().map_err(unreadable)?;
+        let is_whole =
+            |head: &&EventHead| !matches!(head.kind, EventKind::Occurrence | EventKind::Exception);
+        found.extend(heads.iter().filter(is_whole).map(reference_of));
+        Ok(next)
     }
 }
 

@@ -7,6 +7,7 @@
 //! twice: whatever stops a run, the next one goes on from there.
 
 mod crossing;
+mod gathered;
 mod held;
 mod linking;
 mod place;

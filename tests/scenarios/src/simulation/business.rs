@@ -101,6 +101,11 @@ impl Business {
         self.all_uids.get(key).unwrap_or(&NONE).iter()
     }
 
+    /// All items that were ever told with a UID.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &ItemKey> {
+        self.all_uids.keys()
+    }
+
     /// One change of the business system, or a look at the feed.
     pub(crate) fn edit(&mut self, stage: &mut Stage) -> Result<(), Violation> {
         let known: Vec<ItemKey> = self.items.keys().cloned().collect();

@@ -70,6 +70,7 @@ pub(crate) fn check(
         check_survivors(person, &snapshots, business, people)?;
     }
     check_news(business, people)?;
+    check_identity(business, people)?;
     check_causes(stage, business, people)
 }
 
@@ -349,6 +350,26 @@ fn check_news(business: &Business, people: &People) -> Result<(), Violation> {
     Ok(())
 }
 
+/// One item keeps one id, and is made again only if somebody deleted it.
+fn check_identity(business: &Business, people: &People) -> Result<(), Violation> {
+    let mut ids: BTreeMap<(&str, &str), &ItemKey> = BTreeMap::new();
+    for key in business.keys() {
+        for uid in business.uids_of(key) {
+            if let Some(other) = ids.insert((&key.0, uid), key) {
+                let detail = format!("{} and {} of {}", other.1, key.1, key.0);
+                return Err(violation("an item keeps its id", detail));
+            }
+        }
+        let is_deleted = |uid: &String| people.deleted.contains(&(key.0.clone(), uid.clone()));
+        let asked = business.asked.iter().any(|asked| asked.delete && asked.key == *key);
+        if business.uids_of(key).len() > 1 && !asked && !business.uids_of(key).any(is_deleted) {
+            let detail = format!("{} of {}", key.1, key.0);
+            return Err(violation("nothing is made again that is there", detail));
+        }
+    }
+    Ok(())
+}
+
 /// Where nobody but the business system was at an item, Exchange has no news of it, and nothing that
 /// was wanted met with anything. Whoever edits it at the wrong moment, as a fault, is somebody: over
 /// Graph a delete meets that edit, since it names a version, and the edit stands.
@@ -369,6 +390,11 @@ fn check_causes(stage: &Stage, business: &Business, people: &People) -> Result<(
                 !by_fault && !people.edited.contains(&(key.0.clone(), uid.clone()))
             })
     };
+    let asked = |key: &ItemKey| business.asked.iter().any(|it| it.delete && it.key == *key);
+    if let Some(key) = business.gone.iter().find(|key| untouched(key) && !asked(key)) {
+        let detail = format!("{} of {}", key.1, key.0);
+        return Err(violation("nothing is told to be gone that nobody took away", detail));
+    }
     if let Some(key) = business.conflicts.iter().find(untouched) {
         let detail = format!("{} of {}", key.1, key.0);
         return Err(violation("nobody is in conflict with himself", detail));

@@ -262,6 +262,24 @@ fn n2_five_hundred_migrated_while_both_sides_change() {
     busy_move(Way::Migrated);
 }
 
+/// Requests to Exchange that the move of 500 items takes, from the switch to its end.
+fn requests_of_move(way: Way) -> usize {
+    let mut stage = agreed(way, 460, 40);
+    switch(&mut stage, way);
+    stage.effects.plan(None);
+    stage.sync(ALEX);
+    let items = stage.shown_move(ALEX).items;
+    assert_eq!(items.translated + items.by_stamp + items.by_uid, 500, "{items:?}");
+    stage.effects.seen().iter().filter(|kind| **kind == EffectKind::Http).count()
+}
+
+/// Twenty searches go in one batch, and twenty reads: one by one, 500 migrated items took 1,586 requests.
+#[test]
+fn n2_items_are_looked_for_in_batches() {
+    let (in_place, migrated) = (requests_of_move(Way::InPlace), requests_of_move(Way::Migrated));
+    assert!(in_place <= 80 && migrated <= 130, "{in_place} in place, {migrated} migrated");
+}
+
 /// Runs until the new connection is in use.
 fn switch(stage: &mut Stage, way: Way) {
     begin(stage, way);

@@ -11,6 +11,7 @@ use tidemark_store::records::{
     Counter, FoundBy, HistoryEntry, HoldId, HoldRow, IntentRow, ItemCommit, LinkRow, LinkWrite,
 };
 
+use super::gathered::Gathered;
 use super::linking::{Begun, Waiting};
 use super::place::Placement;
 use crate::sync::item::{Seen, Work, base_of};
@@ -220,7 +221,7 @@ impl Run<'_> {
         }
         for link in self.claimants(&remote).await? {
             let id = link.link;
-            match self.place(&link).await? {
+            match self.place(&link, &Gathered::default()).await? {
                 Placement::Found(found, how) => {
                     let is_it = found.reference.id == remote.reference.id;
                     let waiting = self.waiting(link, &mut Begun::new(), None).await?;

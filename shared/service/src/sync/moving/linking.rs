@@ -16,6 +16,7 @@ use tidemark_store::records::{
 };
 
 use super::crossing;
+use super::gathered::{GATHERED_LINKS, Gathered};
 use super::place::Placement;
 use crate::content::encode_base;
 use crate::sync::item::{Seen, Work, base_of};
@@ -119,9 +120,14 @@ impl Run<'_> {
                 }
             }
         }
-        for waiting in unplaced {
+        while !unplaced.is_empty() {
             self.check_time()?;
-            self.look_for(waiting).await?;
+            let rest = unplaced.split_off(unplaced.len().min(GATHERED_LINKS));
+            let gathered = self.gather(&unplaced).await?;
+            for waiting in core::mem::replace(&mut unplaced, rest) {
+                self.check_time()?;
+                self.look_among(waiting, &gathered).await?;
+            }
         }
         Ok(())
     }
@@ -180,7 +186,12 @@ impl Run<'_> {
 
     /// Looks for an item, and deals with what is found; with nothing or too much, a person has to.
     pub(super) async fn look_for(&mut self, waiting: Waiting) -> Result<(), Stop> {
-        match self.place(&waiting.link).await? {
+        self.look_among(waiting, &Gathered::default()).await
+    }
+
+    /// The same, with what was asked for beforehand.
+    async fn look_among(&mut self, waiting: Waiting, gathered: &Gathered) -> Result<(), Stop> {
+        match self.place(&waiting.link, gathered).await? {
             Placement::Found(remote, how) => self.link_to(waiting, *remote, how).await,
             Placement::Unread(id, how) => self.link_unread(waiting, &id, how).await,
             Placement::Ambiguous(_) | Placement::Missing if waiting.is_untold() => {

@@ -2,10 +2,11 @@
 //! iCalendar UID and start, then by what it says. Whatever more than one item may be is nobody's.
 
 use jiff::SignedDuration;
-use tidemark_mailbox::{Disposition, RemoteEvent, RemoteId, RemoteRef};
+use tidemark_mailbox::{Disposition, ItemRead, RemoteEvent, RemoteId, RemoteRef, Search};
 use tidemark_model::{Event, Property};
 use tidemark_store::records::{FoundBy, IntentId, LinkRow, LinkState};
 
+use super::gathered::Gathered;
 use crate::sync::item::base_of;
 use crate::sync::run::Run;
 use crate::sync::stop::Stop;
@@ -45,23 +46,26 @@ impl Candidate {
 }
 
 impl Run<'_> {
-    /// Looks for the item of a link.
-    pub(super) async fn place(&self, link: &LinkRow) -> Result<Placement, Stop> {
-        let now = self.now();
-        let stop = |error| Stop::of_mailbox(error, now);
+    /// Looks for the item of a link, beginning with what was gathered.
+    pub(super) async fn place(
+        &self,
+        link: &LinkRow,
+        gathered: &Gathered,
+    ) -> Result<Placement, Stop> {
         let base = base_of(link)?.map(|base| base.exchange);
         // What we did not make carries no stamp of ours.
         let found = match link.attempt {
-            Some(_) => self.mailbox.find_by_stamp(link.link).await.map_err(stop)?,
+            Some(_) => self.search(Search::Stamp(link.link), gathered).await?,
             None => Vec::new(),
         };
-        let stamped = self.candidates(link, found).await?;
+        let stamped = self.candidates(link, found, gathered).await?;
         if !stamped.is_empty() {
             return Ok(settle(narrowed(stamped, link, base.as_ref()), FoundBy::Stamp));
         }
         if let Some(uid) = &link.uid {
-            let found = self.mailbox.find_by_uid(uid).await.map_err(stop)?;
-            let same = self.without_others(link, self.candidates(link, found).await?).await?;
+            let found = self.search(Search::Uid(uid.clone()), gathered).await?;
+            let same = self.candidates(link, found, gathered).await?;
+            let same = self.without_others(link, same).await?;
             if !same.is_empty() {
                 let left = narrowed(same, link, base.as_ref());
                 return match left.as_slice() {
@@ -78,11 +82,24 @@ impl Run<'_> {
         }
     }
 
+    async fn search(&self, search: Search, gathered: &Gathered) -> Result<Vec<RemoteRef>, Stop> {
+        if let Some(found) = gathered.found(&search) {
+            return Ok(found.clone());
+        }
+        let now = self.now();
+        let found = match search {
+            Search::Stamp(link) => self.mailbox.find_by_stamp(link).await,
+            Search::Uid(uid) => self.mailbox.find_by_uid(&uid).await,
+        };
+        found.map_err(|error| Stop::of_mailbox(error, now))
+    }
+
     /// The items among these that belong to no other link, as they are now.
     async fn candidates(
         &self,
         link: &LinkRow,
         found: Vec<RemoteRef>,
+        gathered: &Gathered,
     ) -> Result<Vec<Candidate>, Stop> {
         let mut ids: Vec<RemoteId> = Vec::new();
         for reference in found {
@@ -94,14 +111,20 @@ impl Run<'_> {
             }
         }
         ids.truncate(READ_MAX);
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            ids.into_iter().partition(|id| gathered.item(id).is_some());
         let now = self.now();
-        let read = self.mailbox.read(&ids).await;
-        let read = read.map_err(|error| Stop::of_mailbox(error, now))?;
+        let mut read: Vec<(RemoteId, ItemRead)> = known
+            .into_iter()
+            .filter_map(|id| Some((id.clone(), gathered.item(&id)?.clone())))
+            .collect();
+        if !unknown.is_empty() {
+            let items = self.mailbox.read(&unknown).await;
+            let items = items.map_err(|error| Stop::of_mailbox(error, now))?;
+            read.extend(unknown.into_iter().zip(items));
+        }
         let mut candidates = Vec::new();
-        for (id, item) in ids.into_iter().zip(read) {
+        for (id, item) in read {
             match item {
                 Ok(remote) => candidates.push(Candidate { id, remote: Some(Box::new(remote)) }),
                 Err(error) => match error.disposition {
@@ -180,7 +203,7 @@ impl Run<'_> {
         let end = end.max(start.saturating_add(length).unwrap_or(end));
         let look = self.mailbox.first_look(start, end).await;
         let look = look.map_err(|error| Stop::of_mailbox(error, now))?;
-        let candidates = self.candidates(link, look.soon).await?;
+        let candidates = self.candidates(link, look.soon, &Gathered::default()).await?;
         let mut same = self.without_others(link, candidates).await?;
         same.retain(|candidate| candidate.is(|remote| same_content(base, &remote.event)));
         match same.as_slice() {
