@@ -75,7 +75,7 @@ bench: ## Measure, with peers beside
 	$(PYTHON) tests/bench/run.py
 
 soak: ## The long runs: 10,000 seeds, 200 kills, two zips built twice, every parser fuzzed
-	TIDEMARK_SIM_SEEDS=10000 TIDEMARK_SIM_GRAPH_SEEDS=5000 TIDEMARK_SIM_DISK_SEEDS=500 \
+	TIDEMARK_SIM_SEEDS=10000 TIDEMARK_SIM_GRAPH_SEEDS=5000 TIDEMARK_SIM_MOVE_SEEDS=5000 TIDEMARK_SIM_DISK_SEEDS=500 \
 	  $(CARGO) test --release --package tidemark-scenarios --test it -- --nocapture simulation
 	$(PYTHON) tests/tools/package.py --twice ews-webhook deliver
 	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill

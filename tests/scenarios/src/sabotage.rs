@@ -1,6 +1,8 @@
 //! Broken products: the test of the tests. Each breaks one promise on purpose; the simulation has to
 //! find it.
 
+mod moves;
+
 use std::sync::Arc;
 
 use tidemark_engine::{
@@ -9,6 +11,8 @@ use tidemark_engine::{
 };
 use tidemark_model::{Event, MailMode, Property};
 use tidemark_service::Planner;
+
+pub use moves::MoveSabotage;
 
 /// A way to break the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

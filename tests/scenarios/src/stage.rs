@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tidemark_model::{MailboxId, OrganisationId, SystemId};
-use tidemark_service::{Engine, Options, Planner, RunEnd, Service, World};
+use tidemark_service::{Engine, Exchange, Options, Planner, RunEnd, Service, World};
 use tidemark_simulator::{Config, Simulator};
 use tidemark_store::Table;
 use tidemark_store::memory::{MemoryQueue, MemorySecrets, MemoryTable};
@@ -20,6 +20,7 @@ use crate::exchange::{SimulatedExchange, Wire};
 use crate::executor::{Executor, VirtualClock};
 use crate::ports::{Effects, PausingTable, Receiver, SimulatedHttp, SimulatorClock};
 use crate::random::Random;
+use crate::sabotage::MoveSabotage;
 
 mod clockwork;
 mod desk;
@@ -53,6 +54,8 @@ pub struct Setting {
     pub wire: Wire,
     /// Whether mailboxes go on over Graph in the middle of the simulation.
     pub moving: bool,
+    /// How moves are broken on purpose.
+    pub clumsy: Option<MoveSabotage>,
     /// Whose mailboxes are synced, out of those that the simulator has.
     pub people: Vec<String>,
 }
@@ -67,6 +70,7 @@ impl Default for Setting {
             table: Arc::new(MemoryTable::new()),
             wire: Wire::default(),
             moving: false,
+            clumsy: None,
             people: PEOPLE.map(str::to_owned).into(),
         }
     }
@@ -129,12 +133,17 @@ impl Stage {
             world.clock(),
             world.entropy(),
         );
+        let exchange: Arc<dyn Exchange> = Arc::new(exchange);
+        let exchange = match setting.clumsy {
+            Some(sabotage) => sabotage.exchange(exchange),
+            None => exchange,
+        };
         let receiver = Arc::new(Receiver::default());
         let service = Service {
             records: Arc::new(Records::new(pausing, keyring)),
             queue: Arc::new(queue.clone()),
             secrets: Arc::new(MemorySecrets::default()),
-            exchange: Arc::new(exchange),
+            exchange,
             webhooks: receiver.clone(),
             planner: setting.planner,
             world,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tidemark_scenarios::exchange::Wire;
 use tidemark_scenarios::on_disk::OnDiskTable;
-use tidemark_scenarios::sabotage::Sabotage;
+use tidemark_scenarios::sabotage::{MoveSabotage, Sabotage};
 use tidemark_scenarios::simulation::{Finished, Violation, run};
 use tidemark_scenarios::stage::Setting;
 
@@ -157,17 +157,32 @@ fn replay_one_seed() {
 }
 
 #[test]
+fn every_broken_move_is_found() {
+    for sabotage in MoveSabotage::ALL {
+        let setting = || Setting { clumsy: Some(sabotage), ..Axis::Move.setting() };
+        let (seed, rule) = first_found(setting).unwrap_or_else(|| panic!("{sabotage:?} is missed"));
+        println!("{sabotage:?}: found by seed {seed}: {rule}");
+    }
+}
+
+/// The first seed that breaks a promise, and which one.
+fn first_found(setting: impl Fn() -> Setting) -> Option<(u64, &'static str)> {
+    (0..SABOTAGE_SEEDS).find_map(|seed| {
+        // A broken product may also break what the harness relies on.
+        std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| run(seed, setting())))
+            .map_or_else(
+                |_| Some((seed, "it panics")),
+                |result| result.err().map(|violation| (seed, violation.rule)),
+            )
+    })
+}
+
+#[test]
 fn every_broken_engine_is_found() {
     let mut missed = Vec::new();
     for sabotage in Sabotage::ALL {
         let setting = || Setting { planner: sabotage.planner(), ..Setting::default() };
-        let found = (0..SABOTAGE_SEEDS).find_map(|seed| {
-            // A broken engine may also break what the harness relies on.
-            std::panic::catch_unwind(|| run(seed, setting())).map_or_else(
-                |_| Some((seed, "it panics")),
-                |result| result.err().map(|violation| (seed, violation.rule)),
-            )
-        });
+        let found = first_found(setting);
         match found {
             Some((seed, rule)) => println!("{sabotage:?}: found by seed {seed}: {rule}"),
             None => missed.push(sabotage),
