@@ -13,7 +13,7 @@ pub(crate) use administration::{
 pub(crate) use connections::{Connection, Connections, ServerCertificate};
 pub(crate) use costs::Cost;
 pub(crate) use graph::{Credentials, PublicCredential};
-pub(crate) use moves::{MailboxMove, MovesAsked};
+pub(crate) use moves::{MailboxMove, Moves, MovesAsked};
 pub(crate) use preflight::{Assignment, Fence, Preflight};
 
 use serde::Serialize;

@@ -92,7 +92,8 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(preflight::check_assignment))
         .routes(routes!(preflight::get_fence, preflight::change_fence))
         .routes(routes!(moves::move_mailboxes))
-        .routes(routes!(moves::get_move))
+        .routes(routes!(moves::list_moves))
+        .routes(routes!(moves::get_move, moves::withdraw_move))
         .routes(routes!(holds::list_holds))
         .routes(routes!(holds::get_hold, holds::decide_hold))
 }

@@ -25,8 +25,8 @@ use uuid::Uuid;
 use crate::border::{
     Accepted, AssignmentView, Border, Caller, ConnectionChange, ConnectionView, CostView,
     CredentialDetails, FeedView, FenceChange, FenceView, Guards, HistoryView, HoldChoice,
-    HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView, MoveRequest,
-    MoveView, MovesAsked, NewConnection, PreflightAsk, PreflightView, Refusal,
+    HoldDetails, HoldView, ItemChangeRequest, ItemView, Listing, MailboxView, MoveEntry,
+    MoveRequest, MoveView, MovesAsked, NewConnection, PreflightAsk, PreflightView, Refusal,
     ServerCertificateView, WebhookView,
 };
 use crate::service::Service;
@@ -305,6 +305,19 @@ impl Border for Service {
         request: MoveRequest,
     ) -> Result<MovesAsked, Refusal> {
         self.ask_moves(caller, from, request).await
+    }
+
+    async fn moves(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<MoveEntry>, Refusal> {
+        self.list_moves(caller, after, limit).await
+    }
+
+    async fn withdraw_move(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal> {
+        self.end_move(caller, mailbox).await
     }
 
     async fn mailbox_move(&self, caller: &Caller, mailbox: &str) -> Result<MoveView, Refusal> {

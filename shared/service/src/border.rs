@@ -34,7 +34,7 @@ pub use graph::{
     CredentialDetails, CredentialSettings, CredentialView, GraphChange, GraphSettings, GraphView,
 };
 pub use holds::{BrakePreview, HoldChoice, HoldDetails, HoldView, PreviewItem};
-pub use moves::{MOVED_AT_ONCE_MAX, MoveRequest, MoveView, MovedItems, MovesAsked};
+pub use moves::{MOVED_AT_ONCE_MAX, MoveEntry, MoveRequest, MoveView, MovedItems, MovesAsked};
 pub use preflight::{
     AssignmentView, FenceChange, FenceView, GateChoice, MailboxSteps, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightStep, PreflightView, StepState, WAIVER_REASON_BYTES_MAX, WaiverView,
@@ -569,4 +569,16 @@ pub trait Border: Administration + Send + Sync {
 
     /// How the last move of a mailbox stands.
     async fn mailbox_move(&self, caller: &Caller, mailbox: &str) -> Result<MoveView, Refusal>;
+
+    /// The last move of each mailbox that ever moved. A page may be short of `limit`: only its end
+    /// says whether there is more.
+    async fn moves(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<MoveEntry>, Refusal>;
+
+    /// Withdraws the move of a mailbox that goes on over its old connection until now.
+    async fn withdraw_move(&self, caller: &Caller, mailbox: &str) -> Result<(), Refusal>;
 }

@@ -327,12 +327,12 @@ impl Simulation {
 
     /// Moves whoever was not asked yet, and decides what could not be found again.
     fn finish_moves(&mut self) -> Result<(), Violation> {
-        if let Some(movement) = &mut self.movement {
+        if let Some(movement) = &self.movement {
             movement.ask_the_rest(&mut self.stage)?;
             self.come_to_rest()?;
         }
         match &self.movement {
-            Some(movement) => movement.decide(&mut self.stage).map(|_| ()),
+            Some(movement) => movement.decide(&mut self.stage),
             None => Ok(()),
         }
     }

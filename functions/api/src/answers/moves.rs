@@ -1,7 +1,9 @@
 //! What answers about moves look like.
 
 use serde::Serialize;
-use tidemark_service::border::{MoveView, MovedItems as MovedItemsView, MovesAsked as AskedView};
+use tidemark_service::border::{
+    Listing, MoveEntry, MoveView, MovedItems as MovedItemsView, MovesAsked as AskedView,
+};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -27,7 +29,7 @@ pub(crate) struct MailboxMove {
     from: Uuid,
     /// The connection that it goes on over.
     to: Uuid,
-    /// `asked`, `linking`, `comparing` or `done`.
+    /// `asked`, `linking`, `comparing`, `done` or `withdrawn`.
     #[schema(value_type = String, example = "done")]
     phase: &'static str,
     /// How it stands, in words.
@@ -37,7 +39,7 @@ pub(crate) struct MailboxMove {
     /// Since when the new connection is in use, RFC 3339.
     #[schema(required)]
     switched: Option<String>,
-    /// When it was done, RFC 3339.
+    /// When it was done or withdrawn, RFC 3339.
     #[schema(required)]
     finished: Option<String>,
     /// Why the server does not translate ids, so that items are looked for instead.
@@ -45,6 +47,64 @@ pub(crate) struct MailboxMove {
     untranslated: Option<String>,
     /// How the items were found again.
     items: MovedItems,
+}
+
+/// A page of the moves.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Moves {
+    moves: Vec<MoveListed>,
+    /// Where to go on; `null` when there is no more.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// The last move of a mailbox.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MoveListed {
+    /// The mailbox's id.
+    mailbox: String,
+    /// Its primary address.
+    address: String,
+    /// The connection that it leaves or left.
+    from: Uuid,
+    /// The connection that it goes on over.
+    to: Uuid,
+    /// `asked`, `linking`, `comparing`, `done` or `withdrawn`.
+    #[schema(value_type = String, example = "asked")]
+    phase: &'static str,
+    /// How it stands, in words.
+    text: String,
+    /// When it was asked for, RFC 3339.
+    asked: String,
+    /// Since when the new connection is in use, RFC 3339.
+    #[schema(required)]
+    switched: Option<String>,
+    /// When it was done or withdrawn, RFC 3339.
+    #[schema(required)]
+    finished: Option<String>,
+}
+
+impl From<Listing<MoveEntry>> for Moves {
+    fn from(listing: Listing<MoveEntry>) -> Self {
+        let moves = listing.entries.into_iter().map(MoveListed::from).collect();
+        Self { moves, next: listing.next }
+    }
+}
+
+impl From<MoveEntry> for MoveListed {
+    fn from(entry: MoveEntry) -> Self {
+        Self {
+            mailbox: entry.mailbox,
+            address: entry.address,
+            from: entry.from,
+            to: entry.to,
+            phase: entry.phase,
+            text: entry.text,
+            asked: entry.asked,
+            switched: entry.switched,
+            finished: entry.finished,
+        }
+    }
 }
 
 /// How the items of a mailbox were found again.

@@ -226,3 +226,25 @@ async fn n2_mailboxes_are_moved_and_the_move_is_shown() {
     assert_eq!(shown["items"]["byUid"], 1);
     assert_eq!(shown["untranslated"], Value::Null);
 }
+
+#[tokio::test]
+async fn n2_moves_are_listed_and_withdrawn() {
+    let api = Api::new();
+    let first = api.get("/v1/moves?limit=1").await.json();
+    assert_eq!(first["moves"].as_array().unwrap().len(), 1);
+    assert_eq!(first["moves"][0]["phase"], "asked");
+    assert_eq!(first["moves"][0]["switched"], Value::Null);
+    let after = first["next"].as_str().unwrap();
+    let last = api.get(&format!("/v1/moves?limit=1&after={after}")).await.json();
+    assert_eq!(last["next"], Value::Null);
+    assert_ne!(last["moves"][0]["mailbox"], first["moves"][0]["mailbox"]);
+
+    let path = "/v1/mailboxes/alex@tidemark.example/move";
+    let withdrawn = api.send(request("DELETE", path, None)).await;
+    assert_eq!(withdrawn.status, StatusCode::NO_CONTENT);
+    let late = tidemark_service::border::Refusal::Conflict(
+        "the mailbox goes on over the new connection already".to_owned(),
+    );
+    *api.border.refusal.lock().unwrap() = Some(late);
+    api.send(request("DELETE", path, None)).await.problem(409, "conflict");
+}

@@ -14,9 +14,9 @@ use tidemark_service::border::{
     ConnectionView, CostView, CredentialDetails, CredentialView, FeedView, FenceChange, FenceView,
     FirstCopyView, GateChoice, GraphView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
     ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxSteps,
-    MailboxView, MoveRequest, MoveView, MovedItems, MovesAsked, NewAccess, NewConnection,
-    NotificationMode, PreflightAsk, PreflightStep, PreflightView, PreviewItem, Refusal, Role,
-    ServerCertificateView, StepState, WaiverView, WebhookView,
+    MailboxView, MoveEntry, MoveRequest, MoveView, MovedItems, MovesAsked, NewAccess,
+    NewConnection, NotificationMode, PreflightAsk, PreflightStep, PreflightView, PreviewItem,
+    Refusal, Role, ServerCertificateView, StepState, WaiverView, WebhookView,
 };
 use tidemark_service::cost::{Amount, PriceList, Usage};
 use tokio::sync::Notify;
@@ -571,6 +571,33 @@ impl Border for FakeBorder {
         self.connection_at(from, |_| ())?;
         let moving = request.mailboxes.map_or(7, |named| named.len());
         Ok(MovesAsked { moving, more: false })
+    }
+
+    async fn moves(
+        &self,
+        _: &Caller,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<MoveEntry>, Refusal> {
+        self.refused()?;
+        let entry = |address: &str| MoveEntry {
+            mailbox: mailbox_view(address).id,
+            address: address.to_owned(),
+            from: CONNECTION,
+            to: HOLD,
+            phase: "asked",
+            text: "It waits.".to_owned(),
+            asked: "2026-03-01T08:00:00Z".to_owned(),
+            switched: None,
+            finished: None,
+        };
+        let all = ["alex@tidemark.example", "blake@tidemark.example"].map(entry);
+        Ok(page(all.map(|entry| (entry.mailbox.clone(), entry)).into(), after, limit))
+    }
+
+    async fn withdraw_move(&self, _: &Caller, mailbox: &str) -> Result<(), Refusal> {
+        self.refused()?;
+        resolve(mailbox).map(drop)
     }
 
     async fn mailbox_move(&self, _: &Caller, _: &str) -> Result<MoveView, Refusal> {

@@ -3,20 +3,23 @@
 use tidemark_jscalendar::Problem;
 use tidemark_model::{Kind, MailboxId};
 use tidemark_store::records::{
-    ConnectionId, ConnectionRow, MailboxRow, MailboxScope, MovePhase, MoveRow, MoveTally, Protocol,
-    SaveError,
+    ConnectionId, ConnectionRow, Document, MailboxRow, MailboxScope, MovePhase, MoveRow, MoveTally,
+    Protocol, SaveError,
 };
 use uuid::Uuid;
 
 use super::access::may_administer;
 use crate::border::{
-    Caller, MOVED_AT_ONCE_MAX, MoveRequest, MoveView, MovedItems, MovesAsked, Refusal,
+    Caller, Listing, MOVED_AT_ONCE_MAX, MoveEntry, MoveRequest, MoveView, MovedItems, MovesAsked,
+    Refusal,
 };
 use crate::service::{Service, collection_of};
 use crate::sync::moving;
 
 /// Mailboxes that are read at a time.
 const PAGE_MAILBOXES: usize = 100;
+/// Pages of mailboxes that are looked through for one page of moves.
+const PAGES_LOOKED_MAX: usize = 10;
 
 impl Service {
     /// Asks for the move of mailboxes of an EWS connection to a Graph connection. Asked again for a
@@ -46,7 +49,7 @@ impl Service {
                     found.push(self.movable(caller, place, name, &from, &to).await?);
                 }
                 for (scope, row) in found {
-                    self.ask_move(&scope, &row, &from, &to).await?;
+                    self.ask_move(caller, &scope, &row, &from, &to).await?;
                     asked.moving += 1;
                 }
             }
@@ -77,7 +80,7 @@ impl Service {
                     asked.more = true;
                     return Ok(());
                 }
-                self.ask_move(&scope, row, from, to).await?;
+                self.ask_move(caller, &scope, row, from, to).await?;
                 asked.moving += 1;
             }
             after = page.next;
@@ -89,7 +92,7 @@ impl Service {
 
     async fn under_way(&self, scope: &MailboxScope, to: ConnectionId) -> Result<bool, Refusal> {
         let known = self.records.mailbox_move(scope).await?;
-        Ok(known.is_some_and(|known| known.value.is_under_way() && known.value.to == to))
+        Ok(known.is_some_and(|known| known.is_under_way() && known.to == to))
     }
 
     /// A mailbox that is named in a request, if it can move.
@@ -119,14 +122,15 @@ impl Service {
 
     async fn ask_move(
         &self,
+        caller: &Caller,
         scope: &MailboxScope,
         row: &MailboxRow,
         from: &ConnectionRow,
         to: &ConnectionRow,
     ) -> Result<(), Refusal> {
         let before = self.records.mailbox_move(scope).await?;
-        if let Some(known) = before.as_ref().filter(|known| known.value.is_under_way()) {
-            if known.value.to == to.id {
+        if let Some(known) = before.as_ref().filter(|known| known.is_under_way()) {
+            if known.to == to.id {
                 return Ok(());
             }
             let text = format!(
@@ -136,7 +140,7 @@ impl Service {
             );
             return Err(Refusal::Conflict(text));
         }
-        let number = before.as_ref().map_or(0, |known| known.value.number).saturating_add(1);
+        let number = before.as_ref().map_or(0, MoveRow::moves_made).saturating_add(1);
         let movement = MoveRow {
             number,
             from: from.id,
@@ -149,35 +153,106 @@ impl Service {
             after: None,
             same_mailbox: false,
             untranslated: None,
+            revision: before.map_or(0, |known| known.revision),
         };
-        let revision = before.map(|known| known.revision);
-        match self.records.ask_move(scope, &movement, revision).await {
-            Ok(()) => {}
-            Err(SaveError::RevisionMoved) => {
-                let text = "somebody asked for a move in the same moment: try again";
-                return Err(Refusal::Conflict(text.to_owned()));
-            }
-            Err(SaveError::Store(error)) => return Err(error.into()),
-        }
+        self.save_move(caller, scope, &movement, "move-asked").await?;
         Ok(self.raise(scope, &collection_of(Kind::Appointment)).await?)
+    }
+
+    async fn save_move(
+        &self,
+        caller: &Caller,
+        scope: &MailboxScope,
+        movement: &MoveRow,
+        action: &str,
+    ) -> Result<(), Refusal> {
+        let ends = serde_json::json!({
+            "from": movement.from.uuid(),
+            "to": movement.to.uuid(),
+        });
+        let subject = format!("mailbox/{}", scope.mailbox);
+        let note = self.note(&caller.key_id, action, subject, None, Some(ends));
+        match self.records.ask_move(scope, movement, &note).await {
+            Ok(()) => Ok(()),
+            Err(SaveError::RevisionMoved) => {
+                let text = "the move went on, or somebody else asked, in the same moment: look how it \
+                            stands (GET /v1/mailboxes/{mailbox}/move) and try again";
+                Err(Refusal::Conflict(text.to_owned()))
+            }
+            Err(SaveError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Withdraws a move. Only one that has not taken the new connection into use can be: from then on
+    /// items have the new server's ids. Withdrawn again, nothing happens.
+    pub(super) async fn end_move(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+        may_administer(caller)?;
+        let found = self.find_mailbox(caller, name).await?;
+        let known = self.records.mailbox_move(&found.scope).await?;
+        let movement = known.ok_or(Refusal::NotFound { what: "move" })?;
+        let text = match movement.phase {
+            MovePhase::Withdrawn => return Ok(()),
+            MovePhase::Asked => {
+                let withdrawn = MoveRow {
+                    phase: MovePhase::Withdrawn,
+                    finished_at: Some(self.world.now()),
+                    waits_for: None,
+                    ..movement
+                };
+                self.save_move(caller, &found.scope, &withdrawn, "move-withdrawn").await?;
+                // Whatever waited for the new connection is dealt with over the old one.
+                return Ok(self.raise(&found.scope, &collection_of(Kind::Appointment)).await?);
+            }
+            MovePhase::Linking | MovePhase::Comparing => {
+                "the mailbox goes on over the new connection already, and its items are given their ids \
+                 there: the move can no longer be withdrawn"
+            }
+            MovePhase::Done => "the move is done: there is nothing left to withdraw",
+        };
+        Err(Refusal::Conflict(text.to_owned()))
+    }
+
+    /// The last move of each mailbox that ever moved, in the order of the mailboxes' ids.
+    pub(super) async fn list_moves(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing<MoveEntry>, Refusal> {
+        may_administer(caller)?;
+        let after = after.map(MailboxId::parse).transpose();
+        let mut after = after.map_err(|_| Refusal::InvalidCursor { parameter: "after" })?;
+        let mut entries = Vec::new();
+        // Most mailboxes never move: a page without any move is no page.
+        for _ in 0..PAGES_LOOKED_MAX {
+            let page = self.records.mailboxes(&caller.organisation, after, limit).await?;
+            let scope = |found: &Document<MailboxRow>| MailboxScope {
+                organisation: caller.organisation.clone(),
+                mailbox: found.value.id,
+            };
+            let scopes: Vec<MailboxScope> = page.mailboxes.iter().map(scope).collect();
+            let moves = self.records.mailbox_moves(&scopes).await?;
+            let moved = page.mailboxes.into_iter().zip(moves);
+            entries.extend(moved.filter_map(|(row, known)| Some(entry_of(row.value, &known?))));
+            after = page.next;
+            if after.is_none() || !entries.is_empty() {
+                break;
+            }
+        }
+        Ok(Listing { entries, next: after.map(|id| id.to_string()) })
     }
 
     /// How the last move of a mailbox stands.
     pub(super) async fn view_move(&self, caller: &Caller, name: &str) -> Result<MoveView, Refusal> {
         let found = self.find_mailbox(caller, name).await?;
         let known = self.records.mailbox_move(&found.scope).await?;
-        let movement = known.ok_or(Refusal::NotFound { what: "move" })?.value;
+        let movement = known.ok_or(Refusal::NotFound { what: "move" })?;
         let tally = self.records.move_tally(&found.scope, movement.number).await?;
         Ok(MoveView {
             from: movement.from.uuid(),
             to: movement.to.uuid(),
-            phase: match movement.phase {
-                MovePhase::Asked => "asked",
-                MovePhase::Linking => "linking",
-                MovePhase::Comparing => "comparing",
-                MovePhase::Done => "done",
-            },
-            text: text_of(&movement, &tally),
+            phase: word(movement.phase),
+            text: text_of(&movement, Some(&tally)),
             asked: movement.asked_at.to_string(),
             switched: movement.switched_at.map(|at| at.to_string()),
             finished: movement.finished_at.map(|at| at.to_string()),
@@ -221,8 +296,33 @@ fn check_ends(from: &ConnectionRow, to: &ConnectionRow) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How a move stands, in words.
-fn text_of(movement: &MoveRow, tally: &MoveTally) -> String {
+/// A move as a list shows it: the items of a mailbox are too many to count for that.
+fn entry_of(row: MailboxRow, movement: &MoveRow) -> MoveEntry {
+    MoveEntry {
+        mailbox: row.id.to_string(),
+        address: row.address,
+        from: movement.from.uuid(),
+        to: movement.to.uuid(),
+        phase: word(movement.phase),
+        text: text_of(movement, None),
+        asked: movement.asked_at.to_string(),
+        switched: movement.switched_at.map(|at| at.to_string()),
+        finished: movement.finished_at.map(|at| at.to_string()),
+    }
+}
+
+const fn word(phase: MovePhase) -> &'static str {
+    match phase {
+        MovePhase::Asked => "asked",
+        MovePhase::Linking => "linking",
+        MovePhase::Comparing => "comparing",
+        MovePhase::Done => "done",
+        MovePhase::Withdrawn => "withdrawn",
+    }
+}
+
+/// How a move stands, in words. `tally` where its items were counted.
+fn text_of(movement: &MoveRow, tally: Option<&MoveTally>) -> String {
     match (movement.phase, &movement.waits_for) {
         (MovePhase::Asked, Some(text)) => text.clone(),
         (MovePhase::Asked, None) => {
@@ -230,12 +330,21 @@ fn text_of(movement: &MoveRow, tally: &MoveTally) -> String {
                 .to_owned()
         }
         (MovePhase::Linking, _) => {
-            format!("Each item is found again over the new connection; {} are left.", tally.left)
+            let left = tally.map_or_else(String::new, |tally| format!("; {} are left", tally.left));
+            format!("Each item is found again over the new connection{left}.")
         }
         (MovePhase::Comparing, _) => {
             "All items were looked for; the calendar is compared from the beginning.".to_owned()
         }
-        (MovePhase::Done, _) => moving::summary(tally),
+        (MovePhase::Done, _) => tally.map_or_else(
+            || "The mailbox goes on over its new connection.".to_owned(),
+            moving::summary,
+        ),
+        (MovePhase::Withdrawn, _) => {
+            "The move was withdrawn before anything of it was begun. The mailbox goes on over its old \
+             connection."
+                .to_owned()
+        }
     }
 }
 

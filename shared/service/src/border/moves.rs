@@ -39,7 +39,7 @@ pub struct MoveView {
     pub from: Uuid,
     /// The connection that it goes on over.
     pub to: Uuid,
-    /// `asked`, `linking`, `comparing` or `done`.
+    /// `asked`, `linking`, `comparing`, `done` or `withdrawn`.
     pub phase: &'static str,
     /// How it stands, in words.
     pub text: String,
@@ -47,12 +47,44 @@ pub struct MoveView {
     pub asked: String,
     /// Since when the new connection is in use, RFC 3339.
     pub switched: Option<String>,
-    /// When it was done, RFC 3339.
+    /// When it was done or withdrawn, RFC 3339.
     pub finished: Option<String>,
     /// Why ids were not translated; none while they are.
     pub untranslated: Option<String>,
     /// How the items were found again, as of now.
     pub items: MovedItems,
+}
+
+/// The last move of a mailbox, as a list of them shows it. `Debug` shows no address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MoveEntry {
+    /// The mailbox's id.
+    pub mailbox: String,
+    /// Its primary address.
+    pub address: String,
+    /// The connection that it leaves or left.
+    pub from: Uuid,
+    /// The connection that it goes on over.
+    pub to: Uuid,
+    /// `asked`, `linking`, `comparing`, `done` or `withdrawn`.
+    pub phase: &'static str,
+    /// How it stands, in words, without counting its items.
+    pub text: String,
+    /// When it was asked for, RFC 3339.
+    pub asked: String,
+    /// Since when the new connection is in use, RFC 3339.
+    pub switched: Option<String>,
+    /// When it was done or withdrawn, RFC 3339.
+    pub finished: Option<String>,
+}
+
+impl core::fmt::Debug for MoveEntry {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("MoveEntry")
+            .field("mailbox", &self.mailbox)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How the items of a mailbox were found again.

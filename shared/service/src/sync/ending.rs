@@ -90,7 +90,11 @@ impl Service {
                 Ok(_) => {}
                 Err(CommitError::Store(error)) => return Err(error),
                 // Whoever has the mailbox now meets the same trouble and tells it.
-                Err(CommitError::LeaseLost | CommitError::RevisionMoved { .. }) => return Ok(()),
+                Err(
+                    CommitError::LeaseLost
+                    | CommitError::RevisionMoved { .. }
+                    | CommitError::MoveChanged,
+                ) => return Ok(()),
             }
         }
         row.value.troubles.push(Trouble {

@@ -125,13 +125,7 @@ impl Service {
 impl Run<'_> {
     /// How many moves an id has come through that the present server says.
     pub(super) fn moves(&self) -> u32 {
-        match &self.movement {
-            None => 0,
-            Some(movement) if movement.phase == MovePhase::Asked => {
-                movement.number.saturating_sub(1)
-            }
-            Some(movement) => movement.number,
-        }
+        self.movement.as_ref().map_or(0, MoveRow::moves_made)
     }
 
     /// When somebody has to look again whether a move can go on.
@@ -211,6 +205,7 @@ impl Run<'_> {
         let item = ItemCommit { movement: Some(movement.clone()), ..ItemCommit::default() };
         let commit = Commit::new(self.scope.clone(), self.lease.clone()).item(item);
         self.carry(commit.cursor(self.collection.clone(), beginning)).await?;
+        movement.revision += 1;
         tracing::info!(mailbox.id = %self.scope.mailbox, "the mailbox goes on over its new connection");
         self.row =
             self.service.follow_switch(&self.scope, self.row.clone(), Some(&movement)).await?;
@@ -252,9 +247,14 @@ impl Run<'_> {
     }
 
     /// Commits how far the move has come, with what belongs to it.
-    async fn note_movement(&mut self, movement: MoveRow, mut item: ItemCommit) -> Result<(), Stop> {
+    async fn note_movement(
+        &mut self,
+        mut movement: MoveRow,
+        mut item: ItemCommit,
+    ) -> Result<(), Stop> {
         item.movement = Some(movement.clone());
         self.commit(vec![item]).await?;
+        movement.revision += 1;
         self.movement = Some(movement);
         Ok(())
     }

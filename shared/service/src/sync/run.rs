@@ -169,7 +169,7 @@ impl Service {
         if settings.as_ref().is_some_and(|settings| !settings.value.enabled) {
             return Ok(None);
         }
-        let movement = self.records.mailbox_move(scope).await?.map(|found| found.value);
+        let movement = self.records.mailbox_move(scope).await?;
         let row = self.follow_switch(scope, row, movement.as_ref()).await?;
         let holds = self.records.holds(scope).await?;
         let is_released =
@@ -395,7 +395,9 @@ impl Run<'_> {
             Ok(_) => Ok(()),
             Err(CommitError::LeaseLost) => Err(Stop::LeaseLost),
             // Somebody wrote the link without the lease, which only an administrator's act does.
-            Err(CommitError::RevisionMoved { .. }) => Err(Stop::OutOfTime),
+            Err(CommitError::RevisionMoved { .. } | CommitError::MoveChanged) => {
+                Err(Stop::OutOfTime)
+            }
             Err(CommitError::Store(error)) => Err(Stop::Store(error)),
         }
     }

@@ -109,7 +109,7 @@ impl Records {
         self.transact_noted(&row.organisation, writes, note).await
     }
 
-    async fn transact_noted(
+    pub(super) async fn transact_noted(
         &self,
         organisation: &OrganisationId,
         mut writes: Vec<Write>,

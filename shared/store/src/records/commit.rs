@@ -34,6 +34,9 @@ pub enum CommitError {
     /// Somebody else has the mailbox now; the run must not write any more.
     #[error("another run took the mailbox over")]
     LeaseLost,
+    /// The mailbox's move is not as it was read: an administrator withdrew it.
+    #[error("the mailbox's move is not in the revision that was read")]
+    MoveChanged,
     /// The link is not as it was read.
     #[error("the link {link} is not in the revision that was read")]
     RevisionMoved {

@@ -1,7 +1,8 @@
 //! The move of a mailbox from one connection to another (N2): what was asked for, and how far it is.
 //!
 //! The row is written by the run that holds the lease, in one transaction with what it tells of. Only
-//! the asking comes from elsewhere, and only while no move is under way.
+//! the asking and the withdrawing come from elsewhere. Each write is over the revision that was read, so
+//! that a run and an administrator who meet do not undo each other.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,9 +11,9 @@ use tidemark_model::LinkId;
 use super::content::CHUNK_MISSING;
 use super::ids::{ConnectionId, MailboxScope};
 use super::row::{Document, REVISION, RowBuilder};
-use super::settings::{SaveError, unmoved};
-use super::{LinkRow, LinkState, Records, ids, keys};
-use crate::table::{Item, StoreError};
+use super::settings::{SaveError, read_document, unmoved};
+use super::{ActivityRow, LinkRow, LinkState, Records, ids, keys};
+use crate::table::{Item, StoreError, Write};
 
 /// Links that are looked at in one go when they are counted.
 const PAGE_ITEMS: usize = 200;
@@ -30,6 +31,8 @@ pub enum MovePhase {
     Comparing,
     /// All of it is done.
     Done,
+    /// It was withdrawn before the new connection was in use: nothing of it was begun.
+    Withdrawn,
 }
 
 /// How an item was found again after a move.
@@ -55,7 +58,8 @@ pub enum FoundBy {
 /// A move of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MoveRow {
-    /// Counts the moves of the mailbox; the first is 1.
+    /// Counts the moves of the mailbox; the first is 1. One that was withdrawn leaves its number to the
+    /// next: no link came through it.
     pub number: u32,
     /// The connection that it leaves.
     pub from: ConnectionId,
@@ -67,7 +71,7 @@ pub struct MoveRow {
     pub asked_at: Timestamp,
     /// Since when the new connection is in use.
     pub switched_at: Option<Timestamp>,
-    /// When it was done.
+    /// When it was done, or withdrawn.
     pub finished_at: Option<Timestamp>,
     /// Why it waits, in words; none while it goes on.
     pub waits_for: Option<String>,
@@ -79,12 +83,23 @@ pub struct MoveRow {
     pub same_mailbox: bool,
     /// Why ids are not translated, as the server said it; none while they are.
     pub untranslated: Option<String>,
+    /// The revision that was read; 0 for a row that is not kept yet.
+    #[serde(skip)]
+    pub revision: u64,
 }
 
 impl MoveRow {
     /// Whether there is anything left to do.
     pub fn is_under_way(&self) -> bool {
-        self.phase != MovePhase::Done
+        !matches!(self.phase, MovePhase::Done | MovePhase::Withdrawn)
+    }
+
+    /// How many moves an id has come through that the server in use says.
+    pub fn moves_made(&self) -> u32 {
+        match self.phase {
+            MovePhase::Asked | MovePhase::Withdrawn => self.number.saturating_sub(1),
+            MovePhase::Linking | MovePhase::Comparing | MovePhase::Done => self.number,
+        }
     }
 }
 
@@ -123,30 +138,45 @@ impl Records {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn mailbox_move(
-        &self,
-        scope: &MailboxScope,
-    ) -> Result<Option<Document<MoveRow>>, StoreError> {
-        self.document(&keys::movement(scope)).await
+    pub async fn mailbox_move(&self, scope: &MailboxScope) -> Result<Option<MoveRow>, StoreError> {
+        let found = self.document(&keys::movement(scope)).await?;
+        Ok(found.map(|Document { value, revision }| MoveRow { revision, ..value }))
     }
 
-    /// Writes down that a mailbox is to move, over the revision of the move before it; none for the
-    /// first.
+    /// The last moves of several mailboxes, in their order; none for those that never moved.
     ///
     /// # Errors
-    /// [`SaveError::RevisionMoved`] when somebody asked in the same moment.
+    /// [`StoreError`].
+    pub async fn mailbox_moves(
+        &self,
+        scopes: &[MailboxScope],
+    ) -> Result<Vec<Option<MoveRow>>, StoreError> {
+        if scopes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<_> = scopes.iter().map(keys::movement).collect();
+        let found = self.table.get_together(&wanted).await?;
+        let read = |item: Option<Item>| {
+            let found = item.as_ref().map(read_document).transpose()?;
+            Ok(found.map(|Document { value, revision }| MoveRow { revision, ..value }))
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    /// Writes down that a mailbox is to move, or that it is not to any more, over the revision of the
+    /// row; and what is noted of it.
+    ///
+    /// # Errors
+    /// [`SaveError::RevisionMoved`] when somebody asked or withdrew in the same moment, or a run took
+    /// the move further.
     pub async fn ask_move(
         &self,
         scope: &MailboxScope,
         row: &MoveRow,
-        before: Option<u64>,
+        note: &ActivityRow,
     ) -> Result<(), SaveError> {
-        let item = move_item(scope, row)?;
-        match self.put(item, Some(unmoved(before))).await {
-            Ok(()) => Ok(()),
-            Err(StoreError::ConditionFailed { .. }) => Err(SaveError::RevisionMoved),
-            Err(error) => Err(error.into()),
-        }
+        let writes = vec![move_write(scope, row)?];
+        self.transact_noted(&scope.organisation, writes, note).await
     }
 
     /// Counts how the items of a mailbox were found in the move with this number.
@@ -200,9 +230,10 @@ impl MoveTally {
     }
 }
 
-/// The row as it is written. Its revision is the move's number, so that asking again is refused
-/// where a move was asked for meanwhile.
-pub(crate) fn move_item(scope: &MailboxScope, row: &MoveRow) -> Result<Item, StoreError> {
-    let revision = u64::from(row.number);
-    Ok(RowBuilder::new(keys::movement(scope)).document(row)?.number(REVISION, revision).build())
+/// The row as it is written, over the revision that was read.
+pub(crate) fn move_write(scope: &MailboxScope, row: &MoveRow) -> Result<Write, StoreError> {
+    let next = row.revision.saturating_add(1);
+    let item = RowBuilder::new(keys::movement(scope)).document(row)?.number(REVISION, next).build();
+    let before = (row.revision > 0).then_some(row.revision);
+    Ok(Write::Put { item, condition: Some(unmoved(before)) })
 }

@@ -31,6 +31,8 @@ struct Plan {
     asked_at: Option<usize>,
     /// Whether that was accepted.
     is_asked: bool,
+    /// Whether the administrator withdraws it once and asks again, if it can still be withdrawn then.
+    changes_mind: bool,
 }
 
 /// Who moves in a history, how and when.
@@ -49,11 +51,13 @@ impl Movement {
             let moves = random.chance(700) || place == at_least;
             let is_migrated = random.chance(500);
             let (leaves_at, asked_at) = (moment(), moment());
+            let changes_mind = random.chance(250);
             Plan {
                 person,
                 leaves_at: (moves && is_migrated).then_some(leaves_at),
                 asked_at: moves.then_some(asked_at),
                 is_asked: false,
+                changes_mind,
             }
         };
         Self { plans: PEOPLE.into_iter().enumerate().map(plan).collect(), trace }
@@ -79,7 +83,19 @@ impl Movement {
                 }
                 stage.control("POST", &format!("mailboxes/{}/migrate", plan.person), "{}");
             }
-            if !plan.is_asked && plan.asked_at.is_some_and(|at| at <= edit) {
+            if plan.is_asked && core::mem::take(&mut plan.changes_mind) {
+                let withdrawn = stage.withdraw_move(plan.person);
+                if self.trace {
+                    println!("{}: the move is withdrawn: {}", plan.person, withdrawn.is_ok());
+                }
+                match withdrawn {
+                    Ok(()) => plan.is_asked = false,
+                    // It is under way: what was asked for stands.
+                    Err(Refusal::Conflict(_)) => {}
+                    // The store failed: whether it was withdrawn shows when that is tried again.
+                    Err(_) => plan.changes_mind = true,
+                }
+            } else if !plan.is_asked && plan.asked_at.is_some_and(|at| at <= edit) {
                 // Where the store fails, the administrator asks again later.
                 plan.is_asked = ask(stage, plan.person).is_ok();
                 if self.trace {
@@ -89,22 +105,25 @@ impl Movement {
         }
     }
 
-    /// Asks for what was not accepted while the store failed.
-    pub(crate) fn ask_the_rest(&mut self, stage: &mut Stage) -> Result<(), Violation> {
-        for plan in self.plans.iter_mut().filter(|plan| plan.asked_at.is_some() && !plan.is_asked) {
-            ask(stage, plan.person).map_err(|refusal| Violation {
-                rule: "a move can be asked for",
-                detail: format!("{}: {refusal:?}", plan.person),
-            })?;
-            plan.is_asked = true;
+    /// Asks for what was not accepted while the store failed, or was withdrawn.
+    pub(crate) fn ask_the_rest(&self, stage: &mut Stage) -> Result<(), Violation> {
+        for person in self.moved() {
+            let (records, scope) = (Arc::clone(&stage.service.records), stage.scope(person));
+            let known = stage.run(async move { records.mailbox_move(&scope).await });
+            let known = known.expect("the store answers");
+            if known.is_none_or(|it| it.phase == MovePhase::Withdrawn) {
+                ask(stage, person).map_err(|refusal| Violation {
+                    rule: "a move can be asked for",
+                    detail: format!("{person}: {refusal:?}"),
+                })?;
+            }
         }
         Ok(())
     }
 
     /// An administrator decides what the moves could not find again for certain, after having looked:
-    /// what is said to be missing must be nowhere. Says whether anything was decided.
-    pub(crate) fn decide(&self, stage: &mut Stage) -> Result<bool, Violation> {
-        let mut decided = false;
+    /// what is said to be missing must be nowhere.
+    pub(crate) fn decide(&self, stage: &mut Stage) -> Result<(), Violation> {
         for person in self.moved() {
             let (records, scope) = (Arc::clone(&stage.service.records), stage.scope(person));
             let holds = stage.run(async move { records.holds(&scope).await });
@@ -125,10 +144,9 @@ impl Movement {
                 stage
                     .run(async move { service.decide_hold(&caller, id, choice).await })
                     .expect("the decision is taken");
-                decided = true;
             }
         }
-        Ok(decided)
+        Ok(())
     }
 
     /// The people whose mailboxes move.
@@ -142,7 +160,7 @@ impl Movement {
         for person in self.moved() {
             let (records, scope) = (Arc::clone(&stage.service.records), stage.scope(person));
             let found = stage.run(async move { records.mailbox_move(&scope).await });
-            let found = found.expect("the store answers").map(|found| found.value);
+            let found = found.expect("the store answers");
             if !found.as_ref().is_some_and(|it| it.phase == MovePhase::Done) {
                 waits.push(format!("{person} moves: {found:?}"));
             }

@@ -332,6 +332,14 @@ impl Stage {
     /// # Panics
     /// When everything waits for what never comes.
     pub fn attempt(&mut self, person: &str) -> Attempt {
+        self.attempt_beside(person, |_| ())
+    }
+
+    /// The same, while something else is done: it is called before each step of the run.
+    ///
+    /// # Panics
+    /// When everything waits for what never comes.
+    pub fn attempt_beside(&mut self, person: &str, mut beside: impl FnMut(&mut Self)) -> Attempt {
         let result = std::rc::Rc::new(std::cell::RefCell::new(None));
         let slot = std::rc::Rc::clone(&result);
         let (service, scope) = (self.service.clone(), self.scope(person));
@@ -341,6 +349,11 @@ impl Stage {
             *slot.borrow_mut() = Some(ended);
         });
         while self.executor.is_alive(task) {
+            beside(self);
+            // Whatever is done beside lets the run go on too, maybe to its end.
+            if !self.executor.is_alive(task) {
+                break;
+            }
             let step = self.executor.step();
             if self.effects.is_stopped() {
                 self.executor.kill(task);

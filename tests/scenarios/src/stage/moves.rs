@@ -1,7 +1,9 @@
 //! Moving a mailbox to another connection, as an administrator does it on a stage.
 
 use tidemark_service::Border as _;
-use tidemark_service::border::{MoveRequest, MoveView, Refusal};
+use tidemark_service::border::{
+    ActivityView, Administration as _, Listing, MoveEntry, MoveRequest, MoveView, Refusal,
+};
 use tidemark_store::records::{ConnectionId, ConnectionRow, Fence, Notifications};
 use tidemark_transport::Clock as _;
 use uuid::Uuid;
@@ -50,6 +52,35 @@ impl Stage {
         let request = MoveRequest { to: SECOND_CONNECTION, mailboxes };
         self.run(async move { service.move_mailboxes(&caller, FIRST_CONNECTION, request).await })
             .map(|_| ())
+    }
+
+    /// Withdraws the move of a mailbox.
+    ///
+    /// # Errors
+    /// What the border refuses.
+    pub fn withdraw_move(&mut self, person: &str) -> Result<(), Refusal> {
+        let (service, caller, person) = (self.service.clone(), self.caller(), person.to_owned());
+        self.run(async move { service.withdraw_move(&caller, &person).await })
+    }
+
+    /// A page of all moves.
+    ///
+    /// # Panics
+    /// When the border refuses it.
+    pub fn moves(&mut self, after: Option<&str>, limit: usize) -> Listing<MoveEntry> {
+        let (service, caller) = (self.service.clone(), self.caller());
+        let after = after.map(str::to_owned);
+        self.run(async move { service.moves(&caller, after.as_deref(), limit).await })
+            .expect("they are listed")
+    }
+
+    /// What administrators did, newest first.
+    ///
+    /// # Panics
+    /// When the border refuses it.
+    pub fn activity(&mut self) -> Vec<ActivityView> {
+        let (service, caller) = (self.service.clone(), self.caller());
+        self.run(async move { service.activity(&caller, None, 100).await }).expect("shown").entries
     }
 
     /// What is wrong with a mailbox, as its code and text.

@@ -1,6 +1,8 @@
 //! N2: a mailbox goes on over Graph in place. Nothing is doubled, lost, mailed or made anew, whatever
 //! both sides do meanwhile and wherever a run stops.
 
+mod withdrawn;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;

@@ -16,7 +16,7 @@ use crate::records::ids::{Collection, MailboxScope};
 use crate::records::keys::Place;
 use crate::records::ledger::{Brake, LEDGER_SECONDS, RECIPIENTS, Statistics, mail_context};
 use crate::records::links::{BASE_BUSINESS, BASE_EXCHANGE, LINK, LinkRow, LinkState, context};
-use crate::records::moves::move_item;
+use crate::records::moves::move_write;
 use crate::records::row::{REVISION, RowBuilder, later};
 use crate::records::settings::unmoved;
 use crate::records::{Records, keys};
@@ -41,6 +41,8 @@ pub(super) enum Purpose {
     Head,
     /// A link in a revision.
     Link(LinkId),
+    /// The mailbox's move in a revision.
+    Movement,
     /// An index row that is deleted only if it is ours.
     Index,
     /// Anything that cannot fail by a condition.
@@ -195,8 +197,7 @@ impl Records {
             batch.delete_plain(keys::hold_listing(&scope.organisation, *hold));
         }
         if let Some(movement) = &item.movement {
-            let item = move_item(scope, movement)?;
-            batch.put(Purpose::Other, Write::Put { item, condition: None });
+            batch.put(Purpose::Movement, move_write(scope, movement)?);
         }
         for entry in &item.feed {
             batch.add_feed(self.prepare_entry(scope, key, entry, now).await?);

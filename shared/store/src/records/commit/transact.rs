@@ -117,6 +117,7 @@ fn learn(
             Ok(Next::Again)
         }
         Purpose::Link(link) => Err(CommitError::RevisionMoved { link }),
+        Purpose::Movement => Err(CommitError::MoveChanged),
         Purpose::Index => {
             batch.writes.remove(crate::limits::write_key(&failed.write));
             Ok(Next::Again)
