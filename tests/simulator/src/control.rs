@@ -33,6 +33,7 @@ struct NewMailbox {
 struct MailboxPlace {
     in_scope: Option<bool>,
     on_premises: Option<bool>,
+    ews_enabled: Option<bool>,
 }
 
 /// Why a request cannot be served.
@@ -67,8 +68,13 @@ fn route(
         ("PATCH", ["mailboxes", address]) => {
             let found = state.store.find(&decoded(address)).ok_or((404, "no such mailbox"))?;
             let number = found.number;
-            let MailboxPlace { in_scope, on_premises } = read(&request.body)?;
+            let MailboxPlace { in_scope, on_premises, ews_enabled } = read(&request.body)?;
             place_mailbox(state, number, in_scope, on_premises);
+            match ews_enabled {
+                Some(true) => drop(state.ews_off.remove(&number)),
+                Some(false) => drop(state.ews_off.insert(number)),
+                None => {}
+            }
             Ok(json!({}))
         }
         (method, ["entra", rest @ ..]) => {

@@ -122,6 +122,8 @@ pub(crate) struct State {
     pub(crate) impersonators: BTreeSet<MailboxNumber>,
     /// Mailboxes that EWS no longer finds: they moved into the cloud.
     pub(crate) moved_away: BTreeSet<MailboxNumber>,
+    /// Mailboxes that EWS is switched off for.
+    pub(crate) ews_off: BTreeSet<MailboxNumber>,
     /// How often each operation was asked for.
     pub(crate) requests: BTreeMap<String, u64>,
     /// Calls that wait for a later one to pass them.
@@ -141,6 +143,7 @@ impl State {
             graph: GraphState::new(config.seed),
             impersonators: BTreeSet::new(),
             moved_away: BTreeSet::new(),
+            ews_off: BTreeSet::new(),
             requests: BTreeMap::new(),
             delayed: Vec::new(),
             config,
@@ -320,6 +323,9 @@ fn handle_ews(state: &mut State, request: &SimRequest, now: Timestamp) -> SimOut
     if let Some(outcome) = fail_early(state) {
         return outcome;
     }
+    if is_switched_off(state, &header, caller) {
+        return SimOutcome::answer(403, "text/plain; charset=utf-8", "");
+    }
     let outcome = match act(state, &document, header, caller, now) {
         Ok(body) => SimOutcome::xml(200, body),
         Err(error) => SimOutcome::xml(500, ews::fault(&error)),
@@ -355,6 +361,14 @@ fn fail_early(state: &mut State) -> Option<SimOutcome> {
         return Some(SimOutcome::xml(500, ews::fault(&error)));
     }
     None
+}
+
+/// Whether EWS is switched off for the mailbox that a request is about (`Set-CASMailbox -EwsEnabled
+/// $false`, and in Exchange Online whatever `EWSEnabled` of the organisation does not allow): the
+/// request is not carried out, and answered with 403.
+fn is_switched_off(state: &State, header: &ews::Header, caller: MailboxNumber) -> bool {
+    let named = header.impersonate.as_deref().and_then(|address| state.store.find(address));
+    state.ews_off.contains(&named.map_or(caller, |found| found.number))
 }
 
 fn act(

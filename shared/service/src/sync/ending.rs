@@ -7,8 +7,9 @@ use tidemark_mailbox::{Disposition, MailboxError};
 use tidemark_model::LinkId;
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    AddressTaken, Commit, CommitError, Document, FeedEntry, HoldId, HoldRow, ItemCommit, Lease,
-    LeaseLost, MailboxRow, MailboxScope, MailboxState, SaveError, StartedAt, Trouble,
+    AddressTaken, Commit, CommitError, ConnectionId, Document, FeedEntry, HoldId, HoldRow,
+    ItemCommit, Lease, LeaseLost, MailboxRow, MailboxScope, MailboxState, SaveError, StartedAt,
+    Trouble,
 };
 
 use super::run::{Run, RunEnd, RunReport};
@@ -53,7 +54,8 @@ impl Service {
     }
 
     /// Shows on the mailbox what is wrong with it, and tells the business system (N20). A trouble
-    /// that stands there already stays, and nobody is told twice.
+    /// that stands there already stays, and nobody is told twice; only what to do about it is shown
+    /// once that is known.
     pub(super) async fn report_trouble(
         &self,
         scope: &MailboxScope,
@@ -63,11 +65,17 @@ impl Service {
         let Some(mut row) = self.records.mailbox(scope).await? else {
             return Ok(());
         };
-        if row.value.troubles.iter().any(|trouble| trouble.code == error.code) {
-            return Ok(());
+        let way = self.way_out(scope, &row.value, error).await?;
+        let standing = row.value.troubles.iter_mut().find(|trouble| trouble.code == error.code);
+        if let Some(trouble) = standing {
+            if way.to.is_none() || trouble.mend == way.text {
+                return Ok(());
+            }
+            trouble.mend = way.text;
+            return self.save_trouble(scope, row, way.to, error).await;
         }
         let now = self.world.now();
-        let mend = self.way_out(scope, &row.value, error).await?;
+        let mend = way.text;
         if !matches!(error.disposition, Disposition::RetryAfter(_)) {
             let change = StateChange {
                 name: "mailbox.failed",
@@ -103,7 +111,31 @@ impl Service {
             mend,
             since: now,
         });
-        self.save_row(scope, row).await
+        self.save_trouble(scope, row, way.to, error).await
+    }
+
+    /// Saves a mailbox with its trouble. Where another connection leads to it, that stands in the
+    /// activity: an administrator has to move it.
+    async fn save_trouble(
+        &self,
+        scope: &MailboxScope,
+        row: Document<MailboxRow>,
+        to: Option<ConnectionId>,
+        error: &MailboxError,
+    ) -> Result<(), StoreError> {
+        let Some(to) = to else { return self.save_row(scope, row).await };
+        let proposal = serde_json::json!({
+            "from": row.value.connection.uuid(),
+            "to": to.uuid(),
+            "code": error.code,
+        });
+        let subject = format!("mailbox/{}", scope.mailbox);
+        let note = self.note("tidemark", "move-proposed", subject, None, Some(proposal));
+        let (organisation, revision) = (&scope.organisation, Some(row.revision));
+        let records = &self.records;
+        let saved =
+            records.change_mailbox_settings(organisation, &row.value, revision, &note).await;
+        unless_overtaken(saved)
     }
 
     pub(super) async fn save_row(
@@ -113,11 +145,15 @@ impl Service {
     ) -> Result<(), StoreError> {
         let saved =
             self.records.save_mailbox(&scope.organisation, &row.value, Some(row.revision)).await;
-        match saved {
-            Err(AddressTaken::Save(SaveError::Store(error))) => Err(error),
-            // An administrator saved it meanwhile: what is visible is written by the next run.
-            Ok(_) | Err(_) => Ok(()),
-        }
+        unless_overtaken(saved)
+    }
+}
+
+/// An administrator saved the mailbox meanwhile: what is visible is written by the next run.
+fn unless_overtaken<T>(saved: Result<T, AddressTaken>) -> Result<(), StoreError> {
+    match saved {
+        Err(AddressTaken::Save(SaveError::Store(error))) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! N2: a mailbox goes on over Graph in place. Nothing is doubled, lost, mailed or made anew, whatever
 //! both sides do meanwhile and wherever a run stops.
 
+mod detected;
 mod withdrawn;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -501,23 +502,6 @@ fn n2_a_move_in_place_is_stopped_anywhere() {
 #[test]
 fn n2_a_move_of_a_migrated_mailbox_is_stopped_anywhere() {
     crash_table(Way::Migrated);
-}
-
-#[test]
-fn n2_a_mailbox_that_left_its_server_says_so_and_where_it_is() {
-    let mut stage = agreed(Way::Migrated, 1, 0);
-    stage.control("POST", &format!("mailboxes/{ALEX}/migrate"), "{}");
-    stage.raise(ALEX);
-    stage.attempt(ALEX);
-    let errors = stage.errors(ALEX);
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].starts_with("ErrorNonExistentMailbox: "), "{errors:?}");
-    assert!(errors[0].contains("Move this mailbox to a Graph connection"), "{errors:?}");
-    assert!(errors[0].contains(&SECOND_CONNECTION.to_string()), "{errors:?}");
-    stage.try_move(ALEX).unwrap();
-    stage.sync(ALEX);
-    assert_eq!(stage.errors(ALEX), Vec::<String>::new());
-    assert_eq!(stage.shown_move(ALEX).items.by_uid, 1);
 }
 
 /// One item of each kind that the two protocols show in their own ways.
