@@ -32,6 +32,9 @@ const DAY_MINUTES: i64 = 24 * 60;
 /// Most mailboxes per minute whose left-over chunks are looked for.
 const TIDIED_MAX: u64 = 20;
 
+/// Most rows of removed mailboxes that are deleted per minute.
+const CLEARED_MAX: usize = 500;
+
 /// What a minute's sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SweepReport {
@@ -45,6 +48,8 @@ pub struct SweepReport {
     pub delivered: u64,
     /// Left-over chunks that were removed.
     pub tidied: u64,
+    /// Rows of removed mailboxes that were deleted.
+    pub cleared: u64,
     /// What did not work; each is in the log, and found again in the next minute.
     pub errors: u64,
     /// Whether the run's time was up before everything was looked at.
@@ -82,6 +87,7 @@ impl Service {
         // What needs nobody else comes first: a slow endpoint or Exchange costs only those after it.
         for organisation in &organisations {
             sweep.mailboxes(organisation, Look::Minute).await;
+            sweep.clear_removed(organisation).await;
         }
         sweep.deliver(&organisations).await;
         sweep.renew_listed().await;
@@ -222,6 +228,30 @@ impl Sweep<'_> {
         if look == Look::Minute && is_turn(row.id, self.now, DAY_MINUTES) {
             let tidied = self.tidy(scope).await;
             self.checked(tidied);
+        }
+    }
+
+    /// Deletes what is left of removed mailboxes.
+    async fn clear_removed(&mut self, organisation: &OrganisationId) {
+        let (records, now) = (&self.service.records, self.now);
+        let mut last = None;
+        loop {
+            let page = records.removed_mailboxes(organisation, last.as_ref()).await;
+            let Some(page) = self.checked(page).filter(|page| !page.is_empty()) else {
+                return;
+            };
+            for removed in page.iter().filter(|removed| removed.is_due(now)) {
+                let done = usize::try_from(self.report.cleared).unwrap_or(usize::MAX);
+                let left = CLEARED_MAX.saturating_sub(done);
+                if left == 0 || self.is_out_of_time() {
+                    return;
+                }
+                let cleared = records.clear_removed(removed, left, now).await;
+                let cleared = self.checked(cleared).unwrap_or_default();
+                let cleared = u64::try_from(cleared).unwrap_or(u64::MAX);
+                self.report.cleared = self.report.cleared.saturating_add(cleared);
+            }
+            last = page.into_iter().last();
         }
     }
 

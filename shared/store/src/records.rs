@@ -15,6 +15,7 @@
 //! | `APIKEY#sha256(key)` | `APIKEY` | whose key it is | every API call, by hash |
 //! | `V#org` | time#0#0#n | what an administrator changed; 400 days | API, newest first |
 //! | `L#org` | mailbox | that it exists | API, sweep: listed by page |
+//! | `R#org` | mailbox | that it was removed, and rows of it may be left; a day | sweep: listed by page |
 //! | `A#org#sha256(address)` | `ADDRESS` | whose address or alias it is | API paths, conditional so that it is taken once |
 //! | `M#org#mailbox` | `MAILBOX` | settings and visible state | every run, API |
 //! | `M#…` | `STATE` | marks, lease, meter, number of the last accepted change | intake, every run; index `sync#00` to `sync#15` by due time |
@@ -71,6 +72,7 @@ mod marks;
 mod moves;
 mod pending;
 mod protocol;
+mod removed;
 mod row;
 mod settings;
 mod subscriptions;
@@ -115,6 +117,7 @@ pub use pending::{
 pub use protocol::{
     CREDENTIALS_MAX, Cloud, CredentialKind, EwsAccess, GraphAccess, GraphCredential, Protocol,
 };
+pub use removed::{CLEARED_WITHIN, RemovedMailbox};
 pub use row::Document;
 pub use settings::{
     ConnectionRow, Notifications, OrganisationRow, ProfileRow, SaveError, SystemRow,

@@ -5,6 +5,7 @@ use tidemark_model::OrganisationId;
 use super::activity::ActivityRow;
 use super::api_keys::ApiKeyRow;
 use super::mailboxes::{AddressTaken, MailboxRow};
+use super::removed::removed_row;
 use super::row::{REVISION, RowBuilder};
 use super::settings::{ConnectionRow, OrganisationRow, SaveError, SystemRow, unmoved};
 use super::{MailboxScope, Records, keys};
@@ -65,7 +66,8 @@ impl Records {
         self.save_addresses(organisation, row, revision, noted).await.map(|_| ())
     }
 
-    /// Deletes a mailbox as [`Records::delete_mailbox`] does, and notes it.
+    /// Deletes a mailbox as [`Records::delete_mailbox`] does, and notes it. What is left of it is deleted
+    /// by [`Records::clear_removed`].
     ///
     /// # Errors
     /// [`StoreError`]; then neither is written.
@@ -75,7 +77,8 @@ impl Records {
         note: &ActivityRow,
     ) -> Result<(), StoreError> {
         let item = self.activity_item(&scope.organisation, note)?;
-        self.delete_with(scope, vec![Write::Put { item, condition: None }]).await
+        let noted = Write::Put { item, condition: None };
+        self.delete_with(scope, vec![noted, removed_row(scope, note.at)]).await
     }
 
     /// Stores a key by its hash, and notes it. One with the same id, if `before` is there, ends in

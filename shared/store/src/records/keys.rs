@@ -141,6 +141,15 @@ pub(crate) fn mailbox_listing(scope: &MailboxScope) -> Key {
     key(mailboxes_partition(&scope.organisation), scope.mailbox.to_string())
 }
 
+/// Partition of the list of an organisation's removed mailboxes of which rows may be left.
+pub(crate) fn removed_partition(organisation: &OrganisationId) -> String {
+    format!("R#{organisation}")
+}
+
+pub(crate) fn removed(scope: &MailboxScope) -> Key {
+    key(removed_partition(&scope.organisation), scope.mailbox.to_string())
+}
+
 /// An address, in any case.
 pub(crate) fn address(organisation: &OrganisationId, address: &str) -> Key {
     let digest = digest(address.trim().to_lowercase().as_bytes());
@@ -285,7 +294,12 @@ pub(crate) fn holds_partition(organisation: &OrganisationId) -> String {
 }
 
 pub(crate) fn hold_listing(organisation: &OrganisationId, hold: HoldId) -> Key {
-    key(holds_partition(organisation), hold.to_string())
+    hold_listing_of(organisation, &hold.to_string())
+}
+
+/// The same by the id's text.
+pub(crate) fn hold_listing_of(organisation: &OrganisationId, hold: &str) -> Key {
+    key(holds_partition(organisation), hold)
 }
 
 pub(crate) const BRAKES: &str = "BRAKE#";

@@ -1,6 +1,8 @@
 //! An organisation from nothing, by the API alone: founded with a secret, then everything that a
 //! settings file would say, until a mailbox is in sync over EWS (W1, W2, W7, W10, N19).
 
+mod removal;
+
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -22,6 +24,18 @@ const SECRET: &str = "founding";
 const FOUNDING_KEY: &str = "a-key-that-the-template-has-generated";
 /// Largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+fn new_appointment(subject: &str) -> NewAppointment {
+    NewAppointment {
+        subject: subject.to_owned(),
+        start: "2027-03-02T09:00:00".parse().unwrap(),
+        duration: SignedDuration::from_hours(1),
+        body: None,
+        location: None,
+        recurrence: None,
+        attendees: Vec::new(),
+    }
+}
 
 /// A stage whose API is called, beside the demo organisation that it has.
 struct Desk {
@@ -105,15 +119,7 @@ impl Desk {
     }
 
     fn write(&mut self, address: &str, subject: &str) {
-        let visit = NewAppointment {
-            subject: subject.to_owned(),
-            start: "2027-03-02T09:00:00".parse().unwrap(),
-            duration: SignedDuration::from_hours(1),
-            body: None,
-            location: None,
-            recurrence: None,
-            attendees: Vec::new(),
-        };
+        let visit = new_appointment(subject);
         self.stage.simulator.user(address).create(&visit).expect("created");
     }
 
