@@ -113,13 +113,24 @@ impl Service {
             return Err(Refusal::Conflict(text.to_owned()));
         }
         let scope = MailboxScope { organisation: caller.organisation.clone(), mailbox };
-        let decided = self.records.decide_hold(&scope, id, word_of(choice)).await;
-        match decided {
-            Ok(()) => {}
-            Err(SaveError::RevisionMoved) => {
-                return Err(Refusal::Conflict("it was decided already".to_owned()));
+        let word = word_of(choice);
+        // Decided once more in the same way, it is noted once.
+        if hold.decision.as_deref() != Some(word) {
+            let what = serde_json::json!({
+                "mailbox": mailbox.to_string(),
+                "item": hold.link.map(|link| link.to_string()),
+                "why": hold.why,
+                "decision": word,
+            });
+            let subject = format!("hold/{id}");
+            let note = self.note(&caller.key_id, "hold-decided", subject, None, Some(what));
+            match self.records.decide_hold(&scope, id, word, &note).await {
+                Ok(()) => {}
+                Err(SaveError::RevisionMoved) => {
+                    return Err(Refusal::Conflict("it was decided already".to_owned()));
+                }
+                Err(SaveError::Store(error)) => return Err(error.into()),
             }
-            Err(SaveError::Store(error)) => return Err(error.into()),
         }
         // The run carries it out: of a brake, too, which it releases once and for all.
         Ok(self.raise(&scope, &collection_of(Kind::Appointment)).await?)

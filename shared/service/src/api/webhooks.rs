@@ -7,6 +7,7 @@ use tidemark_jscalendar::Problem;
 use tidemark_model::OrganisationId;
 use tidemark_store::records::{
     DeliveryState, Document, EndpointId, EndpointRow, FeedCursor, FeedError, FeedRecord, RetryRow,
+    SettingsChange,
 };
 use uuid::Uuid;
 
@@ -61,7 +62,7 @@ impl Service {
             paused: None,
             created_at: self.world.now(),
         };
-        self.records.save_endpoint(organisation, &row, None).await.map_err(save_refusal)?;
+        self.save_webhook(caller, &row, None, "webhook-added").await?;
         Ok((view_of(row, Some(&state)), secret.reveal()))
     }
 
@@ -76,8 +77,24 @@ impl Service {
 
     pub(super) async fn remove_webhook(&self, caller: &Caller, id: Uuid) -> Result<(), Refusal> {
         let endpoint = self.own_endpoint(caller, id).await?;
-        self.records.remove_endpoint(&caller.organisation, endpoint.value.id).await?;
+        let subject = subject_of(&endpoint.value);
+        let was = Some(shown(&endpoint.value));
+        let note = self.note(&caller.key_id, "webhook-removed", subject, was, None);
+        self.records.remove_endpoint(&caller.organisation, endpoint.value.id, &note).await?;
         Ok(())
+    }
+
+    async fn save_webhook(
+        &self,
+        caller: &Caller,
+        row: &EndpointRow,
+        revision: Option<u64>,
+        action: &str,
+    ) -> Result<(), Refusal> {
+        let note = self.note(&caller.key_id, action, subject_of(row), None, Some(shown(row)));
+        let change = SettingsChange::Endpoint(row, revision);
+        let saved = self.records.change_settings(&caller.organisation, change, &note).await;
+        saved.map_err(save_refusal)
     }
 
     pub(super) async fn switch_webhook(
@@ -89,10 +106,8 @@ impl Service {
         let mut endpoint = self.own_endpoint(caller, id).await?;
         let organisation = &caller.organisation;
         endpoint.value.paused = pause_reason(endpoint.value.paused.take(), paused);
-        self.records
-            .save_endpoint(organisation, &endpoint.value, Some(endpoint.revision))
-            .await
-            .map_err(save_refusal)?;
+        let action = if paused { "webhook-paused" } else { "webhook-resumed" };
+        self.save_webhook(caller, &endpoint.value, Some(endpoint.revision), action).await?;
         self.view_webhook(organisation, endpoint.value).await
     }
 
@@ -169,6 +184,15 @@ impl Service {
         let state = self.records.delivery(organisation, row.id).await?;
         Ok(view_of(row, state.as_ref().map(|state| &state.value)))
     }
+}
+
+fn subject_of(row: &EndpointRow) -> String {
+    format!("webhook/{}", row.id.uuid())
+}
+
+/// A webhook as the activity shows it: without its address, which may hold a secret.
+fn shown(row: &EndpointRow) -> serde_json::Value {
+    serde_json::json!({ "system": row.system.to_string(), "paused": row.paused.is_some() })
 }
 
 /// An entry that is delivered as soon as somebody looks.

@@ -4,6 +4,7 @@ use tidemark_model::OrganisationId;
 
 use super::activity::ActivityRow;
 use super::api_keys::ApiKeyRow;
+use super::endpoints::EndpointRow;
 use super::mailboxes::{AddressTaken, MailboxRow};
 use super::removed::removed_row;
 use super::row::{REVISION, RowBuilder};
@@ -20,6 +21,8 @@ pub enum SettingsChange<'a> {
     System(&'a SystemRow, Option<u64>),
     /// A connection to an Exchange.
     Connection(&'a ConnectionRow, Option<u64>),
+    /// A webhook endpoint.
+    Endpoint(&'a EndpointRow, Option<u64>),
 }
 
 impl Records {
@@ -45,6 +48,9 @@ impl Records {
             }
             SettingsChange::Connection(row, revision) => {
                 writes.push(put_document(keys::connection(organisation, row.id), row, revision)?);
+            }
+            SettingsChange::Endpoint(row, revision) => {
+                writes.push(put_document(keys::endpoint(organisation, row.id), row, revision)?);
             }
         }
         self.transact_noted(organisation, writes, note).await

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tidemark_model::{LinkId, OrganisationId, SystemId};
 
+use super::activity::ActivityRow;
 use super::feed::{FeedCursor, FeedError};
 use super::ids::EndpointId;
 use super::row::{Document, REVISION, Row, RowBuilder};
@@ -128,7 +129,7 @@ impl Records {
         self.save_document(keys::endpoint(organisation, row.id), row, revision).await
     }
 
-    /// Removes an endpoint with all that it still had to get.
+    /// Removes an endpoint with all that it still had to get, and notes it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -136,9 +137,12 @@ impl Records {
         &self,
         organisation: &OrganisationId,
         id: EndpointId,
+        note: &ActivityRow,
     ) -> Result<(), StoreError> {
         let delete = |key| Write::Delete { key, condition: None };
-        self.table.write(delete(keys::endpoint(organisation, id))).await?;
+        let item = self.activity_item(organisation, note)?;
+        let noted = Write::Put { item, condition: None };
+        self.transact(vec![delete(keys::endpoint(organisation, id)), noted]).await?;
         self.table.write(delete(keys::delivery(organisation, id))).await?;
         for retry in self.retries(organisation, id).await? {
             let key = keys::retry(organisation, id, retry.shard, retry.number);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tidemark_model::{LinkId, MailboxId, OrganisationId};
 
+use super::activity::ActivityRow;
 use super::content::chunks_of;
 use super::crypto::DataKey;
 use super::ids::{HoldId, MailboxScope};
@@ -133,7 +134,7 @@ impl Records {
         Ok(HoldPage { holds, next })
     }
 
-    /// Writes a person's decision down; the caller then wakes the sync. The first decision counts.
+    /// Writes a person's decision down, and notes it; the caller then wakes the sync. The first decision counts.
     ///
     /// # Errors
     /// [`SaveError::RevisionMoved`] when it is gone or was decided already.
@@ -142,6 +143,7 @@ impl Records {
         scope: &MailboxScope,
         id: HoldId,
         decision: &str,
+        note: &ActivityRow,
     ) -> Result<(), SaveError> {
         let actions =
             vec![UpdateAction::Set(DECISION.to_owned(), Value::Text(decision.to_owned()))];
@@ -152,11 +154,9 @@ impl Records {
                 Condition::Equals(DECISION.to_owned(), Value::Text(decision.to_owned())),
             ]),
         ]);
-        match self.update(keys::hold(scope, id), actions, Some(undecided)).await {
-            Ok(_) => Ok(()),
-            Err(StoreError::ConditionFailed { .. }) => Err(SaveError::RevisionMoved),
-            Err(error) => Err(error.into()),
-        }
+        let key = keys::hold(scope, id);
+        let decided = Write::Update { key, actions, condition: Some(undecided) };
+        self.transact_noted(&scope.organisation, vec![decided], note).await
     }
 
     /// The writes that put a hold.

@@ -12,6 +12,18 @@ use crate::memory::{MemoryTable, Operation};
 use crate::records::*;
 use crate::table::StoreError;
 
+/// What is noted of an administrator's act.
+fn note() -> ActivityRow {
+    ActivityRow {
+        at: at(0),
+        by: "key".to_owned(),
+        action: "tried".to_owned(),
+        subject: "something/1".to_owned(),
+        before: None,
+        after: None,
+    }
+}
+
 #[tokio::test]
 async fn settings_are_saved_over_the_revision_that_was_read() {
     let (records, _, _) = stage().await;
@@ -150,17 +162,17 @@ async fn the_first_decision_about_a_hold_counts() {
     records.commit(&commit(item), at(0)).await.unwrap();
     let page = records.holds_of_organisation(&organisation(), None, 10).await.unwrap();
     assert_eq!(page.holds, [(scope.mailbox, hold)]);
-    records.decide_hold(&scope, id, "send").await.unwrap();
-    records.decide_hold(&scope, id, "send").await.unwrap();
+    records.decide_hold(&scope, id, "send", &note()).await.unwrap();
+    records.decide_hold(&scope, id, "send", &note()).await.unwrap();
     assert!(matches!(
-        records.decide_hold(&scope, id, "discard").await,
+        records.decide_hold(&scope, id, "discard", &note()).await,
         Err(SaveError::RevisionMoved)
     ));
     assert_eq!(records.holds(&scope).await.unwrap()[0].decision.as_deref(), Some("send"));
     let item = ItemCommit { released: vec![id], ..ItemCommit::default() };
     records.commit(&commit(item), at(1)).await.unwrap();
     assert!(records.hold(&organisation(), id).await.unwrap().is_none());
-    assert!(matches!(records.decide_hold(&scope, id, "send").await, Err(SaveError::RevisionMoved)));
+    assert!(matches!(records.decide_hold(&scope, id, "send", &note()).await, Err(SaveError::RevisionMoved)));
 }
 
 #[tokio::test]
@@ -322,7 +334,7 @@ async fn one_worker_at_a_time_moves_an_endpoint_on() {
     save(Some(1), vec![], vec![(3, 7)], calm).await.unwrap();
     assert!(records.retries(&organisation(), id).await.unwrap().is_empty());
     assert!(records.due_endpoints(at(9), 10).await.unwrap().is_empty());
-    records.remove_endpoint(&organisation(), id).await.unwrap();
+    records.remove_endpoint(&organisation(), id, &note()).await.unwrap();
     assert!(records.endpoint(&organisation(), id).await.unwrap().is_none());
 }
 
