@@ -15,6 +15,7 @@ pub(crate) mod mail;
 pub(crate) mod moving;
 mod news;
 mod pages;
+mod renamed;
 mod run;
 mod stamps;
 mod stop;

@@ -34,6 +34,8 @@ struct MailboxPlace {
     in_scope: Option<bool>,
     on_premises: Option<bool>,
     ews_enabled: Option<bool>,
+    address: Option<String>,
+    aliases: Option<Vec<String>>,
 }
 
 /// Why a request cannot be served.
@@ -68,8 +70,10 @@ fn route(
         ("PATCH", ["mailboxes", address]) => {
             let found = state.store.find(&decoded(address)).ok_or((404, "no such mailbox"))?;
             let number = found.number;
-            let MailboxPlace { in_scope, on_premises, ews_enabled } = read(&request.body)?;
+            let MailboxPlace { in_scope, on_premises, ews_enabled, address, aliases } =
+                read(&request.body)?;
             place_mailbox(state, number, in_scope, on_premises);
+            rename_mailbox(state, number, address, aliases)?;
             match ews_enabled {
                 Some(true) => drop(state.ews_off.remove(&number)),
                 Some(false) => drop(state.ews_off.insert(number)),
@@ -185,6 +189,25 @@ fn place_mailbox(
     if let Some(on_premises) = on_premises {
         state.graph.set_on_premises(number, on_premises);
     }
+}
+
+/// Gives a mailbox another primary address, and other aliases. The old address is nobody's then, unless
+/// it is among the aliases.
+fn rename_mailbox(
+    state: &mut State,
+    number: crate::store::MailboxNumber,
+    address: Option<String>,
+    aliases: Option<Vec<String>>,
+) -> Result<(), Refusal> {
+    let is_taken =
+        |address: &String| state.store.find(address).is_some_and(|found| found.number != number);
+    if address.iter().chain(aliases.iter().flatten()).any(is_taken) {
+        return Err((409, "another mailbox has the address"));
+    }
+    let mailbox = state.store.mailbox_mut(number).map_err(|_| (404, "no such mailbox"))?;
+    mailbox.address = address.unwrap_or_else(|| mailbox.address.clone());
+    mailbox.aliases = aliases.unwrap_or_else(|| mailbox.aliases.clone());
+    Ok(())
 }
 
 fn ledger(state: &State) -> Value {

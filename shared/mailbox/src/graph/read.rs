@@ -258,7 +258,7 @@ impl GraphMailbox {
     /// All pages of a search, of which this is the first. One that cannot be told fails it: it is there
     /// to find nothing twice.
     async fn search_on(&self, first: &[u8]) -> Searched {
-        let mut found = Vec::new();
+        let mut found: Vec<RemoteRef> = Vec::new();
         let mut next = self.take_page(first, &mut found)?;
         for _ in 1..SEARCH_PAGES_MAX {
             let Some(request) = next else { break };
@@ -269,7 +269,9 @@ impl GraphMailbox {
             return Err(fault::unreadable(Effect::Read));
         }
         // A search goes through the calendar and nothing else.
-        found.iter().for_each(|it: &RemoteRef| self.listed.add(&it.id));
+        for reference in &found {
+            self.listed.add(&reference.id);
+        }
         Ok(found)
     }
 

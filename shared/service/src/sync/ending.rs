@@ -65,6 +65,9 @@ impl Service {
         let Some(mut row) = self.records.mailbox(scope).await? else {
             return Ok(());
         };
+        if self.follow_rename(scope, &row, error).await? {
+            return Ok(());
+        }
         let way = self.way_out(scope, &row.value, error).await?;
         let standing = row.value.troubles.iter_mut().find(|trouble| trouble.code == error.code);
         if let Some(trouble) = standing {
@@ -150,7 +153,7 @@ impl Service {
 }
 
 /// An administrator saved the mailbox meanwhile: what is visible is written by the next run.
-fn unless_overtaken<T>(saved: Result<T, AddressTaken>) -> Result<(), StoreError> {
+pub(super) fn unless_overtaken<T>(saved: Result<T, AddressTaken>) -> Result<(), StoreError> {
     match saved {
         Err(AddressTaken::Save(SaveError::Store(error))) => Err(error),
         Ok(_) | Err(_) => Ok(()),

@@ -2,6 +2,7 @@
 //! settings file would say, until a mailbox is in sync over EWS (W1, W2, W7, W10, N19).
 
 mod removal;
+mod renamed;
 
 use std::sync::Arc;
 
