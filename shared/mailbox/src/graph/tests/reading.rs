@@ -6,6 +6,7 @@ use tidemark_model::{CopyRole, LinkId, Override, RecurrenceId};
 use super::script::{batch, empty, error, instance, list, series, with};
 use super::*;
 use crate::error::MailboxError;
+use crate::port::{Search, Searched};
 
 fn ids(texts: &[&str]) -> Vec<RemoteId> {
     texts.iter().map(|text| RemoteId::new(*text)).collect()
@@ -251,6 +252,46 @@ async fn a_uid_is_searched_as_one_text() {
     assert!(matches!(error.disposition, Disposition::RetryAfter(_)));
     let script = Script::new([empty(204)]);
     assert!(mailbox(&script).find_by_uid("x").await.is_err());
+}
+
+#[tokio::test]
+async fn searches_go_in_batches_and_what_one_of_them_lacks_is_its_own() {
+    let link = LinkId::new(uuid::Uuid::from_u128(7));
+    let searches: Vec<Search> = core::iter::once(Search::Stamp(link))
+        .chain((1..21).map(|number| Search::Uid(format!("u{number}"))))
+        .collect();
+    let page = |entries: &[Value]| json!({ "value": entries });
+    let mut parts = vec![(200, None, page(&[])); 20];
+    let next = format!("{}calendar/events?$skip=1", script::BASE);
+    parts[0] = (200, None, json!({ "value": [event("a", "1")], "@odata.nextLink": next }));
+    parts[1] = (200, None, page(&[json!({ "changeKey": "1" })]));
+    parts[2] = (200, None, page(&[event("c", "1"), event("d", "1")]));
+    // The second page of the first, then what the first batch does not hold.
+    let script = Script::new([batch(&parts), list(&[event("b", "2")]), list(&[event("z", "1")])]);
+    let found = mailbox(&script).find_each(&searches).await.expect("answers");
+    let ids = |found: &Searched| {
+        let found = found.as_ref().expect("items").iter();
+        found.map(|it| it.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found.len(), 21);
+    assert_eq!(
+        (ids(&found[0]), ids(&found[2])),
+        (vec!["a".into(), "b".into()], vec!["c".into(), "d".into()])
+    );
+    assert!(found[1].is_err(), "an item without an id cannot be told");
+    assert_eq!((ids(&found[3]), ids(&found[20])), (vec![], vec!["z".into()]));
+    let calls = script.calls();
+    assert_eq!(calls.len(), 3, "{calls:?}");
+    assert_eq!(calls[0], "POST /$batch");
+}
+
+#[tokio::test]
+async fn what_a_search_has_found_is_read_without_asking_where_it_is() {
+    let script = Script::new([list(&[event("a", "1")]), ok(&event("a", "1"))]);
+    let mailbox = mailbox(&script);
+    mailbox.find_by_uid("u").await.expect("items");
+    assert!(mailbox.read(&ids(&["a"])).await.expect("items")[0].is_ok());
+    assert_eq!(script.calls(), ["GET /calendar/events", "GET /calendar/events/a"]);
 }
 
 #[tokio::test]

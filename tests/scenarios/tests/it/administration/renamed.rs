@@ -37,7 +37,9 @@ fn ids(stage: &mut Stage, name: &str) -> Vec<String> {
 fn n19_a_renamed_mailbox_goes_on_under_an_address_that_it_is_known_by() {
     for wire in [Wire::Ews, Wire::Graph] {
         let (mut stage, before) = renamed(wire);
-        stage.set_mailbox(ALEX, |row| drop(row.aliases.insert(NEW.to_owned())));
+        stage.set_mailbox(ALEX, |row| {
+            row.aliases.insert(NEW.to_owned());
+        });
         stage.simulator.user(NEW).create(&new_appointment("Later")).unwrap();
         stage.patch(ALEX, "erp-1", json!({ "title": "Review, again" }));
         stage.sync(ALEX);
