@@ -580,18 +580,7 @@ impl Border for FakeBorder {
         limit: usize,
     ) -> Result<Listing<MoveEntry>, Refusal> {
         self.refused()?;
-        let entry = |address: &str| MoveEntry {
-            mailbox: mailbox_view(address).id,
-            address: address.to_owned(),
-            from: CONNECTION,
-            to: HOLD,
-            phase: "asked",
-            text: "It waits.".to_owned(),
-            asked: "2026-03-01T08:00:00Z".to_owned(),
-            switched: None,
-            finished: None,
-        };
-        let all = ["alex@tidemark.example", "blake@tidemark.example"].map(entry);
+        let all = ["alex@tidemark.example", "blake@tidemark.example"].map(move_entry);
         Ok(page(all.map(|entry| (entry.mailbox.clone(), entry)).into(), after, limit))
     }
 
@@ -602,16 +591,6 @@ impl Border for FakeBorder {
 
     async fn mailbox_move(&self, _: &Caller, _: &str) -> Result<MoveView, Refusal> {
         self.refused()?;
-        Ok(MoveView {
-            from: CONNECTION,
-            to: HOLD,
-            phase: "done",
-            text: "Done.".to_owned(),
-            asked: "2026-03-01T08:00:00Z".to_owned(),
-            switched: Some("2026-03-01T08:01:00Z".to_owned()),
-            finished: Some("2026-03-01T08:02:00Z".to_owned()),
-            untranslated: None,
-            items: MovedItems { translated: 3, by_uid: 1, ..MovedItems::default() },
-        })
+        Ok(move_view())
     }
 }

@@ -94,3 +94,31 @@ pub(super) fn fence_view(change: FenceChange) -> FenceView {
         text: "Name a mailbox that must not open.".to_owned(),
     }
 }
+
+pub(super) fn move_entry(address: &str) -> MoveEntry {
+    MoveEntry {
+        mailbox: mailbox_view(address).id,
+        address: address.to_owned(),
+        from: CONNECTION,
+        to: HOLD,
+        phase: "asked",
+        text: "It waits.".to_owned(),
+        asked: "2026-03-01T08:00:00Z".to_owned(),
+        switched: None,
+        finished: None,
+    }
+}
+
+pub(super) fn move_view() -> MoveView {
+    MoveView {
+        from: CONNECTION,
+        to: HOLD,
+        phase: "done",
+        text: "Done.".to_owned(),
+        asked: "2026-03-01T08:00:00Z".to_owned(),
+        switched: Some("2026-03-01T08:01:00Z".to_owned()),
+        finished: Some("2026-03-01T08:02:00Z".to_owned()),
+        untranslated: None,
+        items: MovedItems { translated: 3, by_uid: 1, ..MovedItems::default() },
+    }
+}
