@@ -6,6 +6,7 @@
 //! | Partition | Sort key | What | Who reads it |
 //! |---|---|---|---|
 //! | `ORGANISATIONS` | organisation | that it exists | the minute schedule: all of them |
+//! | `SHARED` | date | what functions used that is no single mailbox's; 400 days | API: what a mailbox costs |
 //! | `O#org` | `ORGANISATION` | its settings | API, console |
 //! | `O#org` | `SYSTEM#system` | a business system | API; listed |
 //! | `O#org` | `CONNECTION#id` | a connection to an Exchange | every run; listed |
@@ -121,7 +122,7 @@ pub use settings::{
 };
 pub use subscriptions::{BindError, SubscriptionRow};
 pub use tokens::{TokenClaim, TokenRow, TokenScope, TokenSetback, TokenState};
-pub use usage::{READINGS_MAX, Reading, Usage};
+pub use usage::{Gauge, Payer, READINGS_MAX, Reading, SHARED_EVERY, Usage};
 
 use self::crypto::DataKey;
 use self::usage::Meter;

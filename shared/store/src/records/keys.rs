@@ -56,6 +56,14 @@ pub(crate) fn organisation_listing(organisation: &OrganisationId) -> Key {
     key(ORGANISATIONS.to_owned(), organisation.as_str())
 }
 
+/// Partition of what all mailboxes of the deployment share.
+pub(crate) const SHARED: &str = "SHARED";
+
+/// What they shared on a day.
+pub(crate) fn shared_usage(day: Date) -> Key {
+    key(SHARED.to_owned(), day.to_string())
+}
+
 /// Partition of an organisation's settings.
 pub(crate) fn settings_partition(organisation: &OrganisationId) -> String {
     format!("O#{organisation}")

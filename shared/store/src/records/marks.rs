@@ -196,8 +196,13 @@ impl Records {
             tracing::debug!("the hint was dealt with before its message was recorded");
         }
         let behind = Condition::All(vec![Condition::Has(HINTED.to_owned()), less(ENQUEUED)]);
-        let raise = vec![UpdateAction::Set(ENQUEUED.to_owned(), number(hinted))];
-        ignore_condition(self.update(key, raise, Some(behind)).await)?;
+        let mut raise = vec![UpdateAction::Set(ENQUEUED.to_owned(), number(hinted))];
+        let usage = self.take_usage();
+        raise.extend(usage.adding());
+        if ignore_condition(self.update(key, raise, Some(behind)).await)?.is_none() {
+            // Whoever is next at a meter writes this down as well.
+            self.meter(usage);
+        }
         Ok(())
     }
 

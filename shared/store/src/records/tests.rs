@@ -8,3 +8,4 @@ mod protocol;
 mod rows;
 mod stage;
 mod tokens;
+mod usage;
