@@ -41,6 +41,10 @@ pub struct SweepReport {
     pub raised: u64,
     /// Subscriptions that were made.
     pub renewed: u64,
+    /// Subscriptions that could not be made or prolonged.
+    pub renewals_failed: u64,
+    /// Mailboxes among those that were looked at that show an error.
+    pub failing: u64,
     /// Entries that endpoints have taken.
     pub delivered: u64,
     /// Left-over chunks that were removed.
@@ -212,6 +216,7 @@ impl Sweep<'_> {
             self.renewals.push(scope.clone());
         }
         if row.is_on() && is_used {
+            self.report.failing += u64::from(!row.troubles.is_empty());
             let polled = connection.is_some_and(|it| it.notifications == Notifications::Poll);
             let raised = match look {
                 Look::StartUp => self.raise_afresh(scope).await,
@@ -264,7 +269,10 @@ impl Sweep<'_> {
                 self.asked = self.asked.saturating_add(1);
                 self.report.renewed = self.report.renewed.saturating_add(1);
             }
-            Renewal::Failed(_) => self.asked = self.asked.saturating_add(1),
+            Renewal::Failed(_) => {
+                self.asked = self.asked.saturating_add(1);
+                self.report.renewals_failed = self.report.renewals_failed.saturating_add(1);
+            }
             Renewal::Alive | Renewal::NotWanted | Renewal::Waits(_) => {}
         }
         Ok(())

@@ -208,6 +208,7 @@ impl Run<'_> {
                 self.report.end = RunEnd::Waits(at);
             }
             Stop::Broken(error) => {
+                self.report.failing = true;
                 let at = self.now() + BROKEN_WAIT;
                 service.report_trouble(&scope, &lease, &error).await?;
                 service.wait(&scope, &lease, at).await?;

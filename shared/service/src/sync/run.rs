@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tidemark_engine::{BrakeState, MailboxFacts, Profile, StampView};
-use tidemark_mailbox::{Mailbox, MailboxError, RemoteId};
+use tidemark_mailbox::{Disposition, Mailbox, MailboxError, RemoteId};
 use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
@@ -60,6 +60,34 @@ pub struct RunReport {
     pub writes: u64,
     /// Events told to the business system.
     pub events: u64,
+    /// Items that were as both sides know them: echoes of our own writes, and what a look through the
+    /// mailbox finds unchanged.
+    pub unchanged: u64,
+    /// What was put before a person.
+    pub holds: u64,
+    /// Requests to Exchange.
+    pub exchange_requests: u64,
+    /// Whether the mailbox or its connection is left with an error that somebody has to see to.
+    pub failing: bool,
+    /// How Exchange was reached, if it was: `ews` or `graph`.
+    pub protocol: Option<&'static str>,
+}
+
+impl RunReport {
+    /// A run that did nothing yet.
+    const fn of(end: RunEnd) -> Self {
+        Self {
+            end,
+            items: 0,
+            writes: 0,
+            events: 0,
+            unchanged: 0,
+            holds: 0,
+            exchange_requests: 0,
+            failing: false,
+            protocol: None,
+        }
+    }
 }
 
 /// A run under way.
@@ -118,7 +146,7 @@ impl Service {
         scope: &MailboxScope,
         deadline: Timestamp,
     ) -> Result<RunReport, StoreError> {
-        let report = |end| RunReport { end, items: 0, writes: 0, events: 0 };
+        let report = RunReport::of;
         let now = self.world.now();
         let Some(row) = self.records.mailbox(scope).await? else {
             return Ok(report(RunEnd::Off));
@@ -147,7 +175,8 @@ impl Service {
                 let at = now + BROKEN_WAIT;
                 self.report_trouble(scope, &lease, &error).await?;
                 self.wait(scope, &lease, at).await?;
-                Ok(report(RunEnd::Waits(at)))
+                let failing = !matches!(error.disposition, Disposition::RetryAfter(_));
+                Ok(RunReport { failing, ..report(RunEnd::Waits(at)) })
             }
             Err(Stop::Store(error)) => Err(error),
             Err(_) => Ok(report(RunEnd::Held(lease.until()))),
@@ -234,7 +263,7 @@ impl Service {
             created: BTreeMap::new(),
             aside: Vec::new(),
             foreign: false,
-            report: RunReport { end: RunEnd::Continues, items: 0, writes: 0, events: 0 },
+            report: RunReport { protocol: way.protocol, ..RunReport::of(RunEnd::Continues) },
             movement,
             lost: way.lost,
         }))
@@ -273,8 +302,9 @@ impl Run<'_> {
     }
 
     /// Notes what the run asked of Exchange; nothing is asked of it any more.
-    fn meter(&self) {
+    fn meter(&mut self) {
         let traffic = self.mailbox.traffic();
+        self.report.exchange_requests = traffic.requests;
         self.service.records.meter(Usage {
             exchange_requests: traffic.requests,
             sent_bytes: traffic.sent_bytes,
@@ -383,6 +413,7 @@ impl Run<'_> {
         let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
         for item in items {
             for hold in &item.holds {
+                self.report.holds += 1;
                 self.note_hold(hold);
             }
             commit = commit.item(item);
