@@ -169,6 +169,9 @@ impl From<StoreError> for AddressTaken {
     }
 }
 
+/// Mailboxes that are counted by one request: some 100 KB.
+const COUNTED_AT_ONCE: usize = 1000;
+
 impl Records {
     /// A mailbox.
     ///
@@ -310,6 +313,27 @@ impl Records {
         self.transact(writes).await?;
         self.forget_key(scope);
         Ok(())
+    }
+
+    /// How many mailboxes an organisation has; nothing but their listing is read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_mailboxes(&self, organisation: &OrganisationId) -> Result<u64, StoreError> {
+        let partition = keys::mailboxes_partition(organisation);
+        let (mut count, mut after) = (0u64, None::<String>);
+        loop {
+            let (all, order) = (Span::Prefix(String::new()), Order::Ascending);
+            let page = self
+                .table
+                .query(&partition, &all, after.as_deref(), order, COUNTED_AT_ONCE)
+                .await?;
+            count = count.saturating_add(u64::try_from(page.items.len()).unwrap_or(0));
+            after = page.next;
+            if after.is_none() {
+                return Ok(count);
+            }
+        }
     }
 
     /// An organisation's mailboxes by id, at most 100 of them at a time.
