@@ -110,6 +110,10 @@ class Cloud:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, config=retries, verify=str(self.authority),
                             aws_access_key_id="test", aws_secret_access_key="test")
 
+    def says(self, words: str) -> bool:
+        """Whether the emulator's own log has such words."""
+        return words in self.log.read_text(errors="replace")
+
     def reach(self, url: str) -> str:
         """Where an address that AWS would make is reached here."""
         host, _, path = url.removeprefix("https://").partition("/")

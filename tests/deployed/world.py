@@ -95,6 +95,21 @@ class Simulator:
         items = answer["items"] if isinstance(answer, dict) else answer
         return sorted(item["subject"] for item in items)
 
+    def users(self, people: list[str]) -> dict[str, str]:
+        """Addresses by the ids that Graph has for them."""
+        form = {"client_id": CLIENT, "client_secret": CLIENT_SECRET, "grant_type": "client_credentials",
+                "scope": f"{self.url}/graph/.default"}
+        asked = urllib.request.Request(f"{self.url}/{TENANT}/oauth2/v2.0/token", urllib.parse.urlencode(form).encode())
+        with urllib.request.urlopen(asked, timeout=CALL_SECONDS) as answer:
+            token = json.load(answer)["access_token"]
+        found = {}
+        for person in people:
+            status, user = request("GET", f"{self.url}/graph/v1.0/users/{person}@{DOMAIN}",
+                                   authorization=f"Bearer {token}")
+            assert status == 200, (status, user)
+            found[user["id"].lower()] = f"{person}@{DOMAIN}"
+        return found
+
     def mails(self) -> int:
         ledger = self("GET", "ledger")
         return len(ledger["mails"] if isinstance(ledger, dict) else ledger)
