@@ -14,6 +14,7 @@ has a clock of its own but deadlines.
 import argparse
 import concurrent.futures
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -101,6 +102,8 @@ def main() -> int:
     known = [one.__name__ for one in scenarios.BESIDE + scenarios.ALONE]
     if unknown := set(options.names) - set(known):
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    # The emulator and its functions are to end with this program, however it ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     report, folder = Report(), Path(tempfile.mkdtemp(prefix="tidemark-deployed-"))
     try:
         run_all(report, folder, options)

@@ -34,6 +34,8 @@ class Place:
         admin.done("POST", "systems", {"id": "crm", "name": "CRM"})
         key = admin.done("POST", "keys", {"label": "CRM", "roles": ["integrator"], "system": "crm"})
         self.api = Api(self.admin.url, key["key"])
+        # The application may replace its own credentials.
+        self.simulator("PATCH", "entra", {"roles": ["User.Read.All", "Application.ReadWrite.OwnedBy"]})
         self.users = self.simulator.users(OVER_GRAPH)
         self.graph = self.connect({"name": "Cloud", "graph": {
             "tenant": TENANT, "client": CLIENT, "cloud": {"other": {"authority": simulator, "graph": f"{simulator}/graph"}},

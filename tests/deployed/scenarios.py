@@ -170,7 +170,6 @@ def a_run_that_is_cut_off_goes_on_and_doubles_nothing(place: Place) -> None:
 
 def a_credential_is_rotated_under_load(place: Place) -> None:
     """The four steps, while somebody writes through the API all the time; then the old secret ends."""
-    place.simulator("PATCH", "entra", {"roles": ["User.Read.All", "Application.ReadWrite.OwnedBy"]})
     place.synced("kendall")
     ended, written = threading.Event(), []
 
