@@ -18,6 +18,7 @@ mod answers;
 mod commands;
 mod edge;
 mod etag;
+mod export;
 mod extract;
 mod limits;
 mod openapi;

@@ -10,6 +10,7 @@ mod graph;
 mod holds;
 mod moves;
 mod preflight;
+mod shutdown;
 
 use core::fmt;
 use core::time::Duration;
@@ -39,6 +40,7 @@ pub use preflight::{
     AssignmentView, FenceChange, FenceView, GateChoice, MailboxSteps, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightStep, PreflightView, StepState, WAIVER_REASON_BYTES_MAX, WaiverView,
 };
+pub use shutdown::ShutdownView;
 pub use tidemark_store::records::{Cloud as CloudName, IDEMPOTENCY_HOURS};
 
 /// What a caller may do.

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use tidemark_service::border::{
     ActivityView, AddedMailbox, Addition, Administration, Caller, KeyView, Listing, MailboxChange,
     MailboxView, NewKey, NewMailboxes, OrganisationChange, OrganisationView, Refusal, Role,
-    SystemView,
+    ShutdownView, SystemView,
 };
 use uuid::Uuid;
 
@@ -57,6 +57,12 @@ impl Administration for FakeBorder {
     ) -> Result<OrganisationView, Refusal> {
         self.refused()?;
         Ok(organisation_view(change))
+    }
+
+    async fn shut_down(&self, _: &Caller, after: Option<&str>) -> Result<ShutdownView, Refusal> {
+        self.refused()?;
+        let next = after.is_none().then(|| "m-1".to_owned());
+        Ok(ShutdownView { mailboxes: 1, ended: 1, next, ..ShutdownView::default() })
     }
 
     async fn systems(&self, _: &Caller) -> Result<Vec<SystemView>, Refusal> {
