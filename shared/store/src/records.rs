@@ -16,9 +16,10 @@
 //! | `APIKEY#sha256(key)` | `APIKEY` | whose key it is | every API call, by hash |
 //! | `V#org` | time#0#0#n | what an administrator changed; 400 days | API, newest first |
 //! | `L#org` | mailbox | that it exists | API, sweep: listed by page |
+//! | `W#org` | mailbox, or `!` | mailboxes that are looked at soon; with which settings it was last swept | sweep: listed |
 //! | `A#org#sha256(address)` | `ADDRESS` | whose address or alias it is | API paths, conditional so that it is taken once |
 //! | `M#org#mailbox` | `MAILBOX` | settings and visible state | every run, API |
-//! | `M#…` | `STATE` | marks, lease, meter, number of the last accepted change | intake, every run; index `sync#00` to `sync#15` by due time |
+//! | `M#…` | `STATE` | marks, lease, meter, number of the last accepted change | intake, every run; index `sync#00` to `sync#03` by due time |
 //! | `M#…` | `KEY` | data key, wrapped | whoever reads content |
 //! | `M#…` | `LINK#link` | a pairing with its last common state | run, API; listed by page |
 //! | `M#…` | `REDIRECT#link` | the link that it became | API, run |
@@ -77,6 +78,7 @@ mod settings;
 mod subscriptions;
 mod tokens;
 mod usage;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,7 +101,7 @@ pub use ids::{
     ApiKeyId, ChangeId, Collection, ConnectionId, EndpointId, HoldId, IntentId, MailboxScope,
 };
 pub use intents::{IntentRow, WriteKind};
-pub use keys::{SHARDS, shard_of};
+pub use keys::{DUE_SHARDS, SHARDS, due_shard_of, shard_of};
 pub use lease::{Lease, LeaseHeld, LeaseLost};
 pub use ledger::{Brake, Counter, MailEntry, Statistics};
 pub use links::{LinkPage, LinkRow, LinkState};
@@ -123,6 +125,7 @@ pub use settings::{
 pub use subscriptions::{BindError, SubscriptionRow};
 pub use tokens::{TokenClaim, TokenRow, TokenScope, TokenSetback, TokenState};
 pub use usage::{Gauge, Payer, READINGS_MAX, Reading, SHARED_EVERY, Usage};
+pub use watch::{Watch, Watched};
 
 use self::crypto::DataKey;
 use self::usage::Meter;
