@@ -18,7 +18,7 @@ pub(crate) use export::{Export, ExportedRow};
 pub(crate) use graph::{Credentials, PublicCredential};
 pub(crate) use moves::{MailboxMove, MovesAsked};
 pub(crate) use preflight::{Assignment, Fence, Preflight};
-pub(crate) use shutdown::Shutdown;
+pub(crate) use shutdown::{Restored, Shutdown};
 
 use serde::Serialize;
 use serde_json::Value;

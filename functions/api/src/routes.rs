@@ -71,6 +71,7 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .routes(routes!(organisation::get_organisation, organisation::change_organisation))
         .routes(routes!(organisation::read_activity))
         .routes(routes!(organisation::shut_down))
+        .routes(routes!(organisation::start_restored))
         .routes(routes!(export::read_export))
         .routes(routes!(systems::list_systems, systems::create_system))
         .routes(routes!(systems::change_system))

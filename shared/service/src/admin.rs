@@ -10,6 +10,7 @@ mod founding;
 mod keys;
 mod mailboxes;
 mod organisation;
+mod restored;
 mod shutdown;
 mod systems;
 
@@ -25,8 +26,8 @@ pub use founding::{FOUNDING_KEY_BYTES, Founded, Founding, FoundingError};
 
 use crate::border::{
     ActivityView, AddedMailbox, Administration, Caller, KeyView, Listing, MailboxChange,
-    MailboxView, NewKey, NewMailboxes, OrganisationChange, OrganisationView, Refusal, ShutdownView,
-    SystemView,
+    MailboxView, NewKey, NewMailboxes, OrganisationChange, OrganisationView, Refusal, RestoreView,
+    ShutdownView, SystemView,
 };
 use crate::service::Service;
 
@@ -53,6 +54,10 @@ impl Administration for Service {
         after: Option<&str>,
     ) -> Result<ShutdownView, Refusal> {
         self.end_organisation(caller, after).await
+    }
+
+    async fn restored(&self, caller: &Caller, after: Option<&str>) -> Result<RestoreView, Refusal> {
+        self.start_restored(caller, after).await
     }
 
     async fn systems(&self, caller: &Caller) -> Result<Vec<SystemView>, Refusal> {

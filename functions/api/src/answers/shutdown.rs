@@ -1,7 +1,7 @@
-//! What the end of an organisation looks like.
+//! What the end of an organisation and its start from a backup look like.
 
 use serde::Serialize;
-use tidemark_service::border::ShutdownView;
+use tidemark_service::border::{RestoreView, ShutdownView};
 use utoipa::ToSchema;
 
 /// How far the shutdown of an organisation has come.
@@ -34,5 +34,24 @@ impl From<ShutdownView> for Shutdown {
             over: view.over,
             next: view.next,
         }
+    }
+}
+
+/// How far an organisation has started from a restored table.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Restored {
+    /// Mailboxes that this call woke.
+    mailboxes: u64,
+    /// Subscriptions of the backup that are not used any more; new ones are made by themselves.
+    retired: u64,
+    /// What to send as `after` next time; `null` when that were all mailboxes.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+impl From<RestoreView> for Restored {
+    fn from(view: RestoreView) -> Self {
+        Self { mailboxes: view.mailboxes, retired: view.retired, next: view.next }
     }
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::answers::{Activity, Organisation, Shutdown};
+use crate::answers::{Activity, Organisation, Restored, Shutdown};
 use crate::commands::ChangeOrganisation;
 use crate::extract::{Authenticated, Command, Page};
 use crate::openapi::params::PageParams;
@@ -66,6 +66,26 @@ pub(crate) async fn shut_down(
     page: Page,
 ) -> Result<Json<Shutdown>, Problem> {
     Ok(Json(state.border.shut_down(&caller, page.after.as_deref()).await?.into()))
+}
+
+/// Start from a restored table
+///
+/// For administrators; needs no body. To be called once after the table was restored to an earlier
+/// moment, before anything else is: cursors of the feed that were given before are answered 410 from then
+/// on, subscriptions are made anew, and every mailbox is synced. Call again with `next` until it is `null`.
+#[utoipa::path(
+    post,
+    path = "/v1/organisation/restored",
+    tag = "administration",
+    params(("after" = Option<String>, Query, description = "`next` of the call before")),
+    responses((status = 200, description = "How far it has come", body = Restored), Refusals)
+)]
+pub(crate) async fn start_restored(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    page: Page,
+) -> Result<Json<Restored>, Problem> {
+    Ok(Json(state.border.restored(&caller, page.after.as_deref()).await?.into()))
 }
 
 /// What administrators changed

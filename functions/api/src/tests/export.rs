@@ -73,3 +73,10 @@ async fn a_shutdown_says_how_far_it_has_come() {
     let path = "/v1/organisation/shutdown?after=m-1";
     assert_eq!(api.send(request("POST", path, None)).await.json()["next"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_start_from_a_backup_says_what_it_woke() {
+    let api = Api::new();
+    let started = api.send(request("POST", "/v1/organisation/restored", None)).await.json();
+    assert_eq!(started, json!({"mailboxes": 2, "retired": 1, "next": null}));
+}

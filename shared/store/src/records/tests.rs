@@ -9,3 +9,4 @@ mod rows;
 mod stage;
 mod tokens;
 mod usage;
+mod version;
