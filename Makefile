@@ -15,7 +15,7 @@ FUZZ_TARGETS := event_json get_item graph_event graph_notification graph_page se
 
 .DEFAULT_GOAL := help
 .PHONY: help run simulator test test-engine test-all judges check fmt fmt-check clippy docs deny \
-        purity infra lambda package sim bench soak fuzz clean
+        purity infra lambda deployed package sim bench soak fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ test: ## Run every test that needs no extra tool
 test-engine: ## The fast inner ring: pure crates only
 	$(CARGO) test --quiet -p tidemark-model -p tidemark-engine -p tidemark-jscalendar -p tidemark-ews -p tidemark-graph
 
-test-all: test purity infra lambda judges ## Also the layers, the template, the functions and the judges that are not ours
+test-all: test purity infra lambda deployed judges ## Also the layers, the template, the functions, the deployment and the judges that are not ours
 
 judges: ## Let third-party clients and Microsoft's schema judge the running program
 	$(PYTHON) tests/tools/judges.py $(JUDGES)
@@ -64,6 +64,9 @@ infra: ## Check the template of the deployment and its CDK construct, without de
 lambda: ## Try functions in AWS's runtime interface emulator, and what makes their packages
 	$(PYTHON) -m unittest discover --quiet --start-directory tests/tools
 	$(PYTHON) tests/lambda/emulator.py
+
+deployed: ## Deploy the template on an emulator of AWS, use it and remove it (DEPLOYED="NAME..." for some scenarios)
+	$(PYTHON) -B tests/deployed/deployed.py $(DEPLOYED)
 
 package: ## Build a zip for each Lambda function, below target/package (PROFILE=dev is quicker, for tests)
 	$(PYTHON) tests/tools/package.py --profile $(PROFILE)

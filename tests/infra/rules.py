@@ -56,6 +56,8 @@ class Project:
     functions: set[str]
     # Constants of the store's table: PARTITION -> pk.
     table: dict[str, str]
+    # Metrics that the program tells, with their units.
+    metrics: dict[str, str]
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Project":
@@ -77,6 +79,8 @@ class Project:
             read=read,
             functions={path.parent.name for path in (root / "functions").glob("*/Cargo.toml")} - NOT_ON_LAMBDA,
             table=table,
+            metrics=dict(re.findall(r'^    (\w+): "(\w+)" by \w+,$',
+                                    (root / "shared/platform/src/frame/event.rs").read_text(), re.M)),
         )
 
     def of_type(self, kind: str) -> dict[str, dict]:
@@ -230,6 +234,21 @@ def alarms(project: Project) -> Iterator[str]:
                 yield f"docs/alarms.md tells of an alarm {name} that is not there"
 
 
+def metrics(project: Project) -> Iterator[str]:
+    """What the program tells, what alarms look at and what the page says are the same."""
+    page = dict(re.findall(r"^\| `([A-Z]\w+)` \| (\w+) \|", project.alarms_page, re.M))
+    if page != project.metrics:
+        names = sorted(set(page.items()) ^ set(project.metrics.items()))
+        yield f"docs/alarms.md and the program do not agree about the metrics {names}"
+    dashboard = json.dumps(project.template["Resources"]["Dashboard"])
+    for name in sorted(project.metrics):
+        if f'\\"{name}\\"' not in dashboard:
+            yield f"the metric {name} is not on the dashboard"
+    for logical, alarm in project.of_type("AWS::CloudWatch::Alarm").items():
+        if alarm["Namespace"] == "Tidemark" and alarm["MetricName"] not in project.metrics:
+            yield f"{logical}: nobody tells the metric {alarm['MetricName']}"
+
+
 def functions(project: Project) -> Iterator[str]:
     """Each function has its zip, its log and its time."""
     zips = {}
@@ -347,7 +366,7 @@ def parameters(project: Project) -> Iterator[str]:
         yield f"docs/aws.md does not say what the output {name} is for"
 
 
-RULES = (schedules, policies, variables, grants, alarms, functions, queue, table, kept, ways_in, parameters)
+RULES = (schedules, policies, variables, grants, alarms, metrics, functions, queue, table, kept, ways_in, parameters)
 
 
 def problems(project: Project) -> list[str]:

@@ -92,6 +92,13 @@ class Found(unittest.TestCase):
         self.resources["NewAlarm"] = copy.deepcopy(self.resources["QueueAgeAlarm"])
         self.finds(rules.alarms, "NewAlarm: is not on the dashboard")
 
+    def test_metrics(self) -> None:
+        self.project.metrics["Speed"] = "Count"
+        self.finds(rules.metrics, "the metric Speed is not on the dashboard")
+        self.finds(rules.metrics, "do not agree about the metrics [('Speed', 'Count')]")
+        self.properties("TokensFailingAlarm")["MetricName"] = "Haste"
+        self.finds(rules.metrics, "nobody tells the metric Haste")
+
     def test_functions(self) -> None:
         self.properties("Sync")["CodeUri"] = "../target/package/api.zip"
         self.finds(rules.functions, "functions/sync and the template do not agree")

@@ -88,13 +88,13 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(function: str, aws: empty_aws.EmptyAws, seconds: int):
+def sandbox(function: str, aws: empty_aws.EmptyAws, seconds: int, **variables: str):
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bootstrap"
         program.symlink_to(ROOT / "target" / "debug" / f"tidemark-{function}")
         log = Path(folder) / "log"
         outside, inside = free_port(), free_port()
-        variables = empty_aws.variables(aws) | {"AWS_LAMBDA_FUNCTION_TIMEOUT": str(seconds)}
+        variables = empty_aws.variables(aws) | {"AWS_LAMBDA_FUNCTION_TIMEOUT": str(seconds)} | variables
         command = [emulator(), "--runtime-interface-emulator-address", f"127.0.0.1:{outside}",
                    "--runtime-api-address", f"127.0.0.1:{inside}", program]
         with log.open("wb") as sink:
@@ -125,9 +125,39 @@ class Exactly(unittest.TestCase):
     def test_a_message_carries_its_trace_into_the_log(self) -> None:
         with sandbox("sync", self.aws, 30) as function:
             self.assertEqual(function.invoke(empty_aws.queue_event(TRACE)), {"batchItemFailures": []})
-            spans = [line.get("span", {}) for line in function.lines() if line.get("message") == "run ended"]
-            self.assertEqual([span.get("trace.id") for span in spans], ["1-67891233-abcdef012345678912345678"])
-            self.assertTrue(spans[0].get("request.id"))
+            units = [line for line in function.lines() if line.get("message") == "unit of work"]
+            self.assertEqual([unit.get("trace.id") for unit in units], ["1-67891233-abcdef012345678912345678"])
+            self.assertTrue(units[0].get("request.id"))
+
+    def test_a_unit_of_work_is_a_line_of_metrics(self) -> None:
+        with sandbox("sync", self.aws, 30) as function:
+            function.invoke(empty_aws.queue_event())
+            function.invoke(empty_aws.queue_event())
+            units = [line for line in function.lines() if line.get("message") == "unit of work"]
+        self.assertEqual([unit["end"] for unit in units], ["off", "off"])
+        # Only the first one has the start of the process in it.
+        self.assertEqual(["start_ms" in unit for unit in units], [True, False])
+        for unit in units:
+            [directive] = unit["_aws"]["CloudWatchMetrics"]
+            self.assertEqual((directive["Namespace"], directive["Dimensions"]), ("Tidemark", [["Stack"]]))
+            self.assertEqual(unit["Stack"], "function")
+            for metric in directive["Metrics"]:
+                self.assertIsInstance(unit[metric["Name"]], int)
+
+    def test_the_level_is_taken_up_when_the_function_starts_anew(self) -> None:
+        foreign = empty_aws.queue_event()
+        foreign["Records"][0]["body"] = "{}"
+        seen = {}
+        for level in ("DEBUG", "ERROR"):
+            with sandbox("sync", self.aws, 30, AWS_LAMBDA_LOG_LEVEL=level) as function:
+                function.invoke(foreign)
+                seen[level] = [line for line in function.lines() if "target" in line]
+                units = [line["level"] for line in function.lines() if line.get("message") == "unit of work"]
+            # Metrics are told at every level, and Lambda lets them pass.
+            self.assertEqual(units, [{"DEBUG": "INFO"}.get(level, level)])
+        self.assertEqual({line["level"] for line in seen["ERROR"]}, {"ERROR"})
+        others = {line["target"] for line in seen["DEBUG"] if not line["target"].startswith("tidemark")}
+        self.assertFalse(others & {"hyper", "aws_smithy_runtime"}, others)
 
     def test_an_intake_never_asks_for_a_secret(self) -> None:
         with sandbox("ews-webhook", self.aws, 10) as function:
@@ -150,6 +180,8 @@ class Exactly(unittest.TestCase):
             self.assertEqual(function.invoke(empty_aws.queue_event()), {"batchItemFailures": []})
             self.aws.delay_seconds = 4.0
             self.assertIn("timed out", str(function.invoke(empty_aws.queue_event())))
+            outcomes = [line["outcome"] for line in function.lines() if line.get("message") == "unit of work"]
+            self.assertEqual(outcomes, ["done", "out-of-time"])
             self.aws.delay_seconds = 0.0
             self.assertEqual(function.invoke(empty_aws.queue_event()), {"batchItemFailures": []})
 

@@ -3,18 +3,22 @@
 mod administration;
 mod connections;
 mod costs;
+mod export;
 mod graph;
 mod moves;
 mod preflight;
+mod shutdown;
 
 pub(crate) use administration::{
-    Activity, AddedMailboxes, Key, Keys, NewKey, Organisation, System, Systems,
+    Activity, ActivityEntry, AddedMailboxes, Key, Keys, NewKey, Organisation, System, Systems,
 };
 pub(crate) use connections::{Connection, Connections, ServerCertificate};
 pub(crate) use costs::Cost;
+pub(crate) use export::{Export, ExportedRow};
 pub(crate) use graph::{Credentials, PublicCredential};
 pub(crate) use moves::{MailboxMove, Moves, MovesAsked};
 pub(crate) use preflight::{Assignment, Fence, Preflight};
+pub(crate) use shutdown::{Restored, Shutdown};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -257,17 +261,19 @@ pub(crate) struct ItemEntry {
 impl From<Listing<ItemView>> for Items {
     fn from(listing: Listing<ItemView>) -> Self {
         Self {
-            items: listing
-                .entries
-                .into_iter()
-                .map(|view| ItemEntry {
-                    id: view.id,
-                    etag: etag::write(view.version),
-                    pending: view.pending,
-                    item: Item(view.item),
-                })
-                .collect(),
+            items: listing.entries.into_iter().map(ItemEntry::from).collect(),
             next: listing.next,
+        }
+    }
+}
+
+impl From<ItemView> for ItemEntry {
+    fn from(view: ItemView) -> Self {
+        Self {
+            id: view.id,
+            etag: etag::write(view.version),
+            pending: view.pending,
+            item: Item(view.item),
         }
     }
 }
@@ -299,18 +305,20 @@ pub(crate) struct HistoryEntry {
 impl From<Listing<HistoryView>> for History {
     fn from(listing: Listing<HistoryView>) -> Self {
         Self {
-            history: listing
-                .entries
-                .into_iter()
-                .map(|view| HistoryEntry {
-                    at: view.at,
-                    actor: view.actor,
-                    decision: view.decision,
-                    reason: view.reason,
-                    revision: view.revision,
-                })
-                .collect(),
+            history: listing.entries.into_iter().map(HistoryEntry::from).collect(),
             next: listing.next,
+        }
+    }
+}
+
+impl From<HistoryView> for HistoryEntry {
+    fn from(view: HistoryView) -> Self {
+        Self {
+            at: view.at,
+            actor: view.actor,
+            decision: view.decision,
+            reason: view.reason,
+            revision: view.revision,
         }
     }
 }

@@ -18,8 +18,8 @@ mod answers;
 mod commands;
 mod edge;
 mod etag;
+mod export;
 mod extract;
-mod lambda;
 mod limits;
 mod openapi;
 mod polls;
@@ -39,7 +39,6 @@ use tidemark_jscalendar::INPUT_BYTES_MAX;
 use tidemark_service::{Border, World};
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use lambda::serve_lambda;
 pub use openapi::document as openapi_document;
 
 use crate::state::ApiState;

@@ -4,6 +4,7 @@ mod batch;
 mod changes;
 mod connections;
 mod costs;
+mod export;
 mod holds;
 mod items;
 mod keys;
@@ -69,6 +70,9 @@ pub(crate) fn guarded() -> OpenApiRouter<ApiState> {
         .merge(items::routes())
         .routes(routes!(organisation::get_organisation, organisation::change_organisation))
         .routes(routes!(organisation::read_activity))
+        .routes(routes!(organisation::shut_down))
+        .routes(routes!(organisation::start_restored))
+        .routes(routes!(export::read_export))
         .routes(routes!(systems::list_systems, systems::create_system))
         .routes(routes!(systems::change_system))
         .routes(routes!(keys::list_keys, keys::create_key))

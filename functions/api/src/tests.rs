@@ -5,6 +5,7 @@ mod batch;
 mod connections;
 mod contract;
 mod edges;
+mod export;
 mod fake;
 mod feed;
 mod hostile;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_delivery::Deliveries;
 use tidemark_model::OrganisationId;
 use tidemark_model::ids::IdError;
+use tidemark_platform::{Frame, Metric};
 use tidemark_store::StoreError;
 use tidemark_store::records::EndpointId;
 
@@ -49,12 +50,8 @@ impl From<IdError> for DeliverError {
 }
 
 /// When a round has to stop: 5 seconds before the function ends, or a quarter of what is left if
-/// that is less. `deadline_ms` counts from 1970, as Lambda gives it.
-pub(crate) fn deadline(now: Timestamp, deadline_ms: u64) -> Timestamp {
-    let ends_at = i64::try_from(deadline_ms)
-        .ok()
-        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-        .unwrap_or(Timestamp::MAX);
+/// that is less.
+pub(crate) fn deadline(now: Timestamp, ends_at: Timestamp) -> Timestamp {
     let left = ends_at.duration_since(now).max(SignedDuration::ZERO);
     ends_at.saturating_sub(RESERVE_MAX.min(left / 4)).unwrap_or(ends_at)
 }
@@ -67,6 +64,7 @@ pub(crate) async fn handle(
     deliveries: &Deliveries,
     event: Event,
     deadline: Timestamp,
+    frame: &Frame,
 ) -> Result<Summary, DeliverError> {
     let summary = match (event.organisation, event.endpoint) {
         (Some(organisation), Some(endpoint)) => {
@@ -84,14 +82,11 @@ pub(crate) async fn handle(
         (None, Some(_)) => {
             return Err(DeliverError::Event("an endpoint is named with its organisation"));
         }
-        (None, None) => deliver_everywhere(deliveries, deadline).await?,
+        (None, None) => deliver_everywhere(deliveries, deadline, frame).await?,
     };
-    tracing::info!(
-        organisations = summary.organisations,
-        delivered = summary.delivered,
-        failed = summary.failed,
-        "deliveries done"
-    );
+    frame.metric(Metric::Deliveries, summary.delivered);
+    frame.number("organisations", summary.organisations);
+    frame.number("failed", summary.failed);
     Ok(summary)
 }
 
@@ -99,12 +94,15 @@ pub(crate) async fn handle(
 async fn deliver_everywhere(
     deliveries: &Deliveries,
     deadline: Timestamp,
+    frame: &Frame,
 ) -> Result<Summary, DeliverError> {
     let organisations = deliveries.records.organisations().await?;
     let woken = deliveries.wake_all(&organisations, deadline).await;
     for (organisation, error) in &woken.failures {
         tracing::warn!(organisation = %organisation, error = %error, "not delivered");
     }
+    frame.metric(Metric::EndpointsPaused, woken.paused);
+    frame.metric(Metric::EndpointFailingSeconds, woken.failing_seconds);
     let failed: BTreeSet<_> = woken.failures.iter().map(|(organisation, _)| organisation).collect();
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
     let summary = Summary {

@@ -4,12 +4,12 @@ mod handler;
 
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
 use tidemark_delivery::{Deliveries, webhook_options};
+use tidemark_lambda::{Call, Error, serve_units};
 use tidemark_platform::{Aws, Environment, logs};
 use tidemark_transport::ReqwestHttp;
 
-use crate::handler::{DeliverError, Event, deadline, handle};
+use crate::handler::{Event, deadline, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -17,20 +17,18 @@ async fn main() -> Result<(), Error> {
     logs::start(&environment);
     let aws = Aws::load(environment).await;
     let deliveries = Arc::new(compose(&aws).await?);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
-        let (deliveries, invocations) = (Arc::clone(&deliveries), aws.invocations());
+    let frame = aws.frame();
+    serve_units(aws.frame(), move |event: Event, call: Call| {
+        let (deliveries, frame) = (Arc::clone(&deliveries), frame.clone());
         async move {
-            let context = &event.context;
-            let deadline = deadline(deliveries.world.now(), context.deadline);
-            let work = handle(&deliveries, event.payload, deadline);
-            let trace = context.xray_trace_id.as_deref();
-            let ended = invocations.run(&context.request_id, trace, work).await?;
-            ended.map_err(|error: DeliverError| {
+            let deadline = deadline(deliveries.world.now(), call.ends_at);
+            let ended = handle(&deliveries, event, deadline, &frame).await;
+            ended.inspect_err(|error| {
+                frame.failed();
                 tracing::error!(error = %error, "nothing is delivered");
-                Error::from(error)
             })
         }
-    }))
+    })
     .await
 }
 

@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
-use axum::response::IntoResponse as _;
-use lambda_http::{Error, RequestExt as _};
 use tidemark_graph_webhook::router;
 use tidemark_intake::Intake;
+use tidemark_lambda::{Error, serve_http};
 use tidemark_platform::{Aws, Environment, logs};
 use tidemark_proofs::{Proofs, connect_to_cloud};
 
@@ -24,15 +20,5 @@ async fn main() -> Result<(), Error> {
         world: aws.world(),
         proof: Some(Arc::new(proofs)),
     };
-    let invocations = aws.invocations();
-    let watch = from_fn(move |request: Request, next: Next| {
-        let invocations = invocations.clone();
-        async move {
-            let context = request.lambda_context_ref().cloned().unwrap_or_default();
-            let trace = context.xray_trace_id.as_deref();
-            let ended = invocations.run(&context.request_id, trace, next.run(request)).await;
-            ended.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
-        }
-    });
-    lambda_http::run(router(Arc::new(intake)).layer(watch)).await
+    serve_http(router(Arc::new(intake)), aws.frame()).await
 }

@@ -1,6 +1,7 @@
-//! The minute: call, log, answer.
+//! The minute: call, tell, answer.
 
 use serde::{Deserialize, Serialize};
+use tidemark_platform::{Frame, Metric};
 use tidemark_service::Service;
 
 /// A scheduled event. What it says does not matter: the minute is the same whoever asks for it.
@@ -22,18 +23,17 @@ pub(crate) struct Summary {
 
 /// Does the minute's work. What did not work is found again in the next minute, so that Lambda's
 /// own repetition is not asked for.
-pub(crate) async fn handle(service: &Service) -> Summary {
+pub(crate) async fn handle(service: &Service, frame: &Frame) -> Summary {
     let report = service.minute().await;
-    tracing::info!(
-        sent = report.sent,
-        raised = report.raised,
-        renewed = report.renewed,
-        delivered = report.delivered,
-        tidied = report.tidied,
-        errors = report.errors,
-        out_of_time = report.out_of_time,
-        "minute done"
-    );
+    frame.metric(Metric::MailboxesDue, report.sent);
+    frame.metric(Metric::MailboxesFailing, report.failing);
+    frame.metric(Metric::RenewalsFailed, report.renewals_failed);
+    frame.metric(Metric::SweepErrors, report.errors);
+    frame.metric(Metric::SweepOutOfTime, u64::from(report.out_of_time));
+    frame.number("raised", report.raised);
+    frame.number("renewed", report.renewed);
+    frame.number("delivered", report.delivered);
+    frame.number("tidied", report.tidied);
     Summary {
         sent: report.sent,
         raised: report.raised,

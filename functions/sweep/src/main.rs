@@ -4,11 +4,11 @@ mod handler;
 
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tidemark_lambda::{Call, Error, serve_units};
 use tidemark_platform::{Aws, Environment, logs};
 use tidemark_runtime::service_on;
 
-use crate::handler::{Schedule, Summary};
+use crate::handler::Schedule;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -16,14 +16,10 @@ async fn main() -> Result<(), Error> {
     logs::start(&environment);
     let aws = Aws::load(environment).await;
     let service = Arc::new(service_on(&aws).await?);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Schedule>| {
-        let (service, invocations) = (Arc::clone(&service), aws.invocations());
-        async move {
-            let (context, work) = (&event.context, handler::handle(&service));
-            let trace = context.xray_trace_id.as_deref();
-            let summary = invocations.run(&context.request_id, trace, work).await?;
-            Ok::<Summary, Error>(summary)
-        }
-    }))
+    let frame = aws.frame();
+    serve_units(aws.frame(), move |_: Schedule, _: Call| {
+        let (service, frame) = (Arc::clone(&service), frame.clone());
+        async move { Ok::<_, Error>(handler::handle(&service, &frame).await) }
+    })
     .await
 }

@@ -1,6 +1,7 @@
-//! Which of the two is asked for: call, log, answer.
+//! Which of the two is asked for: call, tell, answer.
 
 use serde::{Deserialize, Serialize};
+use tidemark_platform::{Frame, Metric};
 use tidemark_service::Refresher;
 use tidemark_service::refresh::rotation::{Rotation, RotationError, Step};
 
@@ -28,7 +29,7 @@ enum Asked {
 #[serde(untagged)]
 pub(crate) enum Summary {
     Refreshed { connections: u64, renewed: u64, failed: u64, alarms: u64, errors: u64 },
-    Stepped { step: String },
+    Stepped { step: &'static str },
 }
 
 /// Why the function fails. A rotation's step that fails is repeated by Secrets Manager.
@@ -59,18 +60,21 @@ pub(crate) async fn handle(
     refresher: &Refresher,
     rotation: &Rotation,
     event: Event,
+    frame: &Frame,
 ) -> Result<Summary, Failure> {
-    match event.read()? {
+    let asked = event.read().inspect_err(|_| frame.failed())?;
+    match asked {
         Asked::Refresh => {
             let report = refresher.refresh().await;
-            tracing::info!(
-                connections = report.connections,
-                renewed = report.renewed,
-                failed = report.failed,
-                alarms = report.alarms,
-                errors = report.errors,
-                "tokens refreshed"
-            );
+            frame.word("work", "refresh");
+            frame.metric(Metric::TokensFailing, report.failed);
+            if let Some(days) = report.days_left {
+                frame.metric(Metric::CredentialDaysLeft, days);
+            }
+            frame.number("connections", report.connections);
+            frame.number("renewed", report.renewed);
+            frame.number("alarms", report.alarms);
+            frame.number("errors", report.errors);
             Ok(Summary::Refreshed {
                 connections: report.connections,
                 renewed: report.renewed,
@@ -81,12 +85,14 @@ pub(crate) async fn handle(
         }
         Asked::Rotation { secret, token, step } => {
             let done = rotation.step(&secret, &token, step).await;
-            match &done {
-                Ok(()) => tracing::info!(?step, "step of a rotation done"),
-                Err(error) => tracing::error!(?step, error = %error, "step of a rotation failed"),
+            frame.word("work", "rotation");
+            frame.word("step", step.word());
+            if let Err(error) = &done {
+                frame.failed();
+                tracing::error!(?step, error = %error, "step of a rotation failed");
             }
             done?;
-            Ok(Summary::Stepped { step: format!("{step:?}").to_lowercase() })
+            Ok(Summary::Stepped { step: step.word() })
         }
     }
 }

@@ -4,7 +4,7 @@ mod handler;
 
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tidemark_lambda::{Call, Error, serve_units};
 use tidemark_platform::{Aws, Environment, logs};
 use tidemark_runtime::refresh_on;
 
@@ -17,16 +17,11 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::load(environment).await;
     let (refresher, rotation) = refresh_on(&aws).await?;
     let (refresher, rotation) = (Arc::new(refresher), Arc::new(rotation));
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
+    let frame = aws.frame();
+    serve_units(aws.frame(), move |event: Event, _: Call| {
         let (refresher, rotation) = (Arc::clone(&refresher), Arc::clone(&rotation));
-        let invocations = aws.invocations();
-        async move {
-            let context = &event.context;
-            let work = Box::pin(handler::handle(&refresher, &rotation, event.payload));
-            let trace = context.xray_trace_id.as_deref();
-            let ended = invocations.run(&context.request_id, trace, work).await?;
-            ended.map_err(Error::from)
-        }
-    }))
+        let frame = frame.clone();
+        async move { Box::pin(handler::handle(&refresher, &rotation, event, &frame)).await }
+    })
     .await
 }

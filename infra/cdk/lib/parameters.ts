@@ -153,7 +153,7 @@ export interface TidemarkParameters {
   readonly intakeMemory?: number;
   /**
    * Megabytes; processor time grows with them.
-   * @default 512
+   * @default 256
    */
   readonly syncMemory?: number;
   /**

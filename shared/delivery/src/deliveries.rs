@@ -82,8 +82,20 @@ pub struct DeliveryReport {
 pub struct Woken {
     /// Entries that endpoints have taken.
     pub delivered: u64,
+    /// Endpoints to which deliveries are paused.
+    pub paused: u64,
+    /// How long the endpoint that has failed for longest has taken nothing, in seconds.
+    pub failing_seconds: u64,
     /// What could not be looked at, and why; the next minute does.
     pub failures: Vec<(OrganisationId, StoreError)>,
+}
+
+/// What is seen of an endpoint before anything is delivered to it.
+struct Look {
+    /// Whether it has something to get now.
+    is_behind: bool,
+    /// How long it has taken nothing.
+    failing_seconds: u64,
 }
 
 /// Why work on an endpoint stops.
@@ -149,7 +161,7 @@ impl Deliveries {
         let mut woken = Woken::default();
         let mut behind = Vec::new();
         for organisation in organisations {
-            if let Err(error) = self.list_behind(organisation, &mut behind).await {
+            if let Err(error) = self.list_behind(organisation, &mut behind, &mut woken).await {
                 woken.failures.push((organisation.clone(), error));
             }
         }
@@ -180,6 +192,7 @@ impl Deliveries {
         &self,
         organisation: &'a OrganisationId,
         behind: &mut Vec<(&'a OrganisationId, EndpointId)>,
+        woken: &mut Woken,
     ) -> Result<(), StoreError> {
         let endpoints = self.records.endpoints(organisation).await?;
         if endpoints.is_empty() {
@@ -187,30 +200,42 @@ impl Deliveries {
         }
         let heads = self.records.feed_heads(organisation).await?;
         let mut failure = None;
-        for found in endpoints.iter().filter(|found| found.value.paused.is_none()) {
-            match self.is_behind(organisation, found.value.id, &heads).await {
-                Ok(true) => behind.push((organisation, found.value.id)),
-                Ok(false) => {}
+        for found in &endpoints {
+            if found.value.paused.is_some() {
+                woken.paused += 1;
+                continue;
+            }
+            match self.look_at(organisation, found.value.id, &heads).await {
+                Ok(look) => {
+                    woken.failing_seconds = woken.failing_seconds.max(look.failing_seconds);
+                    if look.is_behind {
+                        behind.push((organisation, found.value.id));
+                    }
+                }
                 Err(error) => failure = Some(error),
             }
         }
         failure.map_or(Ok(()), Err)
     }
 
-    async fn is_behind(
+    async fn look_at(
         &self,
         organisation: &OrganisationId,
         endpoint: EndpointId,
         heads: &FeedCursor,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Look, StoreError> {
         let now = self.world.now();
         let Some(state) = self.records.delivery(organisation, endpoint).await? else {
-            return Ok(true);
+            return Ok(Look { is_behind: true, failing_seconds: 0 });
         };
         let state = state.value;
+        let failing = state.failing_since.map_or(0, |since| now.duration_since(since).as_secs());
         // Failures without a time are those of an endpoint that was paused since.
         let is_due = state.due_at.map_or(state.failures > 0, |due| due <= now);
-        Ok(is_due || (state.cursor != *heads && !rests(&state, now)))
+        Ok(Look {
+            is_behind: is_due || (state.cursor != *heads && !rests(&state, now)),
+            failing_seconds: u64::try_from(failing).unwrap_or(0),
+        })
     }
 
     /// Delivers what an endpoint has still to get and what is due again, until everything is

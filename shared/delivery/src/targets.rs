@@ -15,7 +15,8 @@ pub fn webhook_options(networks: &str) -> Result<HttpOptions, NetworkRangeError>
         .map(str::parse::<NetworkRange>)
         .collect::<Result<_, _>>()?;
     Ok(HttpOptions {
-        plain_http: PlainHttp::Refused,
+        // This machine is reached only where it is among the networks.
+        plain_http: PlainHttp::LoopbackLiterals,
         targets: TargetPolicy::PublicOnly { allowed },
         ..HttpOptions::default()
     })
@@ -31,6 +32,9 @@ mod tests {
         assert!(options.targets.permits([10, 1, 2, 3].into()));
         assert!(!options.targets.permits([10, 2, 2, 3].into()));
         assert!(options.targets.permits([93, 184, 215, 14].into()));
+        // Plain http goes to this machine only, and this machine has to be named.
+        assert_eq!(options.plain_http, PlainHttp::LoopbackLiterals);
+        assert!(!options.targets.permits([127, 0, 0, 1].into()));
         assert!(webhook_options("10.1.0.0/33").is_err());
     }
 }

@@ -8,12 +8,13 @@
 //! The same call once more is refused too, where its entries tell themselves apart; Graph repeats only
 //! what was not taken.
 //!
-//! What counts is written down before the answer: a change raises the mailbox's mark, a lifecycle
-//! event has renewal look at the subscription. Content is a hint like the rest: the run reads the item
+//! What counts is written down before the answer: a change raises the mailbox's mark unless it is known
+//! already (`graph/echo.rs`), a lifecycle event has renewal look at the subscription. Content is a hint like the rest: the run reads the item
 //! and would find our own write equal to its base anyway.
 //! Source: learn.microsoft.com/graph, "change-notifications-delivery-webhooks",
 //! "change-notifications-lifecycle-events" and "change-notifications-with-resource-data".
 
+mod echo;
 mod rich;
 
 use std::collections::BTreeMap;
@@ -159,10 +160,13 @@ impl Intake {
             return Ok(0);
         }
         self.keep_proven(&mut known, tokens).await?;
-        let (mut taken, mut failed) = (0_usize, None);
+        let (mut taken, mut is_news, mut failed) = (0_usize, false, None);
         for sender in known.iter().filter(|sender| sender.said.len() > 0) {
             match self.take_told(sender).await {
-                Ok(()) => taken = taken.saturating_add(sender.said.len()),
+                Ok(noted) => {
+                    taken = taken.saturating_add(sender.said.len());
+                    is_news |= noted;
+                }
                 // Others of the same call are written down all the same; repeated, they do no harm.
                 Err(Declined::Failed(error)) => failed = Some(error),
                 Err(Declined::Unknown | Declined::Refused | Declined::Retired) => {}
@@ -171,24 +175,27 @@ impl Intake {
         if let Some(error) = failed {
             return Err(error);
         }
-        if let Some(body) = body.filter(|_| taken > 0) {
+        // What was known already will be known again.
+        if let Some(body) = body.filter(|_| is_news) {
             self.records.remember_call(body, now).await?;
         }
         Ok(taken)
     }
 
-    async fn take_told(&self, sender: &Known) -> Result<(), Declined> {
+    /// Writes down what a sender says; whether any of it was news.
+    async fn take_told(&self, sender: &Known) -> Result<bool, Declined> {
         let told = sender.said.told();
         let digest = &sender.row.value.key_digest;
         // The first notification may be faster than the answer that names the subscription.
         let bound = self.records.bind_subscription(digest, &sender.subscription).await?;
-        if told.changed {
+        let is_news = told.changed && !self.is_known(&bound.value.scope(), &sender.said).await?;
+        if is_news {
             self.raise(&bound.value.scope(), &Collection::calendar()).await?;
         }
         let now = self.world.now();
         self.note_heard(&bound.value, None, now).await?;
         if !told.look {
-            return Ok(());
+            return Ok(is_news);
         }
         self.change_subscription(digest, |row| {
             row.renew_at = row.renew_at.min(now);
@@ -196,6 +203,8 @@ impl Intake {
                 row.expires_at = row.expires_at.map(|at| at.min(now));
             }
         })
-        .await
+        .await?;
+        self.records.watch(&bound.value.scope()).await?;
+        Ok(true)
     }
 }

@@ -67,7 +67,7 @@ impl Intake {
             return Ok(());
         }
         self.send(scope, message_id(scope, marks.hinted)).await?;
-        self.records.record_enqueued(scope, marks.hinted, self.world.now()).await
+        self.records.record_sent(scope, marks.hinted).await
     }
 
     /// Sends the message that starts a run.

@@ -10,6 +10,8 @@ use crate::{Intake, KEY_CHARACTERS};
 /// How old the stored moment of the last call may be before it is written again: an overwhelmed
 /// mailbox calls often, and renewal counts in minutes.
 const HEARD_SAVED_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// The same for a subscription that has no heartbeat: nothing counts on it.
+const HEARD_SAVED_EVERY_WITHOUT: SignedDuration = SignedDuration::from_mins(15);
 /// How often the row is written again when somebody else was faster. Only the news that a
 /// subscription is gone needs it, which Exchange tells once.
 const ATTEMPTS_MAX: usize = 24;
@@ -66,8 +68,11 @@ impl Intake {
         watermark: Option<&str>,
         now: Timestamp,
     ) -> Result<(), Declined> {
-        let lately =
-            row.last_heard.is_some_and(|heard| now.duration_since(heard) < HEARD_SAVED_EVERY);
+        let every = match row.expires_at {
+            Some(_) => HEARD_SAVED_EVERY_WITHOUT,
+            None => HEARD_SAVED_EVERY,
+        };
+        let lately = row.last_heard.is_some_and(|heard| now.duration_since(heard) < every);
         let heard = (!lately).then_some(now);
         let moved = watermark.filter(|watermark| row.watermark.as_deref() != Some(*watermark));
         if heard.is_none() && moved.is_none() {

@@ -14,7 +14,7 @@ use tidemark_store::{Queue, Secrets};
 use tidemark_world::{Clock, SystemClock, SystemEntropy, World};
 
 use crate::environment::{Environment, EnvironmentError};
-use crate::invocation::Invocations;
+use crate::frame::Frame;
 use crate::master_key::read_master_key;
 
 /// How long connecting to an AWS service may take.
@@ -31,13 +31,15 @@ pub struct Aws {
     environment: Environment,
     sdk: SdkConfig,
     world: World,
-    invocations: Invocations,
+    frame: Frame,
 }
 
 impl Aws {
     /// Region, credentials and `AWS_ENDPOINT_URL` come from the environment that Lambda sets. Nothing
     /// is asked for yet.
     pub async fn load(environment: Environment) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let frame = Frame::new(&environment, Arc::clone(&clock));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -47,9 +49,8 @@ impl Aws {
             .timeout_config(timeouts)
             .load()
             .await;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let world = World::new(clock, Arc::new(SystemEntropy));
-        Self { environment, sdk, world, invocations: Invocations::default() }
+        Self { environment, sdk, world, frame }
     }
 
     /// The variables.
@@ -68,8 +69,8 @@ impl Aws {
     }
 
     /// What surrounds the function's units of work.
-    pub fn invocations(&self) -> Invocations {
-        self.invocations.clone()
+    pub fn frame(&self) -> Frame {
+        self.frame.clone()
     }
 
     /// The queue that `TIDEMARK_QUEUE_URL` names. Messages carry the trace of the work that sends them.
@@ -78,9 +79,9 @@ impl Aws {
     /// When it is not set.
     pub fn queue(&self) -> Result<Arc<dyn Queue>, EnvironmentError> {
         let url = self.environment.required("TIDEMARK_QUEUE_URL")?;
-        let invocations = self.invocations();
+        let frame = self.frame();
         let queue = SqsQueue::new(aws_sdk_sqs::Client::new(&self.sdk), url)
-            .with_trace(Arc::new(move || invocations.trace()));
+            .with_trace(Arc::new(move || frame.trace()));
         Ok(Arc::new(queue))
     }
 
@@ -126,7 +127,10 @@ impl Aws {
         let table = self.environment.required("TIDEMARK_TABLE")?;
         let retention = self.environment.retention()?;
         let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&self.sdk), table);
-        Ok(Arc::new(Records::new(Arc::new(table), Arc::new(keyring)).with_retention(retention)))
+        let records = Records::new(Arc::new(table), Arc::new(keyring)).with_retention(retention);
+        let records = Arc::new(records);
+        self.frame.meter(&records);
+        Ok(records)
     }
 
     fn random(&self) -> FillRandom {

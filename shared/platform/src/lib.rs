@@ -18,6 +18,7 @@
 //! | `TIDEMARK_SWEEP_MINUTES` | how often a silent mailbox is looked at, 5 to 1440 | 60 |
 //! | `TIDEMARK_PUSH_STATUS_MINUTES` | heartbeat of push subscriptions, 1 to 1440 | 5 |
 //! | `AWS_ENDPOINT_URL` | another end point for all AWS services: emulators | AWS |
+//! | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` | set by Lambda: whose events and metrics these are, and what its time costs | neither |
 //! | `AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | form and detail of the log | text, info |
 //!
 //! `token-refresh` reads the same ones: the secrets that it rotates are those below the prefix.
@@ -31,10 +32,10 @@
 
 pub mod aws;
 pub mod environment;
-pub mod invocation;
+pub mod frame;
 pub mod logs;
 pub mod master_key;
 
 pub use aws::Aws;
 pub use environment::{Environment, EnvironmentError};
-pub use invocation::{Invocations, Panicked};
+pub use frame::{Called, Frame, Metric, Outcome, Panicked};

@@ -10,6 +10,8 @@ mod founding;
 mod keys;
 mod mailboxes;
 mod organisation;
+mod restored;
+mod shutdown;
 mod systems;
 
 #[cfg(test)]
@@ -24,7 +26,8 @@ pub use founding::{FOUNDING_KEY_BYTES, Founded, Founding, FoundingError};
 
 use crate::border::{
     ActivityView, AddedMailbox, Administration, Caller, KeyView, Listing, MailboxChange,
-    MailboxView, NewKey, NewMailboxes, OrganisationChange, OrganisationView, Refusal, SystemView,
+    MailboxView, NewKey, NewMailboxes, OrganisationChange, OrganisationView, Refusal, RestoreView,
+    ShutdownView, SystemView,
 };
 use crate::service::Service;
 
@@ -43,6 +46,18 @@ impl Administration for Service {
         change: OrganisationChange,
     ) -> Result<OrganisationView, Refusal> {
         self.set_organisation(caller, change).await
+    }
+
+    async fn shut_down(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+    ) -> Result<ShutdownView, Refusal> {
+        self.end_organisation(caller, after).await
+    }
+
+    async fn restored(&self, caller: &Caller, after: Option<&str>) -> Result<RestoreView, Refusal> {
+        self.start_restored(caller, after).await
     }
 
     async fn systems(&self, caller: &Caller) -> Result<Vec<SystemView>, Refusal> {

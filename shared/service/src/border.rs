@@ -10,6 +10,7 @@ mod graph;
 mod holds;
 mod moves;
 mod preflight;
+mod shutdown;
 
 use core::fmt;
 use core::time::Duration;
@@ -39,6 +40,7 @@ pub use preflight::{
     AssignmentView, FenceChange, FenceView, GateChoice, MailboxSteps, PREFLIGHT_MAILBOXES_MAX,
     PreflightAsk, PreflightStep, PreflightView, StepState, WAIVER_REASON_BYTES_MAX, WaiverView,
 };
+pub use shutdown::{RestoreView, ShutdownView};
 pub use tidemark_store::records::{Cloud as CloudName, IDEMPOTENCY_HOURS};
 
 /// What a caller may do.
@@ -135,7 +137,8 @@ pub enum Refusal {
     IdempotencyMismatch,
     /// The feed no longer has what comes after this cursor.
     #[error(
-        "the cursor is older than the feed's retention: read the items, then start without a cursor"
+        "the cursor is older than the feed's retention, or than a restored backup: read the items, then \
+         start without a cursor"
     )]
     CursorExpired,
     /// The state of the thing does not allow it now.

@@ -76,6 +76,16 @@ pub struct CostPart {
 }
 
 impl CostPart {
+    /// A mailbox's equal part of what `mailboxes` of them share.
+    pub fn shared(cost: Amount, mailboxes: u64) -> Self {
+        Self {
+            what: "shared",
+            thousandths: 1000 / mailboxes.max(1),
+            unit: "of what all mailboxes share".to_owned(),
+            amount: cost.scaled(mailboxes, 1),
+        }
+    }
+
     /// How much of it, to three places; what is beyond four million units shows as that.
     pub fn quantity(&self) -> f64 {
         f64::from(u32::try_from(self.thousandths).unwrap_or(u32::MAX)) / 1000.0

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tidemark_identity::{Renewed, TokenCache, TokenError};
 use tidemark_model::OrganisationId;
 use tidemark_store::StoreError;
-use tidemark_store::records::{ConnectionRow, Document, GraphAccess, Records, SaveError, Trouble};
+use tidemark_store::records::{ConnectionRow, Document, Records, SaveError, Trouble};
 
 pub use alarms::ALARM_DAYS;
 pub use tokens::{Connect, Tokens, application_of};
@@ -55,6 +55,9 @@ pub struct RefreshReport {
     pub alarms: u64,
     /// What could not be looked at or noted.
     pub errors: u64,
+    /// Days until the first connection has no credential left that is known to serve; none where none
+    /// is known to end.
+    pub days_left: Option<u64>,
 }
 
 impl Refresher {
@@ -116,7 +119,10 @@ impl Refresher {
             Ok(Renewed::NotDue | Renewed::Elsewhere) => {}
             Err(_) => report.failed += 1,
         }
-        let troubles = self.troubles(&row.value, access, &renewed, serving, problem).await;
+        let ends = alarms::credential_ends(self.tokens.secrets(), access).await;
+        let days_left = alarms::days_left(&ends, self.world.now());
+        report.days_left = [report.days_left, days_left].into_iter().flatten().min();
+        let troubles = self.troubles(&row.value, &ends, &renewed, serving, problem);
         report.alarms += u64::from(troubles.iter().any(alarms::is_alarm));
         if let Err(error) = self.show(organisation, &row, troubles).await {
             tracing::warn!(connection.id = %row.value.id, error = %error, "troubles not noted");
@@ -125,10 +131,10 @@ impl Refresher {
     }
 
     /// All that a connection has to show, with the moments at which it began.
-    async fn troubles(
+    fn troubles(
         &self,
         row: &ConnectionRow,
-        access: &GraphAccess,
+        ends: &[alarms::End<'_>],
         renewed: &Result<Renewed, TokenError>,
         serving: Option<usize>,
         problem: Option<Trouble>,
@@ -170,8 +176,7 @@ impl Refresher {
                 tracing::warn!(connection.id = %row.id, error = %error, "token not renewed");
             }
         }
-        let secrets = self.tokens.secrets();
-        troubles.extend(alarms::credential_troubles(secrets, access, now).await);
+        troubles.extend(alarms::credential_troubles(ends, now));
         for trouble in &mut troubles {
             if let Some(before) = row.troubles.iter().find(|before| before.code == trouble.code) {
                 trouble.since = before.since;

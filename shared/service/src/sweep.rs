@@ -4,11 +4,14 @@
 //! bounded per minute; what is left over is found again in the next one, since all of it is read off
 //! the state. Errors of one mailbox do not keep the others waiting.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use tidemark_model::{MailboxId, OrganisationId};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    Collection, ConnectionRow, MailboxRow, MailboxScope, MailboxState, Notifications, SHARDS,
+    Collection, ConnectionRow, DUE_SHARDS, Document, MailboxRow, MailboxScope, MailboxState,
+    Notifications, Protocol, SHARDS, Watch, Watched,
 };
 
 use crate::Service;
@@ -25,8 +28,15 @@ const RENEWALS_MAX: u64 = 100;
 /// Minutes between two looks at a mailbox's subscription. Half of the shortest heartbeat that is
 /// sensible, and less than the time in which Exchange gives a subscription up.
 const RENEWAL_EVERY_MINUTES: i64 = 5;
-/// How late the visible time of the last sync may be written.
-const LAST_SYNCED_LAG: SignedDuration = SignedDuration::from_mins(1);
+/// Minutes after its turn in which a mailbox that was not swept then is found again. Each of them
+/// reads its marks.
+const CATCH_UP_MINUTES: i64 = 5;
+/// Minutes between two sweeps of a mailbox whose changes Exchange does not push although it should.
+const UNPUSHED_EVERY_MINUTES: i64 = 15;
+/// Minutes in which all mailboxes of an organisation are looked at after its settings changed.
+const WIDE_MINUTES: i64 = 10;
+/// The same before its first sweep that knows of the list of those to look at: their turns come once.
+const FIRST_WIDE_MINUTES: i64 = 60;
 /// Minutes of a day: how often left-over chunks of a mailbox are looked for.
 const DAY_MINUTES: i64 = 24 * 60;
 /// Most mailboxes per minute whose left-over chunks are looked for.
@@ -44,6 +54,10 @@ pub struct SweepReport {
     pub raised: u64,
     /// Subscriptions that were made.
     pub renewed: u64,
+    /// Subscriptions that could not be made or prolonged.
+    pub renewals_failed: u64,
+    /// Mailboxes among those that were looked at that show an error.
+    pub failing: u64,
     /// Entries that endpoints have taken.
     pub delivered: u64,
     /// Left-over chunks that were removed.
@@ -65,7 +79,25 @@ struct Sweep<'a> {
     looked_for_chunks: u64,
     asked: u64,
     /// Mailboxes whose subscription is looked at when everything else is done.
-    renewals: Vec<MailboxScope>,
+    renewals: Vec<Looked>,
+}
+
+/// A mailbox whose subscription is looked at.
+struct Looked {
+    scope: MailboxScope,
+    /// How it stood on the list of those to look at, if it can be taken off.
+    calm: Option<Watched>,
+}
+
+/// How a mailbox came to be looked at.
+#[derive(Clone, Copy)]
+enum Why {
+    /// All of the organisation's are.
+    All(Look),
+    /// It stood on the list of those to look at soon.
+    Listed(Watched),
+    /// It has its turn.
+    Turn,
 }
 
 impl Service {
@@ -157,7 +189,10 @@ impl Sweep<'_> {
 
     /// Sends what is due, whatever `enqueued` says: a lost message strands nobody.
     async fn send_due(&mut self) {
-        for shard in 0..SHARDS {
+        // Those that nobody puts a mailbox into any more are asked in turn.
+        let older = u8::try_from(minute_of(self.now).rem_euclid(i64::from(SHARDS - DUE_SHARDS)));
+        let older = DUE_SHARDS.saturating_add(older.unwrap_or(0));
+        for shard in (0..DUE_SHARDS).chain([older]) {
             let due = self.service.records.dirty_due(shard, self.now, DUE_PER_SHARD_MAX).await;
             for due in self.checked(due).unwrap_or_default() {
                 if self.is_out_of_time() {
@@ -180,6 +215,86 @@ impl Sweep<'_> {
         let Some(is_on) = self.checked(is_on) else {
             return;
         };
+        let settings = state_of(&connections, is_on);
+        let connections: Vec<_> = connections.into_iter().map(|found| found.value).collect();
+        let connections = if is_on { connections } else { Vec::new() };
+        let watch = match look {
+            Look::StartUp => None,
+            Look::Minute if connections.iter().any(needs_looks) => None,
+            Look::Minute => {
+                let watch = self.watch_list(organisation, settings).await;
+                let Some(watch) = self.checked(watch) else {
+                    return;
+                };
+                watch
+            }
+        };
+        match watch {
+            None => self.all_mailboxes(organisation, &connections, look).await,
+            Some(watch) => self.some_mailboxes(organisation, &connections, watch).await,
+        }
+    }
+
+    /// Which mailboxes of an organisation are to be looked at; none where all of them are.
+    async fn watch_list(
+        &self,
+        organisation: &OrganisationId,
+        settings: String,
+    ) -> Result<Option<Watch>, StoreError> {
+        let records = &self.service.records;
+        let watch = records.watch_list(organisation).await?;
+        if watch.settings.as_ref() != Some(&settings) {
+            let is_first = watch.settings.is_none();
+            let wide = if is_first { FIRST_WIDE_MINUTES } else { WIDE_MINUTES };
+            let until = self.now.saturating_add(SignedDuration::from_mins(wide));
+            let until = until.unwrap_or(Timestamp::MAX).max(watch.wide_until.unwrap_or(self.now));
+            records.note_swept(organisation, &settings, until).await?;
+            return Ok(None);
+        }
+        Ok(Some(watch).filter(|watch| watch.wide_until.is_none_or(|until| until <= self.now)))
+    }
+
+    /// Those that are listed, and those that have their turn.
+    async fn some_mailboxes(
+        &mut self,
+        organisation: &OrganisationId,
+        connections: &[ConnectionRow],
+        watch: Watch,
+    ) {
+        let ids = self.service.records.mailbox_ids(organisation).await;
+        let ids = self.checked(ids).unwrap_or_default();
+        let period = minutes(self.service.options.sweep_every);
+        let is_turn = |id: &MailboxId| is_turn(*id, self.now, period);
+        let mut looked: BTreeMap<_, _> =
+            ids.into_iter().filter(is_turn).map(|id| (id, Why::Turn)).collect();
+        for watched in watch.mailboxes {
+            looked.insert(watched.mailbox, Why::Listed(watched));
+        }
+        for (mailbox, why) in looked {
+            if self.is_out_of_time() {
+                return;
+            }
+            let scope = MailboxScope { organisation: organisation.clone(), mailbox };
+            let row = self.service.records.mailbox(&scope).await;
+            match (self.checked(row), why) {
+                (Some(Some(row)), why) => {
+                    self.mailbox(&scope, &row.value, connections, why).await;
+                }
+                (Some(None), Why::Listed(watched)) => {
+                    let unlisted = self.service.records.unwatch(organisation, watched).await;
+                    self.checked(unlisted);
+                }
+                (Some(None) | None, _) => {}
+            }
+        }
+    }
+
+    async fn all_mailboxes(
+        &mut self,
+        organisation: &OrganisationId,
+        connections: &[ConnectionRow],
+        look: Look,
+    ) {
         let mut after = None;
         while !self.is_out_of_time() {
             let records = &self.service.records;
@@ -190,14 +305,10 @@ impl Sweep<'_> {
             for found in &page.mailboxes {
                 let row = &found.value;
                 let scope = MailboxScope { organisation: organisation.clone(), mailbox: row.id };
-                let connection = connections
-                    .iter()
-                    .map(|connection| &connection.value)
-                    .find(|connection| is_on && connection.id == row.connection);
                 if self.is_out_of_time() {
                     return;
                 }
-                self.mailbox(&scope, row, connection, look).await;
+                self.mailbox(&scope, row, connections, Why::All(look)).await;
             }
             after = page.next;
             if after.is_none() {
@@ -210,22 +321,31 @@ impl Sweep<'_> {
         &mut self,
         scope: &MailboxScope,
         row: &MailboxRow,
-        connection: Option<&ConnectionRow>,
-        look: Look,
+        connections: &[ConnectionRow],
+        why: Why,
     ) {
+        let connection = connections.iter().find(|connection| connection.id == row.connection);
         let is_used = connection.is_some_and(|it| it.enabled && it.appointments);
-        if look == Look::StartUp || self.is_renewal_due(row, connection) {
-            self.renewals.push(scope.clone());
+        let calm = match why {
+            Why::Listed(watched) if row.is_calm() || !(row.is_on() && is_used) => Some(watched),
+            Why::All(_) | Why::Listed(_) | Why::Turn => None,
+        };
+        let is_looked_at = matches!(why, Why::All(Look::StartUp) | Why::Turn) || calm.is_some();
+        if is_looked_at || self.is_renewal_due(row, connection) {
+            self.renewals.push(Looked { scope: scope.clone(), calm });
         }
         if row.is_on() && is_used {
-            let polled = connection.is_some_and(|it| it.notifications == Notifications::Poll);
-            let raised = match look {
-                Look::StartUp => self.raise_afresh(scope).await,
-                Look::Minute => self.raise_if_silent(scope, row, polled).await,
+            self.report.failing += u64::from(!row.troubles.is_empty());
+            let raised = match why {
+                Why::All(Look::StartUp) => self.raise_afresh(scope).await,
+                Why::All(Look::Minute) | Why::Listed(_) | Why::Turn => {
+                    self.raise_if_silent(scope, row, connection).await
+                }
             };
             self.checked(raised);
         }
-        if look == Look::Minute && is_turn(row.id, self.now, DAY_MINUTES) {
+        let is_minute = !matches!(why, Why::All(Look::StartUp));
+        if is_minute && is_turn(row.id, self.now, DAY_MINUTES) {
             let tidied = self.tidy(scope).await;
             self.checked(tidied);
         }
@@ -278,13 +398,19 @@ impl Sweep<'_> {
     }
 
     async fn renew_listed(&mut self) {
-        for scope in core::mem::take(&mut self.renewals) {
+        for Looked { scope, calm } in core::mem::take(&mut self.renewals) {
             let is_enough = self.asked >= RENEWALS_MAX && self.deadline != Timestamp::MAX;
             if is_enough || self.is_out_of_time() {
                 return;
             }
             let renewed = self.renew(&scope).await;
-            self.checked(renewed);
+            if self.checked(renewed).is_some()
+                && let Some(watched) = calm
+            {
+                // Where renewal found something wrong, it is listed anew and stays.
+                let unlisted = self.service.records.unwatch(&scope.organisation, watched).await;
+                self.checked(unlisted);
+            }
         }
     }
 
@@ -294,7 +420,10 @@ impl Sweep<'_> {
                 self.asked = self.asked.saturating_add(1);
                 self.report.renewed = self.report.renewed.saturating_add(1);
             }
-            Renewal::Failed(_) => self.asked = self.asked.saturating_add(1),
+            Renewal::Failed(_) => {
+                self.asked = self.asked.saturating_add(1);
+                self.report.renewals_failed = self.report.renewals_failed.saturating_add(1);
+            }
             Renewal::Alive | Renewal::NotWanted | Renewal::Waits(_) => {}
         }
         Ok(())
@@ -306,17 +435,25 @@ impl Sweep<'_> {
         &mut self,
         scope: &MailboxScope,
         row: &MailboxRow,
-        polled: bool,
+        connection: Option<&ConnectionRow>,
     ) -> Result<(), StoreError> {
-        let period = if polled { 1 } else { minutes(self.service.options.sweep_every) };
+        let polled = connection.is_some_and(|it| it.notifications == Notifications::Poll);
+        let period = if polled {
+            1
+        } else if has_trouble(row) {
+            UNPUSHED_EVERY_MINUTES.min(minutes(self.service.options.sweep_every))
+        } else {
+            minutes(self.service.options.sweep_every)
+        };
         let since = last_turn(row.id, self.now, period);
-        let is_fresh = row
-            .last_synced
-            .is_some_and(|at| at.as_second() + LAST_SYNCED_LAG.as_secs() > since.as_second());
-        if (is_fresh && !polled) || self.report.raised >= RAISED_MAX {
+        let ago = minute_of(self.now) - minute_of(since);
+        if (row.last_synced.is_some() && ago > CATCH_UP_MINUTES) || self.report.raised >= RAISED_MAX
+        {
             return Ok(());
         }
-        if self.service.records.marks(scope).await?.is_dirty() {
+        let marks = self.service.records.marks(scope).await?;
+        let is_fresh = marks.synced_at.max(row.last_synced).is_some_and(|at| at >= since);
+        if marks.is_dirty() || (is_fresh && !polled) {
             return Ok(());
         }
         self.service.raise(scope, &Collection::calendar()).await?;
@@ -343,6 +480,20 @@ impl Sweep<'_> {
         self.report.tidied = self.report.tidied.saturating_add(removed);
         Ok(())
     }
+}
+
+/// Whether the mailboxes of a connection have to be looked at all the time: those that are polled, and
+/// those whose push shows that it is alive by its heartbeats alone.
+fn needs_looks(connection: &ConnectionRow) -> bool {
+    let is_ews = matches!(connection.protocol, Protocol::Ews(_));
+    connection.enabled && (is_ews || connection.notifications == Notifications::Poll)
+}
+
+/// What changes whenever somebody changes the connections, or switches the organisation.
+fn state_of(connections: &[Document<ConnectionRow>], is_on: bool) -> String {
+    let connections = connections.iter();
+    let revisions = connections.map(|found| format!("{}:{}", found.value.id, found.revision));
+    format!("{}|{}", u8::from(is_on), revisions.collect::<Vec<_>>().join(","))
 }
 
 /// Minutes since 1970.

@@ -100,6 +100,15 @@ impl MemoryTable {
         lock(&self.state).items().collect()
     }
 
+    /// Puts the table back to what [`MemoryTable::items`] showed at an earlier moment.
+    pub fn restore(&self, items: &[Item]) {
+        let mut state = lock(&self.state);
+        *state = State::default();
+        for item in items {
+            state.perform(Effect::Store(item.key.clone(), item.attributes.clone()));
+        }
+    }
+
     fn faulted<T>(
         &self,
         operation: &Operation<'_>,

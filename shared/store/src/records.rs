@@ -6,6 +6,7 @@
 //! | Partition | Sort key | What | Who reads it |
 //! |---|---|---|---|
 //! | `ORGANISATIONS` | organisation | that it exists | the minute schedule: all of them |
+//! | `SHARED` | date | what functions used that is no single mailbox's; 400 days | API: what a mailbox costs |
 //! | `O#org` | `ORGANISATION` | its settings | API, console |
 //! | `O#org` | `SYSTEM#system` | a business system | API; listed |
 //! | `O#org` | `CONNECTION#id` | a connection to an Exchange | every run; listed |
@@ -16,9 +17,10 @@
 //! | `V#org` | time#0#0#n | what an administrator changed; 400 days | API, newest first |
 //! | `L#org` | mailbox | that it exists | API, sweep: listed by page |
 //! | `R#org` | mailbox | that it was removed, and rows of it may be left; a day | sweep: listed by page |
+//! | `W#org` | mailbox, or `!` | mailboxes that are looked at soon; with which settings it was last swept | sweep: listed |
 //! | `A#org#sha256(address)` | `ADDRESS` | whose address or alias it is | API paths, conditional so that it is taken once |
 //! | `M#org#mailbox` | `MAILBOX` | settings and visible state | every run, API |
-//! | `M#…` | `STATE` | marks, lease, meter, number of the last accepted change | intake, every run; index `sync#00` to `sync#15` by due time |
+//! | `M#…` | `STATE` | marks, lease, meter, number of the last accepted change | intake, every run; index `sync#00` to `sync#03` by due time |
 //! | `M#…` | `KEY` | data key, wrapped | whoever reads content |
 //! | `M#…` | `LINK#link` | a pairing with its last common state | run, API; listed by page |
 //! | `M#…` | `REDIRECT#link` | the link that it became | API, run |
@@ -78,6 +80,7 @@ mod settings;
 mod subscriptions;
 mod tokens;
 mod usage;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,7 +103,7 @@ pub use ids::{
     ApiKeyId, ChangeId, Collection, ConnectionId, EndpointId, HoldId, IntentId, MailboxScope,
 };
 pub use intents::{IntentRow, WriteKind};
-pub use keys::{SHARDS, shard_of};
+pub use keys::{DUE_SHARDS, SHARDS, due_shard_of, shard_of};
 pub use lease::{Lease, LeaseHeld, LeaseLost};
 pub use ledger::{Brake, Counter, MailEntry, Statistics};
 pub use links::{LinkPage, LinkRow, LinkState};
@@ -124,7 +127,8 @@ pub use settings::{
 };
 pub use subscriptions::{BindError, SubscriptionRow};
 pub use tokens::{TokenClaim, TokenRow, TokenScope, TokenSetback, TokenState};
-pub use usage::{READINGS_MAX, Reading, Usage};
+pub use usage::{Gauge, Payer, READINGS_MAX, Reading, SHARED_EVERY, Usage};
+pub use watch::{Watch, Watched};
 
 use self::crypto::DataKey;
 use self::usage::Meter;

@@ -13,11 +13,11 @@ use tidemark_transport::Clock as _;
 
 use crate::callbacks;
 use crate::exchange::Wire;
-use crate::ports::EffectKind;
+use crate::ports::{EffectKind, Spent};
 use crate::stage::Stage;
 
 /// Megabytes of the function that syncs, and of the others; as the template has them.
-const SYNC_MB: u64 = 512;
+const SYNC_MB: u64 = 256;
 const OTHERS_MB: u64 = 256;
 /// Milliseconds of a request to DynamoDB.
 const TABLE_MS: u64 = 5;
@@ -73,6 +73,22 @@ impl Bill {
             total = total.plus(usage.expect("the store answers"));
         }
         total
+    }
+
+    /// Prints what was asked of the table since it was itemised, the dearest first: halves of units,
+    /// for each of so many changes.
+    pub fn show_items(&self, changes: u64) {
+        let mut items: Vec<_> = self.stage.effects.items().into_iter().collect();
+        // A unit written costs five times one that is read.
+        let weight = |spent: &Spent| spent.consumed.read_halves + 5 * spent.consumed.write_halves;
+        items.sort_by_key(|(_, spent)| core::cmp::Reverse(weight(spent)));
+        for (what, spent) in items {
+            let Spent { requests, consumed } = spent;
+            println!(
+                "{requests:>8} requests {:>8} read {:>8} written, of {changes} changes: {what}",
+                consumed.read_halves, consumed.write_halves
+            );
+        }
     }
 
     fn notify(&mut self) {

@@ -1,6 +1,7 @@
 //! The ports of the product in a simulated world. Every effect waits twice, so that a worker can be
 //! killed or frozen before it happens and after.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -54,6 +55,16 @@ pub type TableFaults = Box<dyn FnMut(EffectKind) -> Option<Fault> + Send>;
 pub struct Effects {
     state: Mutex<EffectsState>,
     table_faults: Mutex<Option<TableFaults>>,
+    itemised: Mutex<Option<BTreeMap<String, Spent>>>,
+}
+
+/// What requests of one kind came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// How many there were.
+    pub requests: u64,
+    /// What the table consumed for them.
+    pub consumed: Consumption,
 }
 
 #[derive(Default)]
@@ -71,6 +82,26 @@ impl Effects {
     /// From now on `faults` is asked before every operation on the table, or nobody.
     pub fn set_table_faults(&self, faults: Option<TableFaults>) {
         *self.table_faults.lock().expect("nobody panics while holding it") = faults;
+    }
+
+    /// From now on adds up what the table consumes, by what is asked of which rows.
+    pub fn itemise(&self) {
+        *self.itemised.lock().expect("nobody panics while holding it") = Some(BTreeMap::new());
+    }
+
+    /// What was added up, by what was asked of which rows.
+    pub fn items(&self) -> BTreeMap<String, Spent> {
+        let itemised = self.itemised.lock().expect("nobody panics while holding it");
+        itemised.clone().unwrap_or_default()
+    }
+
+    fn note(&self, what: &Asked<'_>, consumed: Consumption) {
+        let mut itemised = self.itemised.lock().expect("nobody panics while holding it");
+        let Some(itemised) = itemised.as_mut() else { return };
+        let spent = itemised.entry(what.name()).or_default();
+        spent.requests += 1;
+        spent.consumed.read_halves += consumed.read_halves;
+        spent.consumed.write_halves += consumed.write_halves;
     }
 
     /// Counts from zero again, and interrupts the effect with this number, the first being 0.
@@ -226,6 +257,67 @@ impl HttpPort for SimulatedHttp {
     }
 }
 
+/// What is asked of the table.
+enum Asked<'a> {
+    Get(&'a Key),
+    Together(&'a [Key]),
+    Query(&'a str, &'a Span),
+    Due(&'a str),
+    Write(Write),
+    Transact(Vec<Write>),
+}
+
+impl Asked<'_> {
+    fn kind(&self) -> EffectKind {
+        match self {
+            Self::Get(_) | Self::Together(_) | Self::Query(..) | Self::Due(_) => {
+                EffectKind::TableRead
+            }
+            Self::Write(_) | Self::Transact(_) => EffectKind::TableWrite,
+        }
+    }
+
+    /// The operation, and the kinds of rows without what tells them apart.
+    fn name(&self) -> String {
+        match self {
+            Self::Get(key) => format!("get {}", row_kind(key)),
+            Self::Together(keys) => {
+                format!("get together {}", keys.first().map(row_kind).unwrap_or_default())
+            }
+            Self::Query(partition, span) => {
+                let (Span::Prefix(sort) | Span::Between(sort, _)) = span;
+                format!("query {}", kind_of(partition, sort))
+            }
+            Self::Due(shard) => format!("due {}", shard.split('#').next().unwrap_or_default()),
+            Self::Write(write) => format!("write {}", row_kind(written(write))),
+            Self::Transact(writes) => {
+                let mut kinds: Vec<_> = writes.iter().map(|it| row_kind(written(it))).collect();
+                kinds.sort();
+                format!("transact {}", kinds.join(" "))
+            }
+        }
+    }
+}
+
+fn row_kind(key: &Key) -> String {
+    kind_of(&key.partition, &key.sort)
+}
+
+/// `M/LINK` for a link of a mailbox, `F/E` for an entry of a feed.
+fn kind_of(partition: &str, sort: &str) -> String {
+    let first = |text: &str| text.split('#').next().unwrap_or_default().to_owned();
+    let sort = first(sort);
+    let is_word = sort.bytes().all(|byte| byte.is_ascii_uppercase());
+    format!("{}/{}", first(partition), if is_word { &sort } else { "-" })
+}
+
+fn written(write: &Write) -> &Key {
+    match write {
+        Write::Put { item, .. } => &item.key,
+        Write::Update { key, .. } | Write::Delete { key, .. } | Write::Check { key, .. } => key,
+    }
+}
+
 /// A table whose every operation waits before and after, and may be interrupted.
 pub struct PausingTable {
     table: Arc<dyn Table>,
@@ -240,10 +332,12 @@ impl PausingTable {
 
     async fn perform<R>(
         &self,
-        kind: EffectKind,
+        asked: Asked<'_>,
         operation: impl Future<Output = Result<R, StoreError>> + Send,
     ) -> Result<R, StoreError> {
+        let kind = asked.kind();
         pause().await;
+        let before = self.table.consumed();
         let result = match self.effects.begin(kind) {
             None | Some(Interruption::Http(_)) => operation.await,
             Some(Interruption::StopBefore) => self.effects.stop().await,
@@ -254,6 +348,7 @@ impl PausingTable {
             Some(Interruption::Table(Fault::Before(error))) => Err(error),
             Some(Interruption::Table(Fault::After(error))) => operation.await.and(Err(error)),
         };
+        self.effects.note(&asked, self.table.consumed().since(before));
         pause().await;
         result
     }
@@ -262,11 +357,11 @@ impl PausingTable {
 #[async_trait]
 impl Table for PausingTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        self.perform(EffectKind::TableRead, self.table.get(key)).await
+        self.perform(Asked::Get(key), self.table.get(key)).await
     }
 
     async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
-        self.perform(EffectKind::TableRead, self.table.get_together(keys)).await
+        self.perform(Asked::Together(keys), self.table.get_together(keys)).await
     }
 
     async fn query(
@@ -278,7 +373,7 @@ impl Table for PausingTable {
         limit: usize,
     ) -> Result<Page, StoreError> {
         let query = self.table.query(partition, span, after, order, limit);
-        self.perform(EffectKind::TableRead, query).await
+        self.perform(Asked::Query(partition, span), query).await
     }
 
     async fn due(
@@ -287,15 +382,15 @@ impl Table for PausingTable {
         until_ms: i64,
         limit: usize,
     ) -> Result<Vec<DueEntry>, StoreError> {
-        self.perform(EffectKind::TableRead, self.table.due(shard, until_ms, limit)).await
+        self.perform(Asked::Due(shard), self.table.due(shard, until_ms, limit)).await
     }
 
     async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
-        self.perform(EffectKind::TableWrite, self.table.write(write)).await
+        self.perform(Asked::Write(write.clone()), self.table.write(write)).await
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        self.perform(EffectKind::TableWrite, self.table.transact(writes)).await
+        self.perform(Asked::Transact(writes.clone()), self.table.transact(writes)).await
     }
 
     fn consumed(&self) -> Consumption {

@@ -13,8 +13,9 @@ use crate::state::ApiState;
 /// What a mailbox costs
 ///
 /// In the last 30 days, reckoned from its meter at list prices of AWS, and what that makes in a month.
-/// What a deployment costs beside its mailboxes is not among it, and not yet what functions are billed
-/// by call and by time. On one machine nothing of it is billed.
+/// The part `shared` is its equal part of what functions did for no single mailbox: sweeps, deliveries,
+/// tokens, reads and polls of the API. What a deployment costs beside its functions, table and queue is
+/// not among it. On one machine nothing of it is billed.
 #[utoipa::path(
     get,
     path = "/v1/mailboxes/{mailbox}/cost",

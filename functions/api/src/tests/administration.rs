@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 use tidemark_service::border::{
     ActivityView, AddedMailbox, Addition, Administration, Caller, KeyView, Listing, MailboxChange,
-    MailboxView, NewKey, NewMailboxes, OrganisationChange, OrganisationView, Refusal, Role,
-    SystemView,
+    MailboxView, NewKey, NewMailboxes, OrganisationChange, OrganisationView, Refusal, RestoreView,
+    Role, ShutdownView, SystemView,
 };
 use uuid::Uuid;
 
@@ -57,6 +57,17 @@ impl Administration for FakeBorder {
     ) -> Result<OrganisationView, Refusal> {
         self.refused()?;
         Ok(organisation_view(change))
+    }
+
+    async fn shut_down(&self, _: &Caller, after: Option<&str>) -> Result<ShutdownView, Refusal> {
+        self.refused()?;
+        let next = after.is_none().then(|| "m-1".to_owned());
+        Ok(ShutdownView { mailboxes: 1, ended: 1, next, ..ShutdownView::default() })
+    }
+
+    async fn restored(&self, _: &Caller, _: Option<&str>) -> Result<RestoreView, Refusal> {
+        self.refused()?;
+        Ok(RestoreView { mailboxes: 2, retired: 1, next: None })
     }
 
     async fn systems(&self, _: &Caller) -> Result<Vec<SystemView>, Refusal> {

@@ -156,7 +156,7 @@ impl Service {
             first_copy_items: row.first_sync.done,
             first_copy,
             lag,
-            last_synced: row.last_synced.map(|at| at.to_string()),
+            last_synced: marks.synced_at.max(row.last_synced).map(|at| at.to_string()),
             dirty: marks.is_dirty(),
             errors: row
                 .troubles

@@ -2,10 +2,11 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use tidemark_store::StoreError;
 use tidemark_store::records::Usage;
 
 use crate::border::{Caller, CostView, Refusal};
-use crate::cost::{Amount, PriceList};
+use crate::cost::{Amount, CostPart, PriceList};
 use crate::service::Service;
 
 /// Days that are looked back at: a month.
@@ -30,16 +31,44 @@ impl Service {
         };
         // A mailbox that is younger than its first day has a meter that began with it.
         let from = from.max(found.row.created_at).min(now);
-        cost_view(&total.since(before), from, now)
+        let day = from.to_zoned(TimeZone::UTC).date();
+        let shared = Shared {
+            usage: self.records.shared_usage(day).await?,
+            mailboxes: self.count_mailboxes().await?,
+        };
+        cost_view(&total.since(before), &shared, from, now)
+    }
+
+    /// The mailboxes of all organisations: they share the deployment.
+    async fn count_mailboxes(&self) -> Result<u64, StoreError> {
+        let mut count = 0u64;
+        for organisation in self.records.organisations().await? {
+            count = count.saturating_add(self.records.count_mailboxes(&organisation).await?);
+        }
+        Ok(count)
     }
 }
 
-fn cost_view(usage: &Usage, from: Timestamp, until: Timestamp) -> Result<CostView, Refusal> {
+/// What is no single mailbox's.
+struct Shared {
+    usage: Usage,
+    /// How many have equal parts in it.
+    mailboxes: u64,
+}
+
+fn cost_view(
+    usage: &Usage,
+    shared: &Shared,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<CostView, Refusal> {
     let list = PriceList::embedded().map_err(|error| {
         tracing::error!(%error, "the price list cannot be read");
         Refusal::Internal
     })?;
-    let parts = list.price(usage);
+    let mut parts = list.price(usage);
+    let of_all = list.price(&shared.usage).iter().map(|part| part.amount).sum();
+    parts.push(CostPart::shared(of_all, shared.mailboxes));
     let cost: Amount = parts.iter().map(|part| part.amount).sum();
     let seconds = |duration: SignedDuration| u64::try_from(duration.as_secs()).unwrap_or(0);
     Ok(CostView {
@@ -63,8 +92,15 @@ mod tests {
     fn a_day_is_scaled_to_a_month() {
         let from: Timestamp = "2027-03-01T00:00:00Z".parse().unwrap();
         let usage = Usage { write_halves: 3200, ..Usage::default() };
-        let view = cost_view(&usage, from, from + SignedDuration::from_hours(24)).unwrap();
+        let alone = Shared { usage: Usage::default(), mailboxes: 1 };
+        let until = from + SignedDuration::from_hours(24);
+        let view = cost_view(&usage, &alone, from, until).unwrap();
         assert!((view.cost.cents() - 0.1).abs() < 1e-9, "{view:?}");
         assert!((view.month.cents() - 3.0).abs() < 1e-9, "{view:?}");
+        // A fourth of as much that four mailboxes share.
+        let shared = Shared { usage, mailboxes: 4 };
+        let view = cost_view(&usage, &shared, from, until).unwrap();
+        assert!((view.cost.cents() - 0.125).abs() < 1e-9, "{view:?}");
+        assert_eq!(view.parts.last().map(|part| part.what), Some("shared"));
     }
 }

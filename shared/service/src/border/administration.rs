@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Caller, Listing, MailboxView, Refusal, Role};
+use super::{Caller, Listing, MailboxView, Refusal, RestoreView, Role, ShutdownView};
 
 /// Most mailboxes that one call adds, so that it ends well within the time that a gateway gives it.
 pub const NEW_MAILBOXES_MAX: usize = 100;
@@ -228,6 +228,16 @@ pub trait Administration: Send + Sync {
         caller: &Caller,
         change: OrganisationChange,
     ) -> Result<OrganisationView, Refusal>;
+
+    /// Switches the organisation off and ends its subscriptions, so that Exchange stops calling (P11).
+    async fn shut_down(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+    ) -> Result<ShutdownView, Refusal>;
+
+    /// Starts the organisation from a table that was restored to an earlier moment.
+    async fn restored(&self, caller: &Caller, after: Option<&str>) -> Result<RestoreView, Refusal>;
 
     /// The business systems.
     async fn systems(&self, caller: &Caller) -> Result<Vec<SystemView>, Refusal>;

@@ -15,13 +15,20 @@ const ENDS: &str = "credential-ends";
 /// The code once the day is over.
 const ENDED: &str = "credential-ended";
 
+/// A credential whose end is known: its place, what it is, when it ends.
+pub(super) type End<'a> = (usize, &'a CredentialKind, Timestamp);
+
 /// What is to be said about a connection's credentials now; nothing as long as there is time.
-pub(super) async fn credential_troubles(
+pub(super) fn credential_troubles(ends: &[End<'_>], now: Timestamp) -> Vec<Trouble> {
+    ends.iter().filter_map(|(index, kind, end)| trouble_of(*index, kind, *end, now)).collect()
+}
+
+/// When a connection's credentials end, as far as that is known: by their places.
+pub(super) async fn credential_ends<'a>(
     secrets: &dyn Secrets,
-    access: &GraphAccess,
-    now: Timestamp,
-) -> Vec<Trouble> {
-    let mut troubles = Vec::new();
+    access: &'a GraphAccess,
+) -> Vec<End<'a>> {
+    let mut ends = Vec::new();
     for (index, credential) in access.credentials.iter().enumerate() {
         let end = match &credential.kind {
             CredentialKind::AwsFederation => None,
@@ -36,12 +43,17 @@ pub(super) async fn credential_troubles(
                 }
             }
         };
-        let Some(end) = end else { continue };
-        if let Some(trouble) = trouble_of(index, &credential.kind, end, now) {
-            troubles.push(trouble);
-        }
+        ends.extend(end.map(|end| (index, &credential.kind, end)));
     }
-    troubles
+    ends
+}
+
+/// Whole days until the last of these credentials ends: until then one serves. None where nothing is
+/// known to end.
+pub(super) fn days_left(ends: &[End<'_>], now: Timestamp) -> Option<u64> {
+    let last = ends.iter().map(|(.., end)| *end).max()?;
+    let days = last.duration_since(now).as_hours() / 24;
+    Some(u64::try_from(days).unwrap_or(0))
 }
 
 fn trouble_of(

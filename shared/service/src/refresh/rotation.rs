@@ -62,6 +62,16 @@ impl Step {
             _ => None,
         }
     }
+
+    /// Its stable word, for the log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Set => "set",
+            Self::Test => "test",
+            Self::Finish => "finish",
+        }
+    }
 }
 
 /// What is known of a secret without its values.

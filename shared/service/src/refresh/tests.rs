@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use tidemark_identity::{Claims, TokenSource as _};
-use tidemark_store::records::{Cloud, CredentialKind, GraphCredential, Protocol};
+use tidemark_store::records::{Cloud, CredentialKind, GraphAccess, GraphCredential, Protocol};
 use tidemark_transport::{HttpPort, HttpRequest, HttpResponse, TransportError};
 
 use super::rotation::EntraAuthority;

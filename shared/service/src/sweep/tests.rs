@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
-
 use tidemark_model::LinkId;
+use tidemark_store::Table as _;
 use tidemark_store::memory::Operation;
 use tidemark_store::records::{
-    Commit, DeliveryState, EndpointId, EndpointRow, FeedEntry, ItemCommit,
+    Cloud, Commit, DeliveryState, EndpointId, EndpointRow, FeedEntry, GraphAccess, ItemCommit,
+    Trouble,
 };
 use uuid::Uuid;
 
@@ -41,9 +41,9 @@ async fn a_lost_message_is_sent_again_whatever_the_marks_say() {
     stage.service.raise(&scope(1), &Collection::calendar()).await.unwrap();
     assert_eq!(receive(&stage).len(), 1);
     // Its run never came. Before it is due nothing happens, and then it is sent under a new id.
-    stage.clock.advance(SignedDuration::from_mins(9));
+    stage.clock.advance(SignedDuration::from_secs(59));
     assert_eq!(stage.service.minute().await.sent, 0);
-    stage.clock.advance(SignedDuration::from_mins(1));
+    stage.clock.advance(SignedDuration::from_secs(1));
     assert_eq!(stage.service.minute().await.sent, 1);
     assert_eq!(receive(&stage), [scope(1)]);
     // And again, ten minutes later.
@@ -198,4 +198,114 @@ fn mailboxes_spread_over_their_period() {
     }
     assert_eq!(turns.len(), 60);
     assert!(turns.values().all(|count| (50..=150).contains(count)), "{turns:?}");
+}
+
+/// The connection speaks Graph from now on, and the mailboxes have been subscribed and synced.
+async fn over_graph(stage: &Stage) {
+    let records = &stage.service.records;
+    let found = records.connection(&organisation(), connection_id()).await.unwrap().unwrap();
+    let mut row = found.value;
+    row.protocol = Protocol::Graph(GraphAccess {
+        tenant: "tidemark.example".to_owned(),
+        client: "client".to_owned(),
+        cloud: Cloud::Global,
+        credentials: Vec::new(),
+        application_object: None,
+        renews: false,
+        rich_notifications: false,
+    });
+    records.save_connection(&organisation(), &row, Some(found.revision)).await.unwrap();
+    // The first hour looks at all of them.
+    for _ in 0..=FIRST_WIDE_MINUTES {
+        a_minute(stage).await;
+    }
+}
+
+/// A minute's sweep, and the runs that it led to.
+async fn a_minute(stage: &Stage) -> (SweepReport, Vec<MailboxScope>) {
+    let report = stage.service.minute().await;
+    let raised = receive(stage);
+    for scope in &raised {
+        sync(stage, scope).await;
+    }
+    stage.clock.advance(SignedDuration::from_mins(1));
+    (report, raised)
+}
+
+#[tokio::test]
+async fn over_graph_each_minute_reads_only_those_whose_turn_it_is() {
+    let stage = Stage::new().await;
+    for number in 2..=60 {
+        stage.add_mailbox(number).await;
+    }
+    over_graph(&stage).await;
+    let mut before = stage.table.consumed();
+    let mut raised = Vec::new();
+    for _ in 0..60 {
+        // Without the runs: only what the sweep itself reads.
+        stage.service.minute().await;
+        let used = stage.table.consumed().since(before);
+        let turns = receive(&stage);
+        // The lists, the settings and the due, and some reads for each that has its turn.
+        let most = 30 + 30 * u64::try_from(turns.len()).unwrap();
+        assert!(used.read_halves <= most, "{} halves for {} turns", used.read_halves, turns.len());
+        for scope in &turns {
+            sync(&stage, scope).await;
+        }
+        raised.extend(turns);
+        stage.clock.advance(SignedDuration::from_mins(1));
+        before = stage.table.consumed();
+    }
+    raised.sort();
+    raised.dedup();
+    assert_eq!(raised.len(), 60, "each has its turn once in an hour");
+}
+
+#[tokio::test]
+async fn over_graph_who_is_listed_is_looked_at_in_the_next_minute() {
+    let stage = Stage::new().await;
+    over_graph(&stage).await;
+    // A new one is subscribed at once, and then taken off the list.
+    let new = stage.add_mailbox(2).await;
+    let (report, _) = a_minute(&stage).await;
+    assert_eq!(report.renewed, 1);
+    assert!(stage.service.records.watch_list(&organisation()).await.unwrap().mailboxes.len() <= 1);
+    sync(&stage, &new).await;
+    a_minute(&stage).await;
+    let listed = stage.service.records.watch_list(&organisation()).await.unwrap().mailboxes;
+    assert_eq!(listed, []);
+    // What goes wrong is seen each minute until it is over.
+    let wrong = Trouble {
+        code: "broken".to_owned(),
+        cause: String::new(),
+        mend: String::new(),
+        since: stage.service.world.now(),
+    };
+    let records = &stage.service.records;
+    records.change_mailbox(&new, |row| row.troubles.push(wrong.clone())).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(a_minute(&stage).await.0.failing, 1);
+    }
+    records.change_mailbox(&new, |row| row.troubles.clear()).await.unwrap();
+    assert_eq!(a_minute(&stage).await.0.failing, 0);
+    assert_eq!(records.watch_list(&organisation()).await.unwrap().mailboxes, []);
+    // Settings that change have all of them looked at.
+    let found = records.connection(&organisation(), connection_id()).await.unwrap().unwrap();
+    records.save_connection(&organisation(), &found.value, Some(found.revision)).await.unwrap();
+    a_minute(&stage).await;
+    let watch = records.watch_list(&organisation()).await.unwrap();
+    assert!(watch.wide_until.is_some_and(|until| until > stage.service.world.now()));
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_listed_anew_meanwhile_stays_listed() {
+    let stage = Stage::new().await;
+    let records = &stage.service.records;
+    let listed = records.watch_list(&organisation()).await.unwrap().mailboxes;
+    records.watch(&scope(1)).await.unwrap();
+    records.unwatch(&organisation(), listed[0]).await.unwrap();
+    let again = records.watch_list(&organisation()).await.unwrap().mailboxes;
+    assert_eq!(again.len(), 1);
+    records.unwatch(&organisation(), again[0]).await.unwrap();
+    assert_eq!(records.watch_list(&organisation()).await.unwrap().mailboxes, []);
 }

@@ -78,7 +78,8 @@ impl Run<'_> {
             match read.pop() {
                 Some(Ok(remote)) => self.read_again(remote).await?,
                 Some(Err(error)) if error.disposition == Disposition::Gone => {
-                    self.read_removed(&id).await?;
+                    let removed = self.read_removed(&id).await?;
+                    self.commit(removed.into_iter().collect()).await?;
                 }
                 Some(Err(_)) | None => {
                     aside.tries += 1;

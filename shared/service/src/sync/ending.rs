@@ -23,8 +23,6 @@ pub(super) const BROKEN_WAIT: SignedDuration = SignedDuration::from_mins(5);
 const BRAKE_WAIT: SignedDuration = SignedDuration::from_mins(15);
 /// How long a change waits for an item that could not be seen.
 const UNSEEN_WAIT: SignedDuration = SignedDuration::from_mins(1);
-/// How old the visible time of the last sync may get before it is written again.
-const LAST_SYNCED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// The trouble of a mailbox that another connector works on as well (E21).
 const SECOND_CONNECTOR: &str = "second-connector";
 
@@ -160,11 +158,19 @@ pub(super) fn unless_overtaken<T>(saved: Result<T, AddressTaken>) -> Result<(), 
     }
 }
 
+/// Whether a trouble outlives a run that went well: those of the subscription are cleared by whoever
+/// renews it, and a second connector stays reported until an administrator has looked into it.
+fn stays(trouble: &Trouble) -> bool {
+    trouble.code.starts_with("subscription") || trouble.code == SECOND_CONNECTOR
+}
+
 impl Run<'_> {
-    /// Notes that everything up to the start is dealt with, and gives the lease back.
+    /// Commits the last page, notes that everything up to the start is dealt with, and gives the lease
+    /// back, all in one transaction if it takes it.
     pub(super) async fn finish(&mut self) -> Result<(), Stop> {
         let first = self.row.value.state != MailboxState::Synced;
-        let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
+        let empty = || Commit::new(self.scope.clone(), self.lease.clone());
+        let mut commit = self.closing.take().unwrap_or_else(empty);
         if first {
             let mut item = ItemCommit::default();
             let text = "Everything that was in the mailbox has been copied.";
@@ -172,10 +178,14 @@ impl Run<'_> {
             commit = commit.item(item);
         }
         let wait = self.look_again_at();
-        self.carry(commit.synced(self.started.clone(), wait)).await?;
+        let commit = commit.synced(self.started.clone(), wait);
+        if !first && !self.has_to_show() {
+            // Nothing of the run has to be kept from others any more.
+            return self.carry(commit.release()).await;
+        }
+        self.carry(commit).await?;
         self.show_success(first).await?;
-        self.service.records.release_lease(&self.scope, &self.lease).await?;
-        Ok(())
+        Ok(self.service.records.release_lease(&self.scope, &self.lease).await?)
     }
 
     /// When somebody has to look again although nothing happens: items that could not be read wait.
@@ -185,24 +195,21 @@ impl Run<'_> {
         [changes, aside, self.look_after_move_at()].into_iter().flatten().min()
     }
 
-    /// Shows on the mailbox that it is synced; rarely, since it costs a write.
+    /// Whether the mailbox shows something that is over, or does not show something that is not.
+    fn has_to_show(&self) -> bool {
+        let troubles = &self.row.value.troubles;
+        (self.foreign && !troubles.iter().any(|it| it.code == SECOND_CONNECTOR))
+            || troubles.iter().any(|it| !stays(it))
+    }
+
+    /// Shows on the mailbox that it is synced.
     async fn show_success(&mut self, first: bool) -> Result<(), Stop> {
         let now = self.now();
-        let row = &self.row.value;
-        let fresh =
-            row.last_synced.is_some_and(|last| now.duration_since(last) < LAST_SYNCED_EVERY);
-        if !first && fresh && row.troubles.is_empty() && !self.foreign {
-            return Ok(());
-        }
         let Some(mut row) = self.service.records.mailbox(&self.scope).await? else {
             return Ok(());
         };
         row.value.state = MailboxState::Synced;
-        // Troubles of the subscription are cleared by whoever renews it; a second connector stays
-        // reported until an administrator has looked into it.
-        row.value.troubles.retain(|trouble| {
-            trouble.code.starts_with("subscription") || trouble.code == SECOND_CONNECTOR
-        });
+        row.value.troubles.retain(stays);
         if self.foreign && !row.value.troubles.iter().any(|it| it.code == SECOND_CONNECTOR) {
             row.value.troubles.push(Trouble {
                 code: SECOND_CONNECTOR.to_owned(),
@@ -251,6 +258,7 @@ impl Run<'_> {
                 self.report.end = RunEnd::Waits(at);
             }
             Stop::Broken(error) => {
+                self.report.failing = true;
                 let at = self.now() + BROKEN_WAIT;
                 service.report_trouble(&scope, &lease, &error).await?;
                 service.wait(&scope, &lease, at).await?;

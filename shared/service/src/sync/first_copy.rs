@@ -48,7 +48,7 @@ impl Run<'_> {
             let before = self.report.items;
             let read = Box::pin(self.read_touched(soon.to_vec(), false)).await;
             self.show_copied(FirstSyncPhase::ComingDays, before, None).await?;
-            read?;
+            self.commit(read?).await?;
             // The changes from the beginning never mention what is deleted before they are asked
             // for: what they do not bring is asked for by its id.
             for reference in soon {

@@ -96,6 +96,7 @@ impl Run<'_> {
             return self.discard(&work, hold);
         }
         let twin = self.twin(&work).await?;
+        let before = (self.report.writes, self.report.events);
         for _ in 0..ATTEMPTS_MAX {
             let base = base_of(&work.link)?;
             let known = known_to_business(base.as_ref(), &work);
@@ -104,7 +105,12 @@ impl Run<'_> {
             let decision = self.decide(&work, base.as_ref(), &wishes, &profile, twin.as_ref())?;
             let decision = self.guard(&work, hold.as_ref(), decision);
             match self.perform(&work, decision, wishes).await {
-                Ok(done) => return self.settle(&work, base.as_ref(), &done, hold),
+                Ok(done) => {
+                    let commit = self.settle(&work, base.as_ref(), &done, hold);
+                    let is_unchanged = before == (self.report.writes, self.report.events);
+                    self.report.unchanged += u64::from(is_unchanged);
+                    return commit;
+                }
                 Err(Failure::Exchange(error, intent)) => match error.disposition {
                     // Gone may be one occurrence of the series that was written to.
                     Disposition::Conflict | Disposition::Gone => {

@@ -42,6 +42,8 @@ pub(super) const TARGET_WAIT: SignedDuration = SignedDuration::from_mins(5);
 pub(super) struct Way {
     /// The mailbox.
     pub(super) mailbox: Arc<dyn Mailbox>,
+    /// How: `ews` or `graph`.
+    pub(super) protocol: Option<&'static str>,
     /// Why the old connection cannot be used, where it is to be left anyway: `mailbox` is reached over
     /// the new one then, and nothing may be done in it but to try it.
     pub(super) lost: Option<MailboxError>,
@@ -80,6 +82,7 @@ impl Service {
         let organisation = &scope.organisation;
         let connection = self.records.connection(organisation, row.connection).await?;
         let connection = connection.map(|found| found.value).filter(is_used);
+        let protocol = connection.as_ref().map(ConnectionRow::protocol_word);
         let opened = match &connection {
             Some(connection) => {
                 fence::check(connection, row.state).map_err(Stop::Broken)?;
@@ -89,13 +92,13 @@ impl Service {
         };
         let movement = movement.filter(|it| it.phase == MovePhase::Asked);
         match (opened, movement) {
-            (Some(Ok(mailbox)), _) => Ok(Some(Way { mailbox, lost: None })),
+            (Some(Ok(mailbox)), _) => Ok(Some(Way { mailbox, protocol, lost: None })),
             (Some(Err(error)), None) => Err(Stop::Broken(error)),
             (None, None) => Ok(None),
             (opened, Some(movement)) => {
                 let lost = opened.and_then(Result::err).unwrap_or_else(switched_off);
                 match self.open_target(scope, row, movement).await? {
-                    Ok(mailbox) => Ok(Some(Way { mailbox, lost: Some(lost) })),
+                    Ok(mailbox) => Ok(Some(Way { mailbox, protocol, lost: Some(lost) })),
                     Err(_) => Err(Stop::Broken(lost)),
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use tidemark_engine::StampView;
 use tidemark_mailbox::{Change, ChangePage, Cursor, Disposition, RemoteEvent, RemoteId, RemoteRef};
 use tidemark_store::records::{Commit, CursorRow, FirstSyncPhase, ItemCommit, LinkRow, LinkState};
@@ -15,6 +16,9 @@ use super::stop::Stop;
 pub(super) const PAGE_ITEMS: usize = 100;
 /// Items that are committed together.
 const COMMIT_ITEMS: usize = 10;
+/// How long a cursor stands that found nothing new. The server's next one says the same, and the one
+/// that was read stays valid; but servers forget what was given out long ago.
+const CURSOR_STANDS: SignedDuration = SignedDuration::from_hours(24);
 /// Links that are looked at in one go when a compare ends.
 const COMPARE_ITEMS: usize = 100;
 
@@ -43,11 +47,20 @@ impl Run<'_> {
                 Err(Stop::CursorLost) => return self.forget_cursor(cursor).await,
                 page => page?,
             };
-            cursor = self.note_new(cursor, &page).await?;
+            self.noted = self.new_to_us(&cursor, &page).await?;
             let before = self.report.items;
             let read = self.read_page(&page, cursor.comparing).await;
             self.show_copied(FirstSyncPhase::Everything, before, None).await?;
-            read?;
+            let mut left = read?;
+            if !page.more && (cursor.comparing || self.created.values().any(|it| !it.seen)) {
+                // What follows reads links.
+                self.commit(core::mem::take(&mut left)).await?;
+            }
+            if self.is_noted {
+                // The cursor was written meanwhile.
+                cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
+                self.is_noted = false;
+            }
             let state = page.cursor.as_str().as_bytes().to_vec();
             let mut next = cursor.at(Some(state));
             if !page.more && next.comparing {
@@ -55,7 +68,7 @@ impl Run<'_> {
                 next.comparing = false;
             }
             next.progress = self.progress(Vec::new());
-            let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
+            let mut commit = self.commit_of(left);
             if !page.more {
                 self.find_lost_creates().await?;
                 next.progress = self.progress_at_end();
@@ -67,19 +80,40 @@ impl Run<'_> {
                     }
                 }
             }
-            self.carry(commit.cursor(self.collection.clone(), next)).await?;
+            if page.more || !commit.is_empty() || !self.stands(&cursor, &next, &page) {
+                commit = commit.cursor(self.collection.clone(), next);
+            }
+            if let Some(noted) = self.noted.take() {
+                commit = commit.noting(self.collection.clone(), noted);
+            }
             if !page.more {
+                self.closing = Some(commit);
                 return Ok(());
             }
+            self.carry(commit).await?;
             cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         }
     }
 
-    /// Notes the items of a page that are new to us before any of them is told. A compare needs no
-    /// notes: it asks for whatever it did not see.
-    async fn note_new(&self, cursor: CursorRow, page: &ChangePage) -> Result<CursorRow, Stop> {
+    /// Whether the cursor that was read need not be written anew: nothing came after it.
+    fn stands(&self, cursor: &CursorRow, next: &CursorRow, page: &ChangePage) -> bool {
+        let is_young = |at| self.now().duration_since(at) < CURSOR_STANDS;
+        page.changes.is_empty()
+            && !cursor.comparing
+            && next.progress == cursor.progress
+            && cursor.written_at.is_some_and(is_young)
+    }
+
+    /// What the cursor is to say of a page before items of it are committed apart from the cursor:
+    /// which of them are new to us. None where none is. A compare needs no notes: it asks for whatever
+    /// it did not see.
+    async fn new_to_us(
+        &self,
+        cursor: &CursorRow,
+        page: &ChangePage,
+    ) -> Result<Option<CursorRow>, Stop> {
         if cursor.comparing {
-            return Ok(cursor);
+            return Ok(None);
         }
         let mut told = Vec::new();
         for change in &page.changes {
@@ -91,13 +125,19 @@ impl Run<'_> {
             }
         }
         if told.is_empty() {
-            return Ok(cursor);
+            return Ok(None);
         }
-        let mut noted = cursor;
+        let mut noted = cursor.clone();
         noted.progress = self.progress(told);
+        Ok(Some(noted))
+    }
+
+    /// Writes what a page has of new items, unless that was done.
+    pub(super) async fn write_note(&mut self) -> Result<(), Stop> {
+        let Some(noted) = self.noted.take() else { return Ok(()) };
+        self.is_noted = true;
         let commit = Commit::new(self.scope.clone(), self.lease.clone());
-        self.carry(commit.cursor(self.collection.clone(), noted)).await?;
-        Ok(self.service.records.cursor(&self.scope, &self.collection).await?)
+        self.carry(commit.cursor(self.collection.clone(), noted)).await
     }
 
     /// What the cursor keeps while there are changes left to read.
@@ -129,7 +169,12 @@ impl Run<'_> {
         Err(Stop::OutOfTime)
     }
 
-    async fn read_page(&mut self, page: &ChangePage, comparing: bool) -> Result<(), Stop> {
+    /// Deals with a page. Returns what is left to be committed with the cursor.
+    async fn read_page(
+        &mut self,
+        page: &ChangePage,
+        comparing: bool,
+    ) -> Result<Vec<ItemCommit>, Stop> {
         let mut seen = BTreeSet::new();
         let (mut touched, mut removed) = (Vec::new(), Vec::new());
         // The last word on an item counts; earlier ones on the same page are overtaken.
@@ -147,20 +192,23 @@ impl Run<'_> {
         }
         touched.reverse();
         removed.reverse();
-        Box::pin(self.read_touched(touched, comparing)).await?;
+        let mut left = Box::pin(self.read_touched(touched, comparing)).await?;
         for id in removed {
+            // Where an item came back under another id, its old one means nothing by now.
+            self.commit(core::mem::take(&mut left)).await?;
             self.check_time()?;
-            self.read_removed(&id).await?;
+            left.extend(self.read_removed(&id).await?);
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Reads the items of a page that are new to us or in another version than the one we know.
+    /// Returns what is left to be committed.
     pub(super) async fn read_touched(
         &mut self,
         touched: Vec<RemoteRef>,
         comparing: bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<Vec<ItemCommit>, Stop> {
         let mut wanted = Vec::new();
         let mut links = Vec::new();
         for reference in touched {
@@ -207,7 +255,7 @@ impl Run<'_> {
                 }
             }
         }
-        if commits.is_empty() { Ok(()) } else { self.commit(commits).await }
+        Ok(commits)
     }
 
     async fn read_present(
@@ -244,23 +292,32 @@ impl Run<'_> {
         }
     }
 
-    /// An item left the collection. That is no proof: it is asked for by its id.
-    pub(super) async fn read_removed(&mut self, id: &RemoteId) -> Result<(), Stop> {
+    /// An item left the collection. That is no proof: it is asked for by its id. Returns what is left
+    /// to be committed.
+    pub(super) async fn read_removed(&mut self, id: &RemoteId) -> Result<Option<ItemCommit>, Stop> {
         let link = self.service.records.link_of_remote(&self.scope, id.as_str()).await?;
-        let Some(link) = link else { return self.candidate_left(id).await };
+        let Some(link) = link else {
+            self.candidate_left(id).await?;
+            return Ok(None);
+        };
         let now = self.now();
         let seen =
             self.look(id, StampView::Ours).await.map_err(|error| Stop::of_mailbox(error, now))?;
         if matches!(seen, Seen::Hidden) {
             // Whether it is gone is not known: nobody would ask again once the cursor has moved on.
             self.leave_aside(id, "removed-and-unreadable");
-            return Ok(());
+            return Ok(None);
         }
         self.deal_with_missing(link, seen).await
     }
 
-    /// Deals with an item whose id is gone, unless the item came back under another id.
-    async fn deal_with_missing(&mut self, link: LinkRow, seen: Seen) -> Result<(), Stop> {
+    /// Deals with an item whose id is gone, unless the item came back under another id. Returns what
+    /// is to be committed.
+    async fn deal_with_missing(
+        &mut self,
+        link: LinkRow,
+        seen: Seen,
+    ) -> Result<Option<ItemCommit>, Stop> {
         let seen = match seen {
             Seen::Gone => self.under_another_id(&link).await?.unwrap_or(Seen::Gone),
             seen => seen,
@@ -268,7 +325,7 @@ impl Run<'_> {
         let pending = self.pending.remove(&link.link).unwrap_or_default();
         let intents = self.unseen.remove(&link.link).unwrap_or_default();
         let commit = self.deal_with(Work { link, seen, pending, intents }).await?;
-        if matters(&commit) { self.commit(vec![commit]).await } else { Ok(()) }
+        Ok(matters(&commit).then_some(commit))
     }
 
     /// A move gives an item a new id. Ours carry a stamp, and all have a UID.
@@ -316,7 +373,8 @@ impl Run<'_> {
                     self.leave_aside(&id, "unseen-and-unreadable");
                     continue;
                 }
-                self.deal_with_missing(link, seen).await?;
+                let missing = self.deal_with_missing(link, seen).await?;
+                self.commit(missing.into_iter().collect()).await?;
             }
             match page.next {
                 Some(next) => after = Some(next),
@@ -338,7 +396,8 @@ impl Run<'_> {
             self.check_time()?;
             let link = self.service.records.link_of_remote(&self.scope, &id).await?;
             if link.is_some() {
-                self.read_removed(&RemoteId::new(id)).await?;
+                let removed = self.read_removed(&RemoteId::new(id)).await?;
+                self.commit(removed.into_iter().collect()).await?;
             }
         }
         Ok(())

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tidemark_engine::{BrakeState, MailboxFacts, Profile, StampView};
-use tidemark_mailbox::{Mailbox, MailboxError, RemoteId};
+use tidemark_mailbox::{Disposition, Mailbox, MailboxError, RemoteId};
 use tidemark_model::{Kind, LinkId, Zone};
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    Collection, Commit, CommitError, Document, HoldId, HoldRow, IntentRef, IntentRow, ItemCommit,
-    Lease, LeaseHeld, LeaseLost, LinkRow, MailboxRow, MailboxScope, MailboxState, MoveRow,
+    Collection, Commit, CommitError, CursorRow, Document, HoldId, HoldRow, IntentRef, IntentRow,
+    ItemCommit, Lease, LeaseHeld, LinkRow, MailboxRow, MailboxScope, MailboxState, MoveRow,
     PendingRow, StartedAt, Usage, WriteKind,
 };
 
@@ -60,6 +60,34 @@ pub struct RunReport {
     pub writes: u64,
     /// Events told to the business system.
     pub events: u64,
+    /// Items that were as both sides know them: echoes of our own writes, and what a look through the
+    /// mailbox finds unchanged.
+    pub unchanged: u64,
+    /// What was put before a person.
+    pub holds: u64,
+    /// Requests to Exchange.
+    pub exchange_requests: u64,
+    /// Whether the mailbox or its connection is left with an error that somebody has to see to.
+    pub failing: bool,
+    /// How Exchange was reached, if it was: `ews` or `graph`.
+    pub protocol: Option<&'static str>,
+}
+
+impl RunReport {
+    /// A run that did nothing yet.
+    const fn of(end: RunEnd) -> Self {
+        Self {
+            end,
+            items: 0,
+            writes: 0,
+            events: 0,
+            unchanged: 0,
+            holds: 0,
+            exchange_requests: 0,
+            failing: false,
+            protocol: None,
+        }
+    }
 }
 
 /// A run under way.
@@ -97,6 +125,12 @@ pub(super) struct Run<'a> {
     /// Items that we created, or told of before the cursor had moved, and that were not seen among the
     /// changes yet, by their server's id.
     pub(super) created: BTreeMap<String, Created>,
+    /// What the cursor is to say before items of the present page are committed apart from it.
+    pub(super) noted: Option<CursorRow>,
+    /// Whether that was written.
+    pub(super) is_noted: bool,
+    /// The commit of the last page, which the end of the run joins.
+    pub(super) closing: Option<Commit>,
     /// Items that could not be read, to be tried again.
     pub(super) aside: Vec<Aside>,
     /// Whether an item carries a stamp that we did not make (E21).
@@ -118,7 +152,7 @@ impl Service {
         scope: &MailboxScope,
         deadline: Timestamp,
     ) -> Result<RunReport, StoreError> {
-        let report = |end| RunReport { end, items: 0, writes: 0, events: 0 };
+        let report = RunReport::of;
         let now = self.world.now();
         let Some(row) = self.records.mailbox(scope).await? else {
             return Ok(report(RunEnd::Off));
@@ -126,15 +160,10 @@ impl Service {
         let stop_at = deadline.min(now + self.options.run_budget);
         let ttl = stop_at.duration_since(now) + LEASE_OVER;
         let owner = self.world.uuid().to_string();
-        let lease = match self.records.take_lease(scope, &owner, now, ttl).await {
-            Ok(lease) => lease,
+        let (lease, started) = match self.records.begin_run(scope, &owner, now, ttl).await {
+            Ok(begun) => begun,
             Err(LeaseHeld::Held { until }) => return Ok(report(RunEnd::Held(until))),
             Err(LeaseHeld::Store(error)) => return Err(error),
-        };
-        let started = match self.records.start(scope, &lease, now).await {
-            Ok(started) => started,
-            Err(LeaseLost::Lost) => return Ok(report(RunEnd::Held(lease.until()))),
-            Err(LeaseLost::Store(error)) => return Err(error),
         };
         match self.prepare(scope, row, &lease, &started, stop_at).await {
             Ok(Some(run)) => run.conduct().await,
@@ -147,7 +176,8 @@ impl Service {
                 let at = now + BROKEN_WAIT;
                 self.report_trouble(scope, &lease, &error).await?;
                 self.wait(scope, &lease, at).await?;
-                Ok(report(RunEnd::Waits(at)))
+                let failing = !matches!(error.disposition, Disposition::RetryAfter(_));
+                Ok(RunReport { failing, ..report(RunEnd::Waits(at)) })
             }
             Err(Stop::Store(error)) => Err(error),
             Err(_) => Ok(report(RunEnd::Held(lease.until()))),
@@ -232,9 +262,12 @@ impl Service {
             generation: 0,
             waits_on: false,
             created: BTreeMap::new(),
+            noted: None,
+            is_noted: false,
+            closing: None,
             aside: Vec::new(),
             foreign: false,
-            report: RunReport { end: RunEnd::Continues, items: 0, writes: 0, events: 0 },
+            report: RunReport { protocol: way.protocol, ..RunReport::of(RunEnd::Continues) },
             movement,
             lost: way.lost,
         }))
@@ -273,8 +306,9 @@ impl Run<'_> {
     }
 
     /// Notes what the run asked of Exchange; nothing is asked of it any more.
-    fn meter(&self) {
+    fn meter(&mut self) {
         let traffic = self.mailbox.traffic();
+        self.report.exchange_requests = traffic.requests;
         self.service.records.meter(Usage {
             exchange_requests: traffic.requests,
             sent_bytes: traffic.sent_bytes,
@@ -325,6 +359,10 @@ impl Run<'_> {
         }
         self.carry_decisions().await?;
         self.read_changes(cursor).await?;
+        if self.more_pending || self.movement.is_some() {
+            // The run has something left to do after its last page.
+            self.close().await?;
+        }
         self.finish_move().await?;
         if self.more_pending { Err(Stop::OutOfTime) } else { Ok(()) }
     }
@@ -378,16 +416,35 @@ impl Run<'_> {
         }
     }
 
-    /// Commits what belongs to items, without a cursor.
+    /// Commits the last page by itself.
+    async fn close(&mut self) -> Result<(), Stop> {
+        match self.closing.take() {
+            Some(commit) => self.carry(commit).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what belongs to items, if there is any, without a cursor.
     pub(super) async fn commit(&mut self, items: Vec<ItemCommit>) -> Result<(), Stop> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        self.write_note().await?;
+        let commit = self.commit_of(items);
+        self.carry(commit).await
+    }
+
+    /// A commit of what belongs to items.
+    pub(super) fn commit_of(&mut self, items: Vec<ItemCommit>) -> Commit {
         let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
         for item in items {
             for hold in &item.holds {
+                self.report.holds += 1;
                 self.note_hold(hold);
             }
             commit = commit.item(item);
         }
-        self.carry(commit).await
+        commit
     }
 
     pub(super) async fn carry(&self, commit: Commit) -> Result<(), Stop> {

@@ -99,6 +99,9 @@ impl Run<'_> {
         if !matches!(seen, Seen::NotLooked) || link.state != LinkState::New {
             return Ok(Joined::Here(seen));
         }
+        if let Some(joined) = self.stamped_before(link).await? {
+            return Ok(joined);
+        }
         let Some(uid) = pending.iter().find_map(uid_of) else {
             return Ok(Joined::Here(seen));
         };
@@ -123,6 +126,35 @@ impl Run<'_> {
         Ok(Joined::Here(seen))
     }
 }
+
+impl Run<'_> {
+    /// The item that carries the stamp of a link that nothing is remembered of: our data was set back to
+    /// a moment before it was made. Looked for only where items carry stamps that we do not know.
+    async fn stamped_before(&self, link: &LinkRow) -> Result<Option<Joined>, Stop> {
+        if !self.row.value.troubles.iter().any(|trouble| trouble.code == UNKNOWN_STAMPS) {
+            return Ok(None);
+        }
+        let now = self.now();
+        let stop = |error| Stop::of_mailbox(error, now);
+        for reference in self.mailbox.find_by_stamp(link.link).await.map_err(stop)? {
+            let records = &self.service.records;
+            let linked = records.link_of_remote(&self.scope, reference.id.as_str()).await?;
+            // One that was told of as an item of Exchange belongs to no other one of theirs.
+            if linked.as_ref().is_some_and(|other| other.business_key.is_some()) {
+                continue;
+            }
+            let seen = self.look(&reference.id, StampView::Ours).await.map_err(stop)?;
+            return Ok(Some(match linked {
+                Some(other) => Joined::Other(Box::new(other), seen),
+                None => Joined::Here(seen),
+            }));
+        }
+        Ok(None)
+    }
+}
+
+/// The trouble of a mailbox whose items carry stamps that we do not know (E21), as runs report it.
+const UNKNOWN_STAMPS: &str = "second-connector";
 
 /// The UID that a change of the business system names.
 fn uid_of(row: &PendingRow) -> Option<String> {

@@ -110,13 +110,23 @@ pub struct Commit {
     lease: Lease,
     items: Vec<ItemCommit>,
     cursor: Option<(Collection, CursorRow)>,
+    noted: Option<(Collection, CursorRow)>,
     synced: Option<(StartedAt, Option<Timestamp>)>,
+    releases: bool,
 }
 
 impl Commit {
     /// An empty commit under a lease.
     pub fn new(scope: MailboxScope, lease: Lease) -> Self {
-        Self { scope, lease, items: Vec::new(), cursor: None, synced: None }
+        Self {
+            scope,
+            lease,
+            items: Vec::new(),
+            cursor: None,
+            noted: None,
+            synced: None,
+            releases: false,
+        }
     }
 
     /// Adds what belongs to one item.
@@ -131,6 +141,22 @@ impl Commit {
     #[must_use]
     pub fn cursor(mut self, collection: Collection, cursor: CursorRow) -> Self {
         self.cursor = Some((collection, cursor));
+        self
+    }
+
+    /// What the cursor is to say before anything else is committed, should all of it take more than
+    /// one transaction.
+    #[must_use]
+    pub fn noting(mut self, collection: Collection, noted: CursorRow) -> Self {
+        self.noted = Some((collection, noted));
+        self
+    }
+
+    /// Gives the lease back in the last transaction, and writes the meter with it. Only after
+    /// [`Commit::synced`], and only when nothing is left that the lease has to cover.
+    #[must_use]
+    pub const fn release(mut self) -> Self {
+        self.releases = true;
         self
     }
 
@@ -167,10 +193,10 @@ impl Records {
     pub async fn commit(&self, commit: &Commit, now: Timestamp) -> Result<usize, CommitError> {
         let key = self.data_key(&commit.scope).await?;
         let batches = self.prepare(commit, &key, now).await?;
-        let mut token = self.commit_token(&commit.scope).await?;
         let count = batches.len();
         for batch in batches {
-            token = self.transact_batch(commit, batch, token, now).await?;
+            let token = self.carry_batch(commit, batch, now).await?;
+            commit.lease.note_token(&token);
         }
         Ok(count)
     }

@@ -24,6 +24,8 @@ pub struct CursorRow {
     pub comparing: bool,
     /// In the caller's form: how far a compare run has come beyond the cursor.
     pub progress: Option<String>,
+    /// When it was written; none for one that never was.
+    pub written_at: Option<Timestamp>,
     pub(crate) chunks: Vec<ChunkRef>,
 }
 
@@ -75,6 +77,7 @@ impl Records {
             generation: document.generation,
             comparing: document.comparing,
             progress: document.progress,
+            written_at: Some(document.updated_at),
             chunks: chunks_of(&item)?,
         })
     }

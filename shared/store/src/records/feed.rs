@@ -27,6 +27,11 @@ use super::{Records, ids};
 use crate::table::{Condition, Item, Order, Span, StoreError, UpdateAction, Value, Write};
 
 pub(crate) const HEAD: &str = "head";
+/// Up to which number there is nothing to read any more, for who begins.
+const FLOOR: &str = "floor";
+/// How far the numbers leap when the table was restored: further than a shard comes in the 35 days
+/// that the table can be restored within.
+const LEAP: u64 = 1_000_000_000;
 const EVENT: &str = "event";
 const ERASED: &str = "erased";
 /// Chunks outlive the entry that refers to them.
@@ -86,7 +91,7 @@ pub struct FeedPage {
 /// Why the feed was not read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FeedError {
-    /// What comes after the cursor is kept no more.
+    /// What comes after the cursor is kept no more, or the table was restored to a moment before it.
     #[error("the cursor is older than the feed's retention")]
     Gone,
     /// The cursor is not one that this feed gave.
@@ -181,7 +186,8 @@ fn lags(at: &FeedCursor, heads: &FeedCursor) -> Result<Vec<(u64, u8)>, FeedError
     let mut lags = Vec::new();
     for shard in 0..SHARDS {
         match heads.get(shard).checked_sub(at.get(shard)) {
-            None => return Err(FeedError::InvalidCursor),
+            // It was given before the table was set back to an earlier moment.
+            None => return Err(FeedError::Gone),
             Some(0) => {}
             Some(lag) => lags.push((lag, shard)),
         }
@@ -205,6 +211,34 @@ impl Records {
             heads.set(shard, read_head(item.as_ref())?);
         }
         Ok(heads)
+    }
+
+    /// Lets all numbers leap after the table was restored to an earlier moment, so that no cursor that
+    /// was given before means anything: numbers that were given since would be given once more, and
+    /// whoever had read them would miss what they stand for now. Done again, they leap again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn leap_feed(&self, organisation: &OrganisationId) -> Result<(), StoreError> {
+        for shard in 0..SHARDS {
+            let key = keys::feed_head(organisation, shard);
+            let from = read_head(self.table.get(&key).await?.as_ref())?;
+            let to = super::row::number(from.saturating_add(LEAP));
+            let actions = vec![
+                UpdateAction::Set(HEAD.to_owned(), to.clone()),
+                UpdateAction::Set(FLOOR.to_owned(), to),
+            ];
+            let unmoved = Condition::Equals(HEAD.to_owned(), super::row::number(from));
+            let fresh = Condition::Lacks(HEAD.to_owned());
+            let condition = if from == 0 { Condition::Any(vec![unmoved, fresh]) } else { unmoved };
+            match self.update(key, actions, Some(condition)).await {
+                Ok(_) => {}
+                // Somebody told something meanwhile: whoever asked for it asks again.
+                Err(StoreError::ConditionFailed { .. }) => return Err(StoreError::Conflict),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Entries after a cursor, at most `limit` (and 500) of them; without one, from the beginning
@@ -397,7 +431,9 @@ impl Records {
             if head == 0 {
                 continue;
             }
-            let kept = self.first_kept(organisation, shard, head, now).await?;
+            let floor = self.table.get(&keys::feed_head(organisation, shard)).await?;
+            let floor = floor.map_or(Ok(0), |item| Row::new(&item)?.count(FLOOR))?;
+            let kept = self.first_kept(organisation, shard, (floor, head), now).await?;
             at.set(shard, kept.map_or(head, |number| number.saturating_sub(1)));
         }
         Ok(at)
@@ -407,11 +443,17 @@ impl Records {
         &self,
         organisation: &OrganisationId,
         shard: u8,
-        head: u64,
+        (floor, head): (u64, u64),
         now: Timestamp,
     ) -> Result<Option<u64>, StoreError> {
+        if floor >= head {
+            return Ok(None);
+        }
         let partition = keys::feed_partition(organisation, shard);
-        let span = Span::Between(keys::feed_entry_sort(1), keys::feed_entry_sort(head));
+        let span = Span::Between(
+            keys::feed_entry_sort(floor.saturating_add(1)),
+            keys::feed_entry_sort(head),
+        );
         let mut from: Option<String> = None;
         loop {
             let page = self

@@ -14,7 +14,8 @@ use tidemark_model::{LinkId, MailboxId, OrganisationId, SystemId};
 use super::ids::{ApiKeyId, Collection, ConnectionId, EndpointId, HoldId, IntentId, MailboxScope};
 use crate::table::Key;
 
-/// Shards of an organisation's feed, and of the index of dirty mailboxes.
+/// Shards of an organisation's feed. The index of dirty mailboxes had as many once: what was put there
+/// is still found.
 pub const SHARDS: u8 = 16;
 
 /// Index shard of endpoints that have something to deliver.
@@ -40,6 +41,14 @@ pub fn shard_of(mailbox: MailboxId) -> u8 {
     digest.first().map_or(0, |byte| byte % SHARDS)
 }
 
+/// Shards of the index that dirty mailboxes are put into: each is asked every minute.
+pub const DUE_SHARDS: u8 = 4;
+
+/// The shard of the index that a mailbox stands in while it is dirty: 0 to 3.
+pub fn due_shard_of(mailbox: MailboxId) -> u8 {
+    shard_of(mailbox) % DUE_SHARDS
+}
+
 /// The name of an index shard of dirty mailboxes.
 pub(crate) fn due_shard(shard: u8) -> String {
     format!("sync#{shard:02}")
@@ -54,6 +63,14 @@ pub(crate) const ORGANISATIONS: &str = "ORGANISATIONS";
 
 pub(crate) fn organisation_listing(organisation: &OrganisationId) -> Key {
     key(ORGANISATIONS.to_owned(), organisation.as_str())
+}
+
+/// Partition of what all mailboxes of the deployment share.
+pub(crate) const SHARED: &str = "SHARED";
+
+/// What they shared on a day.
+pub(crate) fn shared_usage(day: Date) -> Key {
+    key(SHARED.to_owned(), day.to_string())
 }
 
 /// Partition of an organisation's settings.
@@ -148,6 +165,23 @@ pub(crate) fn removed_partition(organisation: &OrganisationId) -> String {
 
 pub(crate) fn removed(scope: &MailboxScope) -> Key {
     key(removed_partition(&scope.organisation), scope.mailbox.to_string())
+}
+
+/// Partition of what the sweep of an organisation looks at soon.
+pub(crate) fn watch_partition(organisation: &OrganisationId) -> String {
+    format!("W#{organisation}")
+}
+
+/// A mailbox that is looked at soon.
+pub(crate) fn watch(scope: &MailboxScope) -> Key {
+    key(watch_partition(&scope.organisation), scope.mailbox.to_string())
+}
+
+/// With which settings an organisation was last swept. It sorts before all mailboxes.
+pub(crate) const SWEPT: &str = "!";
+
+pub(crate) fn swept(organisation: &OrganisationId) -> Key {
+    key(watch_partition(organisation), SWEPT)
 }
 
 /// An address, in any case.

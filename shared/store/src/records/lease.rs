@@ -1,25 +1,38 @@
 //! The lease: one run per mailbox, fenced by an epoch that every transaction requires.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Records;
 use super::ids::MailboxScope;
 use super::keys;
-use super::marks::{Marks, ignore_condition};
+use super::marks::{ATTEMPTS_MAX, Marks, StartedAt, ignore_condition, starting, unmoved};
 use super::row::{Row, number};
 use crate::table::{Condition, Item, StoreError, UpdateAction, Value};
 
 pub(crate) const EPOCH: &str = "epoch";
 pub(crate) const LEASE_UNTIL: &str = "lease_until";
 const LEASE_OWNER: &str = "lease_owner";
+/// Written by every commit, on the condition that it is the one before.
+pub(crate) const TOKEN: &str = "commit";
 
-/// Leave to sync a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Leave to sync a mailbox. Clones are the same lease.
+#[derive(Debug, Clone)]
 pub struct Lease {
     epoch: u64,
     until: Timestamp,
     owner: String,
+    token: Arc<Mutex<Option<String>>>,
 }
+
+impl PartialEq for Lease {
+    fn eq(&self, other: &Self) -> bool {
+        (self.epoch, self.until, &self.owner) == (other.epoch, other.until, &other.owner)
+    }
+}
+
+impl Eq for Lease {}
 
 impl Lease {
     /// Which lease of the mailbox it is; a later one has a higher number.
@@ -30,6 +43,16 @@ impl Lease {
     /// When it ends.
     pub const fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// The token of the last commit that is known under it.
+    pub(crate) fn token(&self) -> Option<String> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn note_token(&self, token: &str) {
+        let mut known = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(token.to_owned());
     }
 }
 
@@ -102,6 +125,65 @@ impl Records {
         }
     }
 
+    /// Takes the lease of a mailbox unless somebody holds it, and takes up all hints so far
+    /// ([`Records::start`]), both in one update. `owner` names this run and no other.
+    ///
+    /// # Errors
+    /// [`LeaseHeld`].
+    pub async fn begin_run(
+        &self,
+        scope: &MailboxScope,
+        owner: &str,
+        now: Timestamp,
+        ttl: SignedDuration,
+    ) -> Result<(Lease, StartedAt), LeaseHeld> {
+        let until = ends(now, ttl);
+        let key = keys::state(scope);
+        let mut seen = self.table.get(&key).await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let marks = Marks::read(seen.as_ref())?;
+            if let Some(until) = marks.lease_until.filter(|until| *until > now) {
+                return Err(LeaseHeld::Held { until });
+            }
+            let epoch = marks.epoch.saturating_add(1);
+            let mut actions = starting(scope, &marks, now);
+            actions.extend([
+                UpdateAction::Set(EPOCH.to_owned(), number(epoch)),
+                UpdateAction::Set(LEASE_OWNER.to_owned(), Value::Text(owner.to_owned())),
+                UpdateAction::Set(LEASE_UNTIL.to_owned(), Value::Number(until.as_millisecond())),
+            ]);
+            let condition = Condition::All(vec![
+                Condition::Any(vec![
+                    Condition::Lacks(LEASE_UNTIL.to_owned()),
+                    Condition::AtMost(LEASE_UNTIL.to_owned(), Value::Number(now.as_millisecond())),
+                ]),
+                same_epoch(marks.epoch),
+                unmoved(&marks),
+            ]);
+            let found = match self.update(key.clone(), actions, Some(condition)).await {
+                Ok(item) => item,
+                Err(StoreError::ConditionFailed { existing, .. }) => existing.map(|item| *item),
+                // It may have happened: what stands there tells.
+                Err(StoreError::Unavailable(why)) => {
+                    let item = self.table.get(&key).await?;
+                    if read_lease(item.as_ref(), owner)?.is_none() {
+                        return Err(StoreError::Unavailable(why).into());
+                    }
+                    item
+                }
+                Err(error) => return Err(error.into()),
+            };
+            // A condition can fail on our own first attempt, whose answer got lost.
+            if let Some(lease) = read_lease(found.as_ref(), owner)? {
+                let after = Marks::read(found.as_ref())?;
+                let started = self.started(scope, &marks, after, now).await?;
+                return Ok((lease, started));
+            }
+            seen = found;
+        }
+        Err(StoreError::Conflict.into())
+    }
+
     /// Makes a lease end later.
     ///
     /// # Errors
@@ -133,10 +215,7 @@ impl Records {
         scope: &MailboxScope,
         lease: &Lease,
     ) -> Result<(), StoreError> {
-        let mut actions = vec![
-            UpdateAction::Remove(LEASE_UNTIL.to_owned()),
-            UpdateAction::Remove(LEASE_OWNER.to_owned()),
-        ];
+        let mut actions = releasing().to_vec();
         let usage = self.take_usage();
         actions.extend(usage.adding());
         let condition = Condition::All(vec![epoch_is(lease), owner_is(lease)]);
@@ -148,6 +227,20 @@ impl Records {
         }
         Ok(())
     }
+}
+
+/// Requires that no lease was taken since that epoch.
+fn same_epoch(epoch: u64) -> Condition {
+    let equal = Condition::Equals(EPOCH.to_owned(), number(epoch));
+    if epoch > 0 {
+        return equal;
+    }
+    Condition::Any(vec![Condition::Lacks(EPOCH.to_owned()), equal])
+}
+
+/// What gives a lease back.
+pub(crate) fn releasing() -> [UpdateAction; 2] {
+    [LEASE_UNTIL, LEASE_OWNER].map(|name| UpdateAction::Remove(name.to_owned()))
 }
 
 fn owner_is(lease: &Lease) -> Condition {
@@ -177,7 +270,9 @@ fn read_lease(item: Option<&Item>, owner: &str) -> Result<Option<Lease>, StoreEr
     let holder = row.optional_text(LEASE_OWNER)?;
     match (holder, row.moment(LEASE_UNTIL)?) {
         (Some(holder), Some(until)) if holder == owner => {
-            Ok(Some(Lease { epoch: row.count(EPOCH)?, until, owner: owner.to_owned() }))
+            let token = row.optional_text(TOKEN)?.map(str::to_owned);
+            let token = Arc::new(Mutex::new(token));
+            Ok(Some(Lease { epoch: row.count(EPOCH)?, until, owner: owner.to_owned(), token }))
         }
         _ => Ok(None),
     }

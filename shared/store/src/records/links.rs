@@ -257,6 +257,27 @@ impl Records {
         self.link(scope, link).await
     }
 
+    /// The version in which an item of Exchange was last dealt with; none for an item that is not linked
+    /// under this id. No content is read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn version_of_remote(
+        &self,
+        scope: &MailboxScope,
+        remote_id: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(item) = self.table.get(&keys::remote(scope, remote_id)).await? else {
+            return Ok(None);
+        };
+        let link = read_link_id(Row::new(&item)?.text(LINK)?)?;
+        let Some(item) = self.table.get(&keys::link(scope, link)).await? else {
+            return Ok(None);
+        };
+        let document: LinkDocument = Row::new(&item)?.document()?;
+        Ok(document.change_key.filter(|_| document.remote_id.as_deref() == Some(remote_id)))
+    }
+
     /// The links with this iCalendar UID: a meeting may stand in a mailbox more than once. At most
     /// 25.
     ///

@@ -11,6 +11,7 @@ use super::Records;
 use super::ids::{ConnectionId, MailboxScope};
 use super::row::{Document, REVISION, Row, RowBuilder};
 use super::settings::{SaveError, read_document, unmoved};
+use super::watch::watch_write;
 use super::{ids, keys};
 use crate::table::{Condition, Order, Span, StoreError, Write};
 
@@ -106,7 +107,8 @@ pub struct MailboxRow {
     pub paused: Option<String>,
     /// Progress of the first copy.
     pub first_sync: FirstSync,
-    /// When a run last came to its end.
+    /// When a run last came to its end that had something to say here; see
+    /// [`super::Marks::synced_at`] for all of them.
     pub last_synced: Option<Timestamp>,
     /// Since when.
     pub created_at: Timestamp,
@@ -116,6 +118,11 @@ impl MailboxRow {
     /// Whether it is to be synced now.
     pub fn is_on(&self) -> bool {
         self.enabled && self.paused.is_none()
+    }
+
+    /// Whether nothing is to be done about it soon: it was made ready, and nothing is wrong with it.
+    pub fn is_calm(&self) -> bool {
+        self.state != MailboxState::New && self.troubles.is_empty()
     }
 
     /// All of its addresses, lower case.
@@ -169,6 +176,9 @@ impl From<StoreError> for AddressTaken {
     }
 }
 
+/// Mailboxes that are counted by one request: some 100 KB.
+const COUNTED_AT_ONCE: usize = 1000;
+
 impl Records {
     /// A mailbox.
     ///
@@ -221,13 +231,18 @@ impl Records {
         if addresses.len() > ADDRESSES_MAX {
             return Err(AddressTaken::TooMany);
         }
-        let before = self.mailbox(&scope).await?.map(|document| document.value.addresses());
-        let before = before.unwrap_or_default();
+        let found = self.mailbox(&scope).await?.map(|document| document.value);
+        let before = found.as_ref().map(MailboxRow::addresses).unwrap_or_default();
         if revision.is_some() && before == addresses && further.is_empty() {
             let key = keys::mailbox(&scope);
-            return Ok(self.save_document(key, row, revision).await?);
+            let saved = self.save_document(key, row, revision).await?;
+            if found.is_none_or(|found| is_news(&found, row)) {
+                self.watch(&scope).await?;
+            }
+            return Ok(saved);
         }
         let mut writes = address_writes(&scope, row, revision, &before, &addresses)?;
+        writes.push(watch_write(&scope));
         writes.extend(further);
         match self.transact(writes).await {
             Ok(()) => Ok(revision.unwrap_or(0).saturating_add(1)),
@@ -264,7 +279,12 @@ impl Records {
                 return Ok(Some(value));
             }
             match self.save_document(keys::mailbox(scope), &changed, Some(revision)).await {
-                Ok(_) => return Ok(Some(changed)),
+                Ok(_) => {
+                    if is_news(&value, &changed) {
+                        self.watch(scope).await?;
+                    }
+                    return Ok(Some(changed));
+                }
                 Err(SaveError::RevisionMoved | SaveError::Store(StoreError::Conflict)) => {}
                 Err(SaveError::Store(error)) => return Err(error),
             }
@@ -298,6 +318,7 @@ impl Records {
         let mut writes = vec![
             delete(keys::mailbox(scope)),
             delete(keys::mailbox_listing(scope)),
+            delete(keys::watch(scope)),
             delete(keys::state(scope)),
             delete(keys::data_key(scope)),
         ];
@@ -310,6 +331,27 @@ impl Records {
         self.transact(writes).await?;
         self.forget_key(scope);
         Ok(())
+    }
+
+    /// How many mailboxes an organisation has; nothing but their listing is read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_mailboxes(&self, organisation: &OrganisationId) -> Result<u64, StoreError> {
+        let partition = keys::mailboxes_partition(organisation);
+        let (mut count, mut after) = (0u64, None::<String>);
+        loop {
+            let (all, order) = (Span::Prefix(String::new()), Order::Ascending);
+            let page = self
+                .table
+                .query(&partition, &all, after.as_deref(), order, COUNTED_AT_ONCE)
+                .await?;
+            count = count.saturating_add(u64::try_from(page.items.len()).unwrap_or(0));
+            after = page.next;
+            if after.is_none() {
+                return Ok(count);
+            }
+        }
     }
 
     /// An organisation's mailboxes by id, at most 100 of them at a time.
@@ -389,6 +431,13 @@ fn owned_by(scope: &MailboxScope) -> Condition {
     Condition::Equals(MAILBOX.to_owned(), id)
 }
 
-fn read_mailbox_id(text: &str) -> Result<MailboxId, StoreError> {
+/// Whether the sweep has something to see in a change.
+fn is_news(before: &MailboxRow, after: &MailboxRow) -> bool {
+    let settings =
+        |row: &MailboxRow| (row.enabled, row.paused.is_some(), row.connection, row.address.clone());
+    settings(before) != settings(after) || (before.is_calm() && !after.is_calm())
+}
+
+pub(crate) fn read_mailbox_id(text: &str) -> Result<MailboxId, StoreError> {
     MailboxId::parse(text).map_err(|_| StoreError::Corrupt("a mailbox id has no id's form"))
 }

@@ -28,6 +28,8 @@ const DIRTY_PREFIX: &str = "dirty_";
 const WAITING_SINCE: &str = "waiting_since";
 /// When the last run started.
 const STARTED_AT: &str = "started_at";
+/// When a run last dealt with everything.
+pub(crate) const SYNCED_AT: &str = "synced_at";
 const DONE_PREFIX: &str = "done_";
 
 /// Seconds after a hint until somebody looks whether it was sent.
@@ -37,6 +39,10 @@ const SENT_DUE_SECONDS: i64 = 10 * 60;
 /// Seconds after a start until somebody looks whether it came to an end; doubled for each start
 /// since the last commit.
 const START_DUE_SECONDS: i64 = 3 * 60;
+/// A first start leaves a due time alone that is at least so many seconds away: nearly all runs are
+/// over by then, and a moved time is two writes to the index. One that is not over is sent once more,
+/// and that message waits behind it.
+const START_KEEPS_SECONDS: i64 = 45;
 /// The longest of these times.
 const START_DUE_SECONDS_MAX: i64 = 3600;
 /// How often a write is tried again when other writes are at the same item.
@@ -64,6 +70,8 @@ pub struct Marks {
     pub waiting_since: Option<Timestamp>,
     /// When the last run started.
     pub started_at: Option<Timestamp>,
+    /// When a run last dealt with everything up to its start.
+    pub synced_at: Option<Timestamp>,
     /// Counts the leases.
     pub epoch: u64,
     /// What the mailbox has used so far.
@@ -111,6 +119,7 @@ impl Marks {
             accepted: row.count(ACCEPTED)?,
             waiting_since: row.moment(WAITING_SINCE)?,
             started_at: row.moment(STARTED_AT)?,
+            synced_at: row.moment(SYNCED_AT)?,
             epoch: row.count(EPOCH)?,
             lease_until: row.moment(super::lease::LEASE_UNTIL)?,
             usage: Usage::read(row)?,
@@ -171,8 +180,25 @@ impl Records {
         Marks::read(item.as_ref())
     }
 
-    /// Notes that a message was sent for `hinted`: raises `enqueued`, never lowers it, and looks
-    /// again in ten minutes, unless the hint was dealt with in the meantime.
+    /// Notes that the first message was sent for `hinted`: raises `enqueued`, never lowers it. The due
+    /// time of the hint stands: a minute after it somebody looks whether a run has dealt with it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn record_sent(&self, scope: &MailboxScope, hinted: u64) -> Result<(), StoreError> {
+        let mut raise = vec![UpdateAction::Set(ENQUEUED.to_owned(), number(hinted))];
+        let usage = self.take_usage();
+        raise.extend(usage.adding());
+        let behind = Some(is_behind(ENQUEUED, hinted));
+        if ignore_condition(self.update(keys::state(scope), raise, behind).await)?.is_none() {
+            // Whoever is next at a meter writes this down as well.
+            self.meter(usage);
+        }
+        Ok(())
+    }
+
+    /// Notes that a message was sent once more for `hinted`: raises `enqueued`, never lowers it, and
+    /// looks again in ten minutes, unless the hint was dealt with in the meantime.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -182,23 +208,13 @@ impl Records {
         hinted: u64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let less = |name: &str| {
-            Condition::Any(vec![
-                Condition::Lacks(name.to_owned()),
-                Condition::Less(name.to_owned(), number(hinted)),
-            ])
-        };
-        let key = keys::state(scope);
-        // A mailbox that was deleted in the meantime must not come back.
-        let waits = Condition::All(vec![Condition::Has(HINTED.to_owned()), less(SYNCED)]);
         let looks_again = set_due(scope, later(now, SENT_DUE_SECONDS));
-        if ignore_condition(self.update(key.clone(), looks_again, Some(waits)).await)?.is_none() {
+        let waits = Some(is_behind(SYNCED, hinted));
+        let key = keys::state(scope);
+        if ignore_condition(self.update(key, looks_again, waits).await)?.is_none() {
             tracing::debug!("the hint was dealt with before its message was recorded");
         }
-        let behind = Condition::All(vec![Condition::Has(HINTED.to_owned()), less(ENQUEUED)]);
-        let raise = vec![UpdateAction::Set(ENQUEUED.to_owned(), number(hinted))];
-        ignore_condition(self.update(key, raise, Some(behind)).await)?;
-        Ok(())
+        self.record_sent(scope, hinted).await
     }
 
     /// Forgets the marks of a mailbox that there is no more, so that nobody looks after it again.
@@ -234,36 +250,12 @@ impl Records {
             if marks.epoch != lease.epoch() {
                 return Err(LeaseLost::Lost);
             }
-            let hinted = number(marks.hinted);
-            let unmoved = if marks.hinted == 0 {
-                Condition::Any(vec![
-                    Condition::Lacks(HINTED.to_owned()),
-                    Condition::Equals(HINTED.to_owned(), hinted.clone()),
-                ])
-            } else {
-                Condition::Equals(HINTED.to_owned(), hinted.clone())
-            };
-            let due = later(now, start_due_seconds(marks.starts_since_commit));
-            let mut actions = set_due(scope, due);
-            actions.push(UpdateAction::Set(STARTED.to_owned(), hinted));
-            actions.push(UpdateAction::Set(STARTED_AT.to_owned(), moment(now)));
-            actions.push(UpdateAction::Set(
-                STARTS.to_owned(),
-                number(marks.starts_since_commit.saturating_add(1)),
-            ));
-            let today = u64::try_from(day_number(now)).unwrap_or(0);
-            let is_new_day = marks.read_on < today;
-            if is_new_day {
-                actions.push(UpdateAction::Set(READ_ON.to_owned(), number(today)));
-            }
-            let condition = Condition::All(vec![epoch_is(lease), unmoved]);
+            let condition = Condition::All(vec![epoch_is(lease), unmoved(&marks)]);
+            let actions = starting(scope, &marks, now);
             match self.update(key.clone(), actions, Some(condition)).await {
                 Ok(item) => {
                     let marks_after = Marks::read(item.as_ref())?;
-                    if is_new_day {
-                        self.note_reading(scope, marks_after.usage, now).await?;
-                    }
-                    return Ok(StartedAt { hinted: marks.hinted, marks: marks_after });
+                    return Ok(self.started(scope, &marks, marks_after, now).await?);
                 }
                 Err(StoreError::ConditionFailed { existing, .. }) => {
                     seen = existing.map(|item| *item);
@@ -272,6 +264,20 @@ impl Records {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// What a run has taken up. The first of a day notes what the meter shows.
+    pub(super) async fn started(
+        &self,
+        scope: &MailboxScope,
+        before: &Marks,
+        marks: Marks,
+        now: Timestamp,
+    ) -> Result<StartedAt, StoreError> {
+        if before.read_on < marks.read_on {
+            self.note_reading(scope, marks.usage, now).await?;
+        }
+        Ok(StartedAt { hinted: before.hinted, marks })
     }
 
     /// Notes that all hints of this start were dealt with, apart from any commit. Clean mailboxes
@@ -325,7 +331,7 @@ impl Records {
         }
     }
 
-    /// Mailboxes of an index shard (0 to 15) that are due, the earliest first. Each was read again,
+    /// Mailboxes of an index shard (0 to 3; older ones up to 15) that are due, the earliest first. Each was read again,
     /// since the index may lag behind; each is to be sent whatever `enqueued` says.
     ///
     /// # Errors
@@ -420,13 +426,52 @@ impl Finishing<'_> {
     }
 }
 
+/// Requires that a counter is behind a hint. A mailbox that was deleted must not come back.
+fn is_behind(name: &str, hinted: u64) -> Condition {
+    let less = Condition::Any(vec![
+        Condition::Lacks(name.to_owned()),
+        Condition::Less(name.to_owned(), number(hinted)),
+    ]);
+    Condition::All(vec![Condition::Has(HINTED.to_owned()), less])
+}
+
+/// Requires that no hint came in since these marks were read.
+pub(super) fn unmoved(marks: &Marks) -> Condition {
+    let equal = Condition::Equals(HINTED.to_owned(), number(marks.hinted));
+    if marks.hinted > 0 {
+        return equal;
+    }
+    Condition::Any(vec![Condition::Lacks(HINTED.to_owned()), equal])
+}
+
+/// The update that takes up all hints that these marks know.
+pub(super) fn starting(scope: &MailboxScope, marks: &Marks, now: Timestamp) -> Vec<UpdateAction> {
+    let set = |name: &str, value| UpdateAction::Set(name.to_owned(), value);
+    let mut actions = vec![
+        set(STARTED, number(marks.hinted)),
+        set(STARTED_AT, moment(now)),
+        set(STARTS, number(marks.starts_since_commit.saturating_add(1))),
+    ];
+    let keeps = later(now, START_KEEPS_SECONDS);
+    let is_first = marks.starts_since_commit == 0;
+    let due = later(now, start_due_seconds(marks.starts_since_commit));
+    if !(is_first && marks.due_at.is_some_and(|at| at >= keeps && at <= due)) {
+        actions.extend(set_due(scope, due));
+    }
+    let today = u64::try_from(day_number(now)).unwrap_or(0);
+    if marks.read_on < today {
+        actions.push(set(READ_ON, number(today)));
+    }
+    actions
+}
+
 /// The update that raises a hint.
 pub(crate) fn raising(
     scope: &MailboxScope,
     collection: &Collection,
     now: Timestamp,
 ) -> Vec<UpdateAction> {
-    let shard = Value::Text(keys::due_shard(keys::shard_of(scope.mailbox)));
+    let shard = Value::Text(keys::due_shard(keys::due_shard_of(scope.mailbox)));
     let due = Value::Number(later(now, HINT_DUE_SECONDS).as_millisecond());
     vec![
         UpdateAction::Add(HINTED.to_owned(), 1),
@@ -438,14 +483,14 @@ pub(crate) fn raising(
 }
 
 fn set_due(scope: &MailboxScope, at: Timestamp) -> Vec<UpdateAction> {
-    let shard = Value::Text(keys::due_shard(keys::shard_of(scope.mailbox)));
+    let shard = Value::Text(keys::due_shard(keys::due_shard_of(scope.mailbox)));
     vec![
         UpdateAction::Set(DUE_AT.to_owned(), Value::Number(at.as_millisecond())),
         UpdateAction::Set(DUE_SHARD.to_owned(), shard),
     ]
 }
 
-fn moment(at: Timestamp) -> Value {
+pub(crate) fn moment(at: Timestamp) -> Value {
     Value::Number(at.as_millisecond())
 }
 

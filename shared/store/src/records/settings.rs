@@ -123,6 +123,14 @@ impl ConnectionRow {
             Protocol::Graph(access) => Some(access),
         }
     }
+
+    /// How it reaches Exchange, for logs: `ews` or `graph`.
+    pub const fn protocol_word(&self) -> &'static str {
+        match &self.protocol {
+            Protocol::Ews(_) => "ews",
+            Protocol::Graph(_) => "graph",
+        }
+    }
 }
 
 impl fmt::Debug for ConnectionRow {

@@ -8,3 +8,5 @@ mod protocol;
 mod rows;
 mod stage;
 mod tokens;
+mod usage;
+mod version;

@@ -5,26 +5,33 @@
 //! finds a new day notes the reading in a row of its own: what a month cost is the difference
 //! between two readings.
 //!
-//! What an invocation takes is known only when it is over. So a process keeps what it has used and
-//! writes it with its next hint or run, whosesoever that is: the sum is right, and over many
-//! invocations so is each mailbox's share. A process that ends takes its last invocation with it.
+//! A function says where a unit of work begins and ends ([`Records::begin_unit`]). What the unit has
+//! used until a mailbox's meter is written is that mailbox's. What it uses afterwards, and what units
+//! use that are for all mailboxes or for none, is shared: a process keeps it and adds it, every
+//! [`SHARED_EVERY`], to the day's shared row, which all mailboxes of the deployment have equal parts
+//! in. A process that ends takes with it what it has not written: a quarter of an hour of shared work
+//! at most. Where nobody says where units begin, a process writes what it has used with its next hint
+//! or run, whosesoever that is.
 
+use core::fmt;
 use core::num::NonZeroU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::ids::MailboxScope;
 use super::ledger::LEDGER_SECONDS;
 use super::row::{Row, RowBuilder, later};
 use super::{Records, keys};
 use crate::consumption::Consumption;
-use crate::table::{Order, Span, StoreError, UpdateAction, Write};
+use crate::table::{EXPIRES, Order, Span, StoreError, UpdateAction, Value, Write};
 
 /// Most readings that are read at once.
 pub const READINGS_MAX: usize = 400;
+/// How long a process keeps what is shared before it writes it down.
+pub const SHARED_EVERY: SignedDuration = SignedDuration::from_mins(15);
 /// The day of the last reading, counted from 1970.
 pub(crate) const READ_ON: &str = "u_day";
 
@@ -96,30 +103,94 @@ pub struct Reading {
     pub total: Usage,
 }
 
-/// What this process has used and not yet written to a mailbox's meter.
-#[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<Unwritten>);
+/// What a process uses beside the table and its requests: the time of the unit of work that it is at.
+pub trait Gauge: Send + Sync {
+    /// What was used since it was last asked.
+    fn take(&self) -> Usage;
+}
+
+/// Whom a unit of work is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payer {
+    /// The mailbox whose meter is written in it, if one is.
+    Mailbox,
+    /// All mailboxes of the deployment together, whichever of them are written in it.
+    Everybody,
+}
+
+/// What this process has used and not yet written.
+#[derive(Default)]
+pub(crate) struct Meter {
+    unwritten: Mutex<Unwritten>,
+    gauge: OnceLock<Arc<dyn Gauge>>,
+}
 
 #[derive(Debug, Default)]
 struct Unwritten {
     usage: Usage,
     /// What the table had consumed when it was last asked.
     consumed: Consumption,
+    /// What is to be shared.
+    shared: Usage,
+    /// Whether the unit that is under way is for everybody.
+    is_everybodys: bool,
+    /// When what is shared was last written, or first looked at.
+    shared_since: Option<Timestamp>,
 }
 
 impl Meter {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Unwritten> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn add(&self, usage: Usage) {
-        let mut unwritten = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unwritten = self.lock();
         unwritten.usage = unwritten.usage.plus(usage);
     }
 
-    /// Everything since it was last taken.
+    /// Everything since it was last taken, for a mailbox's meter.
     fn take(&self, consumed: Consumption) -> Usage {
-        let mut unwritten = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = consumed.since(unwritten.consumed);
-        unwritten.consumed = consumed;
-        let usage = core::mem::take(&mut unwritten.usage);
-        usage.plus(Usage {
+        let gauged = self.gauge.get().map(|gauge| gauge.take()).unwrap_or_default();
+        let mut unwritten = self.lock();
+        let used = unwritten.take(consumed).plus(gauged);
+        if unwritten.is_everybodys {
+            unwritten.shared = unwritten.shared.plus(used);
+            return Usage::default();
+        }
+        used
+    }
+
+    /// Puts everything since it was last taken with what is shared.
+    fn share(&self, consumed: Consumption, is_everybodys: bool) {
+        let gauged = self.gauge.get().map(|gauge| gauge.take()).unwrap_or_default();
+        let mut unwritten = self.lock();
+        let used = unwritten.take(consumed).plus(gauged);
+        unwritten.shared = unwritten.shared.plus(used);
+        unwritten.is_everybodys = is_everybodys;
+    }
+
+    /// What is to be added to the shared row now, if its time has come.
+    fn take_shared(&self, now: Timestamp) -> Option<Usage> {
+        let mut unwritten = self.lock();
+        let since = *unwritten.shared_since.get_or_insert(now);
+        if now.duration_since(since) < SHARED_EVERY || unwritten.shared == Usage::default() {
+            return None;
+        }
+        unwritten.shared_since = Some(now);
+        Some(core::mem::take(&mut unwritten.shared))
+    }
+
+    fn return_shared(&self, usage: Usage) {
+        let mut unwritten = self.lock();
+        unwritten.shared = unwritten.shared.plus(usage);
+    }
+}
+
+impl Unwritten {
+    fn take(&mut self, consumed: Consumption) -> Usage {
+        let table = consumed.since(self.consumed);
+        self.consumed = consumed;
+        core::mem::take(&mut self.usage).plus(Usage {
             read_halves: table.read_halves,
             write_halves: table.write_halves,
             ..Usage::default()
@@ -127,10 +198,69 @@ impl Meter {
     }
 }
 
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meter")
+            .field("unwritten", &self.unwritten)
+            .field("gauged", &self.gauge.get().is_some())
+            .finish()
+    }
+}
+
 impl Records {
     /// Notes what was used beside the table, for the meter that is written next.
     pub fn meter(&self, usage: Usage) {
         self.meter.add(usage);
+    }
+
+    /// Asks this gauge too whenever a meter is written. The first one stays.
+    pub fn gauge_by(&self, gauge: Arc<dyn Gauge>) {
+        let _the_first_stays = self.meter.gauge.set(gauge);
+    }
+
+    /// Says that a unit of work begins. Units do not overlap: a function does one at a time.
+    pub fn begin_unit(&self, payer: Payer) {
+        self.meter.share(self.table.consumed(), payer == Payer::Everybody);
+    }
+
+    /// Says that the unit is over: what it has used since a mailbox's meter was written is shared.
+    pub fn end_unit(&self) {
+        self.meter.share(self.table.consumed(), false);
+    }
+
+    /// Writes down what is shared, every [`SHARED_EVERY`]. What could not be written is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn write_shared(&self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(usage) = self.meter.take_shared(now) else {
+            return Ok(());
+        };
+        let expires = later(now, LEDGER_SECONDS).as_second();
+        let mut actions: Vec<_> = usage.adding().collect();
+        actions.push(UpdateAction::Set(EXPIRES.to_owned(), Value::Number(expires)));
+        let day = now.to_zoned(TimeZone::UTC).date();
+        let written = self.update(keys::shared_usage(day), actions, None).await;
+        if written.is_err() {
+            self.meter.return_shared(usage);
+        }
+        written.map(|_| ())
+    }
+
+    /// What all mailboxes of the deployment shared on the days from `since` on, at most
+    /// [`READINGS_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn shared_usage(&self, since: Date) -> Result<Usage, StoreError> {
+        let span = Span::Between(since.to_string(), Date::MAX.to_string());
+        let order = Order::Ascending;
+        let page = self.table.query(keys::SHARED, &span, None, order, READINGS_MAX).await?;
+        let mut total = Usage::default();
+        for item in &page.items {
+            total = total.plus(Usage::read(Row::new(item)?)?);
+        }
+        Ok(total)
     }
 
     /// What is to be written to a meter now.

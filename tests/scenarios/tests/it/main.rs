@@ -7,6 +7,7 @@ mod crash;
 mod credentials;
 mod decisions;
 mod empty_answer;
+mod exit;
 mod first;
 mod first_copy;
 mod guards;

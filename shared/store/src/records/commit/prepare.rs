@@ -154,6 +154,11 @@ impl Records {
             }
             pack(&mut batches, last);
         }
+        if let Some((collection, noted)) = commit.noted.as_ref().filter(|_| batches.len() > 1) {
+            let mut first = Batch::default();
+            self.prepare_cursor(&mut first, &commit.scope, key, collection, noted, now).await?;
+            batches.insert(0, first);
+        }
         Ok(batches)
     }
 

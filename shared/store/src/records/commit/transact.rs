@@ -6,14 +6,14 @@ use super::prepare::{Batch, Purpose, Tagged};
 use super::{Commit, CommitError};
 use crate::records::feed::{head_write, read_head};
 use crate::records::ids::MailboxScope;
-use crate::records::lease::epoch_is;
+use crate::records::lease::{TOKEN, epoch_is, releasing};
 use crate::records::ledger::{brake_write, statistics_write};
-use crate::records::marks::{ATTEMPTS_MAX, Finishing, Marks, STARTS};
+use crate::records::marks::{ATTEMPTS_MAX, Finishing, Marks, STARTS, SYNCED_AT, moment};
 use crate::records::row::Row;
+use crate::records::usage::Usage;
 use crate::records::{Records, keys};
 use crate::table::{Condition, Item, StoreError, UpdateAction, Value, Write};
 
-const TOKEN: &str = "commit";
 const TOKEN_BYTES: usize = 16;
 /// How often a transaction is tried again after the store did not answer.
 const UNCLEAR_MAX: usize = 3;
@@ -23,6 +23,8 @@ struct Ground {
     token_before: Option<String>,
     head: u64,
     hinted_since: bool,
+    /// What the mailbox's meter is to rise by.
+    usage: Usage,
 }
 
 /// What an attempt that failed leads to.
@@ -32,33 +34,47 @@ enum Next {
 }
 
 impl Records {
-    /// The token of the last commit.
-    pub(super) async fn commit_token(
+    /// Carries a batch out, and with the one that gives the lease back what the meter is to rise by.
+    pub(super) async fn carry_batch(
         &self,
-        scope: &MailboxScope,
-    ) -> Result<Option<String>, StoreError> {
-        read_token(self.table.get(&keys::state(scope)).await?.as_ref())
+        commit: &Commit,
+        batch: Batch,
+        now: Timestamp,
+    ) -> Result<String, CommitError> {
+        if !(commit.releases && batch.synced) {
+            return self.transact_batch(commit, batch, Usage::default(), now).await;
+        }
+        let usage = self.take_usage();
+        let carried = self.transact_batch(commit, batch, usage, now).await;
+        match &carried {
+            // It may stand there: nothing is counted twice.
+            Ok(_) | Err(CommitError::Store(StoreError::Unavailable(_))) => {}
+            // Whoever is next at a meter writes this down.
+            Err(_) => self.meter(usage),
+        }
+        carried
     }
 
-    /// Carries a batch out after the commit with that token. Returns its own token.
-    pub(super) async fn transact_batch(
+    /// Carries a batch out after the last commit that the lease knows of. Returns its own token.
+    async fn transact_batch(
         &self,
         commit: &Commit,
         mut batch: Batch,
-        token_before: Option<String>,
+        usage: Usage,
         now: Timestamp,
-    ) -> Result<Option<String>, CommitError> {
+    ) -> Result<String, CommitError> {
         let scope = &commit.scope;
         let mut random = [0; TOKEN_BYTES];
         self.keyring.fill(&mut random);
         let token = keys::hex(&random);
         let head = if batch.feed.is_empty() { 0 } else { self.head(scope).await? };
-        let mut ground = Ground { token_before, head, hinted_since: false };
+        let token_before = commit.lease.token();
+        let mut ground = Ground { token_before, head, hinted_since: false, usage };
         let mut unclear = 0;
         for _ in 0..ATTEMPTS_MAX {
             let tagged = build(commit, &batch, &ground, &token, now);
             let writes = tagged.iter().map(|tagged| tagged.write.clone()).collect();
-            let next = match self.table.transact(writes).await {
+            let next = match self.carry_out(writes).await {
                 Ok(()) => Next::Done,
                 Err(StoreError::Conflict) => Next::Again,
                 Err(StoreError::ConditionFailed { index, existing }) => {
@@ -78,10 +94,22 @@ impl Records {
             };
             if matches!(next, Next::Done) {
                 self.delete_chunks(scope, &batch.garbage).await;
-                return Ok(Some(token));
+                return Ok(token);
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// A single row needs no transaction, which takes twice the units.
+    async fn carry_out(&self, mut writes: Vec<Write>) -> Result<(), StoreError> {
+        match writes.pop() {
+            Some(only) if writes.is_empty() => self.table.write(only).await.map(|_| ()),
+            Some(last) => {
+                writes.push(last);
+                self.table.transact(writes).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether a transaction happened whose answer got lost.
@@ -159,7 +187,7 @@ fn build(
     now: Timestamp,
 ) -> Vec<Tagged> {
     let scope = &commit.scope;
-    let mut tagged = vec![state_write(commit, batch, ground, token)];
+    let mut tagged = vec![state_write(commit, batch, ground, token, now)];
     if !batch.feed.is_empty() {
         let write = head_write(scope, ground.head, batch.feed.len());
         tagged.push(Tagged { purpose: Purpose::Head, write });
@@ -180,7 +208,13 @@ fn build(
     tagged
 }
 
-fn state_write(commit: &Commit, batch: &Batch, ground: &Ground, token: &str) -> Tagged {
+fn state_write(
+    commit: &Commit,
+    batch: &Batch,
+    ground: &Ground,
+    token: &str,
+    now: Timestamp,
+) -> Tagged {
     let unmoved = match &ground.token_before {
         None => Condition::Lacks(TOKEN.to_owned()),
         Some(before) => Condition::Equals(TOKEN.to_owned(), Value::Text(before.clone())),
@@ -190,11 +224,17 @@ fn state_write(commit: &Commit, batch: &Batch, ground: &Ground, token: &str) -> 
         Some((started, wait)) if batch.synced => {
             let finishing = Finishing { started, wait: *wait, hinted_since: ground.hinted_since };
             conditions.push(finishing.condition());
-            finishing.actions(&commit.scope)
+            let mut actions = finishing.actions(&commit.scope);
+            actions.push(UpdateAction::Set(SYNCED_AT.to_owned(), moment(now)));
+            actions
         }
         // Progress was made: the next start is looked after as soon as the first.
         _ => vec![UpdateAction::Set(STARTS.to_owned(), Value::Number(0))],
     };
+    if commit.releases && batch.synced {
+        actions.extend(releasing());
+    }
+    actions.extend(ground.usage.adding());
     actions.push(UpdateAction::Set(TOKEN.to_owned(), Value::Text(token.to_owned())));
     let write = Write::Update {
         key: keys::state(&commit.scope),

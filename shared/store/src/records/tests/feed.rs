@@ -131,7 +131,7 @@ async fn cursors_of_other_forms_are_refused() {
     let other = OrganisationId::parse("other").unwrap();
     let cursor = FeedCursor::decode(&good).unwrap();
     let read = records.read_feed(&other, Some(&cursor), 10, at(0)).await;
-    assert!(matches!(read, Err(FeedError::InvalidCursor)));
+    assert!(matches!(read, Err(FeedError::Gone)));
 }
 
 /// A table whose queries do not show an entry yet whose transaction is through.

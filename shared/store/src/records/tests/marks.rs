@@ -41,6 +41,44 @@ async fn a_message_that_was_sent_puts_the_time_off_and_never_lowers_the_mark() {
 }
 
 #[tokio::test]
+async fn the_first_message_leaves_the_time_of_its_hint() {
+    let (records, _, scope) = stage().await;
+    hint(&records, &scope, 0).await;
+    records.record_sent(&scope, 1).await.unwrap();
+    let after = records.marks(&scope).await.unwrap();
+    assert_eq!((after.enqueued, after.due_at), (1, Some(at(60))));
+    assert!(!after.needs_message());
+}
+
+#[tokio::test]
+async fn a_run_begins_in_one_update_and_ends_in_one() {
+    let (records, table, scope) = stage().await;
+    hint(&records, &scope, 0).await;
+    let ttl = SignedDuration::from_secs(60);
+    let before = table.consumed();
+    let (lease, started) = records.begin_run(&scope, "a", at(1), ttl).await.unwrap();
+    let used = table.consumed().since(before);
+    // One unit, and one for the reading of a new day. The index is not touched: the hint's minute is
+    // far enough.
+    assert_eq!((used.read_halves, used.write_halves), (2, 4));
+    assert_eq!((started.hinted, started.marks.started, started.marks.epoch), (1, 1, 1));
+    assert_eq!(lease.until(), at(61));
+    let again = records.begin_run(&scope, "b", at(2), ttl).await;
+    assert!(matches!(again, Err(LeaseHeld::Held { until }) if until == at(61)));
+    let late = records.begin_run(&scope, "c", at(61), ttl).await.unwrap();
+    assert_eq!(late.0.epoch(), 2);
+    assert_eq!(late.1.marks.due_at, Some(at(61 + 6 * 60)), "nothing was committed since the first");
+    let commit = Commit::new(scope.clone(), lease).synced(started, None).release();
+    let lost = records.commit(&commit, at(62)).await;
+    assert!(matches!(lost, Err(CommitError::LeaseLost)));
+    let commit = Commit::new(scope.clone(), late.0).synced(late.1, None).release();
+    assert_eq!(records.commit(&commit, at(63)).await.unwrap(), 1);
+    let marks = records.marks(&scope).await.unwrap();
+    assert_eq!((marks.synced, marks.due_at, marks.lease_until), (1, None, None));
+    assert_eq!(marks.synced_at, Some(at(63)));
+}
+
+#[tokio::test]
 async fn a_message_recorded_after_its_run_ended_leaves_the_mailbox_clean() {
     let (records, _, scope) = stage().await;
     let marks = hint(&records, &scope, 0).await;
@@ -62,7 +100,8 @@ async fn starts_are_looked_after_later_and_later_until_something_is_committed() 
         let started = records.start(&scope, &lease, at(0)).await.unwrap();
         waits.push(started.marks.due_at.unwrap().duration_since(at(0)).as_secs() / 60);
     }
-    assert_eq!(waits, [3, 6, 12, 24, 48, 60, 60]);
+    // The first leaves the minute of the hint.
+    assert_eq!(waits, [1, 6, 12, 24, 48, 60, 60]);
     let commit = Commit::new(scope.clone(), lease.clone()).item(put(linked(1, b"x")));
     records.commit(&commit, at(0)).await.unwrap();
     let started = records.start(&scope, &lease, at(0)).await.unwrap();
@@ -82,7 +121,7 @@ async fn a_hint_during_a_run_keeps_the_mailbox_dirty() {
     assert_eq!((marks.hinted, marks.synced), (2, 1));
     assert!(marks.is_dirty() && marks.needs_message());
     assert_eq!(marks.dirty_collections(), [tasks].into());
-    assert_eq!(marks.due_at, Some(at(181)));
+    assert_eq!(marks.due_at, Some(at(60)), "the first start leaves the time of the hint");
 }
 
 #[tokio::test]
@@ -92,7 +131,7 @@ async fn waiting_mailboxes_are_due_at_their_own_time_in_their_own_shard() {
     let lease = lease(&records, &scope, 1).await;
     let started = records.start(&scope, &lease, at(1)).await.unwrap();
     records.finish(&scope, &lease, &started, Some(at(5000))).await.unwrap();
-    let shard = shard_of(scope.mailbox);
+    let shard = due_shard_of(scope.mailbox);
     assert!(records.dirty_due(shard, at(4999), 10).await.unwrap().is_empty());
     let due = records.dirty_due(shard, at(5000), 10).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -190,7 +229,7 @@ impl Scene {
     }
 
     async fn sweep(&self) {
-        let shard = shard_of(self.scope.mailbox);
+        let shard = due_shard_of(self.scope.mailbox);
         for due in self.records.dirty_due(shard, self.now(), 10).await.unwrap() {
             let hinted = due.marks.hinted;
             self.send(format!("fresh {}", self.dice.roll()));

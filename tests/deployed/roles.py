@@ -1,0 +1,51 @@
+"""What the functions' roles hold, and how it is taken away for a while."""
+
+import copy
+import json
+from contextlib import contextmanager
+
+from cloud import Cloud
+from stack import NAME
+
+ROLES = {"api": "ApiRole", "deliver": "DeliverRole", "ews-webhook": "EwsWebhookRole", "graph-webhook": "GraphWebhookRole",
+         "sweep": "SweepRole", "sync": "SyncRole", "token-refresh": "TokenRefreshRole"}
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+class Roles:
+    def __init__(self, cloud: Cloud):
+        self.iam = cloud.client("iam")
+        resources = cloud.client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
+        self.names = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+
+    def policy(self, function: str) -> dict:
+        found = self.iam.get_role_policy(RoleName=self.names[ROLES[function]], PolicyName=function)["PolicyDocument"]
+        return json.loads(found) if isinstance(found, str) else found
+
+    def permissions(self, function: str) -> list[tuple[str, str]]:
+        """Each action with the statement that allows it."""
+        return [(statement["Sid"], action) for statement in self.policy(function)["Statement"]
+                for action in as_list(statement["Action"])]
+
+    @contextmanager
+    def without(self, function: str, sid: str, action: str):
+        """Takes one action out of one statement, and puts the policy back as it was."""
+        before = self.policy(function)
+        after = copy.deepcopy(before)
+        for statement in after["Statement"]:
+            if statement["Sid"] == sid:
+                statement["Action"] = [one for one in as_list(statement["Action"]) if one != action]
+        after["Statement"] = [statement for statement in after["Statement"] if statement["Action"]]
+        assert after != before, f"{function} has no {action} in {sid}"
+        self._put(function, after)
+        try:
+            yield
+        finally:
+            self._put(function, before)
+
+    def _put(self, function: str, policy: dict) -> None:
+        self.iam.put_role_policy(RoleName=self.names[ROLES[function]], PolicyName=function,
+                                 PolicyDocument=json.dumps(policy))

@@ -1,0 +1,263 @@
+"""What has to hold of the deployment. Each scenario gets the place and fails by an assertion.
+
+`BESIDE` run at once, each with mailboxes of its own. `ALONE` take away what all of them need, so they
+run one after the other.
+"""
+
+import json
+import subprocess
+import threading
+import uuid
+
+from cloud import now_ms, wait_for
+from place import HEARD_IN_THE_CLOUD, HEARD_ON_THE_SERVER, Place
+from roles import Roles
+from stack import NAME
+from world import DOMAIN, Feed, Listener, request
+
+# How long a change takes from one side to the other when nothing stands in its way. The sweep would
+# bring what got lost only after a minute, so that this shows the way by notification.
+PROMPT_SECONDS = 40
+# The finest schedule, twice, and what it starts.
+TWO_MINUTES = 150
+# Six receptions of 10 seconds each, and the look after them.
+DEAD_SECONDS = 120
+
+
+def titled(title: str):
+    return lambda entry: title in json.dumps(entry)
+
+
+def count(entries: list[dict], title: str) -> int:
+    return sum(titled(title)(entry) for entry in entries)
+
+
+def graph_push_reaches_the_feed(place: Place) -> None:
+    """A change in Exchange Online: notification, HTTP API, graph-webhook, queue, sync, feed."""
+    person = place.subscribed(HEARD_IN_THE_CLOUD)
+    feed, since = Feed(place.api), now_ms()
+    number = place.simulator.make(person, "Made in the cloud", 2)
+    feed.wait("what was made", titled("Made in the cloud"), PROMPT_SECONDS)
+    place.simulator.change(person, number, subject="Changed in the cloud")
+    feed.wait("what was changed", titled("Changed in the cloud"), PROMPT_SECONDS)
+    assert place.logs.lines("graph-webhook", "REPORT", since), "graph-webhook was not asked"
+
+
+def ews_push_reaches_the_feed(place: Place) -> None:
+    """A change in Exchange Server: notification, HTTP API, ews-webhook, queue, sync, feed."""
+    person = place.subscribed(HEARD_ON_THE_SERVER)
+    feed, since = Feed(place.api), now_ms()
+    place.simulator.make(person, "Made on the server", 2)
+    feed.wait("what was made", titled("Made on the server"), PROMPT_SECONDS)
+    assert place.logs.lines("ews-webhook", "REPORT", since), "ews-webhook was not asked"
+
+
+def business_changes_reach_exchange(place: Place) -> None:
+    """Function URL, api, queue, sync, Exchange: over both protocols."""
+    for person in ("taylor", "blake"):
+        place.synced(person)
+        place.api.put(person, "crm-1", f"For {person}", 3)
+    for person in ("taylor", "blake"):
+        wait_for(f"item of {person}", lambda: [f"For {person}"] == place.simulator.subjects(person), PROMPT_SECONDS)
+
+
+def what_comes_twice_happens_once(place: Place) -> None:
+    """Notifications, messages and calls of the API that come twice."""
+    person = place.subscribed(HEARD_IN_THE_CLOUD)
+    feed, queue = Feed(place.api), place.cloud.client("sqs")
+    place.simulator("PUT", "faults", {"seed": 1, "backOffMs": 0,
+                                      "rules": [{"kind": "notificationDoubled", "perMille": 1000}]})
+    try:
+        place.simulator.make(person, "Told twice", 2)
+        feed.wait("what was told twice", titled("Told twice"), PROMPT_SECONDS)
+    finally:
+        place.simulator("PUT", "faults", {"seed": 1, "backOffMs": 0, "rules": []})
+    once = str(uuid.uuid4())
+    item = {"title": "Sent twice", "start": "2027-03-04T09:00:00", "timeZone": "Europe/Berlin", "duration": "PT1H"}
+    path = f"{place.api.url}/v1/mailboxes/{person}@{DOMAIN}/appointments/twice"
+    answers = [request("PUT", path, item, authorization=f"Bearer {place.api.key}", **{"idempotency-key": once})
+               for _ in range(2)]
+    assert answers[0][0] == 202 and answers[0] == answers[1], answers
+    mailbox = place.api.mailbox(person)["id"]
+    body = json.dumps({"type": "sync", "v": 1, "organisation": "main", "mailbox": mailbox})
+    for number in (1, 1, 2, 3):
+        queue.send_message(QueueUrl=place.stack.outputs["WorkQueueUrl"], MessageBody=body, MessageGroupId=mailbox,
+                           MessageDeduplicationId=f"again-{number}")
+    wait_for("what was sent twice", lambda: "Sent twice" in place.simulator.subjects(person), PROMPT_SECONDS)
+    place.synced(person)
+    assert place.simulator.subjects(person) == ["Sent twice", "Told twice"]
+    assert count(feed.rest(), "Told twice") == 1, feed.entries
+
+
+def webhooks_are_delivered_on_schedule(place: Place) -> None:
+    """EventBridge, deliver, an endpoint that refuses at first: signed, each entry once."""
+    with Listener(refusals=1) as listener:
+        made = place.api.done("POST", "webhooks", {"url": listener.url + "/hook"})
+        listener.secret = made["secret"]
+        place.synced("harper")
+        since = now_ms()
+        place.api.put("harper", "hook", "Told to a webhook", 3)
+        wait_for("delivery", lambda: any(titled("Told to a webhook")(event) for _, event in listener.taken), TWO_MINUTES)
+        assert listener.refused == 1
+        ids = [one for one, _ in listener.taken]
+        assert len(ids) == len(set(ids)), "an entry was delivered twice"
+        assert place.logs.lines("deliver", "REPORT", since), "deliver was not started"
+        place.api.done("DELETE", f"webhooks/{made['id']}")
+
+
+def a_batch_fails_in_part(place: Place) -> None:
+    """Of two messages only the one that cannot be done comes again."""
+    place.synced("indigo")
+    mailbox = place.api.mailbox("indigo")["id"]
+    ours = json.dumps({"type": "sync", "v": 1, "organisation": "main", "mailbox": mailbox})
+
+    def record(one: str, group: str, body: str) -> dict:
+        return {"messageId": one, "receiptHandle": one, "body": body, "md5OfBody": "", "messageAttributes": {},
+                "attributes": {"MessageGroupId": group, "ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:000000000000:work.fifo", "awsRegion": "eu-west-1"}
+
+    event = {"Records": [record("good", mailbox, ours), record("bad", "x", "no message"), record("behind", "x", ours)]}
+    answer = invoke(place, "sync", event)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}, {"itemIdentifier": "behind"}]}, answer
+
+
+def invoke(place: Place, function: str, event: dict):
+    """What the function answers; that it failed as a whole is an error here."""
+    done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event))
+    said = json.loads(done["Payload"].read() or "null")
+    assert "FunctionError" not in done, said
+    return said
+
+
+def poison_ends_with_the_dead_letters(place: Place) -> None:
+    """A message that nobody understands: tried, put aside, listed, looked at, thrown away."""
+    body = "this is no message of ours"
+    sent = place.cloud.client("sqs").send_message(
+        QueueUrl=place.stack.outputs["WorkQueueUrl"], MessageBody=body, MessageGroupId="poison",
+        MessageDeduplicationId=str(uuid.uuid4()))["MessageId"]
+    wait_for("dead letter", lambda: dead_letters(place) >= 1, DEAD_SECONDS, every=1)
+    listed = letters(place, "list")
+    assert f"{sent}  " in listed and "not ours" in listed, listed
+    assert json.loads(letters(place, "show", sent))["body"] == body
+    assert letters(place, "redrive") == "0 given back, 1 left\n"
+    assert letters(place, "discard", sent) == "1 thrown away, 0 left\n"
+    assert letters(place, "list") == "there are no dead letters\n"
+    assert place.logs.lines("sync", "a message is not ours")
+
+
+def letters(place: Place, *words: str) -> str:
+    return place.stack.shell(f"python3 infra/dead-letters.py --region eu-west-1 {' '.join(words)}")
+
+
+def dead_letters(place: Place) -> int:
+    asked = place.cloud.client("sqs").get_queue_attributes(
+        QueueUrl=place.stack.outputs["DeadLettersUrl"], AttributeNames=["ApproximateNumberOfMessages"])
+    return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def a_run_that_is_cut_off_goes_on_and_doubles_nothing(place: Place) -> None:
+    """Exchange makes the item, its answer does not come before Lambda stops the function."""
+    place.synced("devon")
+    place.line.hold("CreateItem")
+    place.api.put("devon", "cut", "Cut off", 3)
+    wait_for("request that is not answered", lambda: place.line.held == 1, PROMPT_SECONDS)
+    # AWS writes it into the function's log, the emulator into its own.
+    wait_for("time-out", lambda: place.cloud.says(f"{NAME}-sync: Task timed out"), PROMPT_SECONDS)
+    place.line.free.set()
+    place.synced("devon", DEAD_SECONDS)
+    assert place.simulator.subjects("devon") == ["Cut off"]
+
+
+def a_credential_is_rotated_under_load(place: Place) -> None:
+    """The four steps, while somebody writes through the API all the time; then the old secret ends."""
+    place.synced("kendall")
+    ended, written = threading.Event(), []
+
+    def write() -> None:
+        while not ended.is_set():
+            name = f"load-{len(written):03}"
+            place.api.put("kendall", name, name, 1 + len(written) % 28)
+            written.append(name)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        secrets = place.cloud.client("secretsmanager")
+        [secret] = [one for page in secrets.get_paginator("list_secrets").paginate() for one in page["SecretList"]
+                    if place.graph in one["Name"]]
+        before = secrets.get_secret_value(SecretId=secret["ARN"])
+        secrets.rotate_secret(SecretId=secret["ARN"], RotationLambdaARN=place.stack.outputs["TokenRefreshArn"],
+                              RotationRules={"AutomaticallyAfterDays": 60}, RotateImmediately=False)
+        # The version that Secrets Manager would name: pending, and without a text yet.
+        token = str(uuid.uuid4())
+        secrets.put_secret_value(SecretId=secret["ARN"], ClientRequestToken=token, SecretBinary=b"-",
+                                 VersionStages=["AWSPENDING"])
+        for step in ("createSecret", "setSecret", "testSecret", "finishSecret", "finishSecret"):
+            invoke(place, "token-refresh", {"Step": step, "SecretId": secret["ARN"], "ClientRequestToken": token})
+        after = secrets.get_secret_value(SecretId=secret["ARN"])
+        assert after["VersionId"] == token and after["SecretString"] != before["SecretString"]
+        # Tokens of before are refused: from here on only the new secret brings one.
+        place.simulator("POST", "entra/revoke")
+        more = len(written) + 5
+        wait_for("more writes", lambda: len(written) >= more or not writer.is_alive(), PROMPT_SECONDS)
+    finally:
+        ended.set()
+        writer.join()
+    assert len(written) >= more, "the writer was refused"
+    wait_for("all that was written", lambda: place.simulator.subjects("kendall") == written, PROMPT_SECONDS)
+
+
+def tokens_are_refreshed_on_schedule(place: Place) -> None:
+    """EventBridge, token-refresh. Its five minutes are longer than these tests: the rule gets one."""
+    events = place.cloud.client("events")
+    [rule] = [one for one in events.list_rules()["Rules"] if "TokenRefresh" in one["Name"]]
+    assert rule["ScheduleExpression"] == "rate(5 minutes)", rule
+    events.put_rule(Name=rule["Name"], ScheduleExpression="rate(1 minute)")
+    since = now_ms()
+    wait_for("refresh of tokens", lambda: place.logs.lines("token-refresh", '"work":"refresh"', since), TWO_MINUTES)
+    [line, *_] = place.logs.lines("token-refresh", '"work":"refresh"', since)
+    assert '"connections":1,' in line and '"errors":0,' in line, line
+
+
+def what_got_lost_is_taken_up_by_the_sweep(place: Place) -> None:
+    """The intake may not send any more: it says so, and the minute's work sends in its place."""
+    person = place.subscribed(HEARD_ON_THE_SERVER)
+    feed, since = Feed(place.api), now_ms()
+    with Roles(place.cloud).without("ews-webhook", "Queue", "sqs:SendMessage"):
+        place.simulator.make(person, "Not sent", 2)
+        wait_for("complaint", lambda: place.logs.lines("ews-webhook", "AccessDenied", since), PROMPT_SECONDS)
+        feed.wait("what was not sent", titled("Not sent"), TWO_MINUTES)
+    assert place.logs.lines("sweep", "REPORT", since)
+    assert count(feed.rest(), "Not sent") == 1
+
+
+def a_lost_permission_shows_and_what_failed_is_tried_again(place: Place) -> None:
+    """sync may not write any more: it says so, the message dies, is given back, and all catches up."""
+    place.synced("jamie")
+    since = now_ms()
+    with Roles(place.cloud).without("sync", "Table", "dynamodb:UpdateItem"):
+        place.api.put("jamie", "late", "Late", 3)
+        wait_for("complaint", lambda: place.logs.lines("sync", "AccessDenied", since), PROMPT_SECONDS)
+        wait_for("dead letter", lambda: dead_letters(place) >= 1, DEAD_SECONDS, every=1)
+    mailbox = place.api.mailbox("jamie")["id"]
+    assert f"main/{mailbox}" in letters(place, "list")
+    assert " given back, 0 left" in letters(place, "redrive")
+    wait_for("what was late", lambda: "Late" in place.simulator.subjects("jamie"), PROMPT_SECONDS)
+    place.synced("jamie")
+    assert place.simulator.subjects("jamie") == ["Late"]
+    assert letters(place, "list") == "there are no dead letters\n"
+
+
+BESIDE = [
+    graph_push_reaches_the_feed,
+    ews_push_reaches_the_feed,
+    business_changes_reach_exchange,
+    what_comes_twice_happens_once,
+    webhooks_are_delivered_on_schedule,
+    a_batch_fails_in_part,
+    poison_ends_with_the_dead_letters,
+    a_run_that_is_cut_off_goes_on_and_doubles_nothing,
+    a_credential_is_rotated_under_load,
+    tokens_are_refreshed_on_schedule,
+]
+ALONE = [what_got_lost_is_taken_up_by_the_sweep, a_lost_permission_shows_and_what_failed_is_tried_again]
