@@ -33,8 +33,9 @@ pub(super) struct Progress {
     /// Items that could not be read.
     #[serde(default)]
     pub(super) aside: Vec<Aside>,
-    /// Items beyond the cursor that were new to us: a run that is cut off before its cursor moves has
-    /// told of them already, and the server never mentions one that is deleted before it is read again.
+    /// Items beyond the cursor that were new to us, or that we created there: they have been told of
+    /// already, and the server never mentions one that is deleted before it is read again. A run that
+    /// is cut off leaves what it may have told; one that ends leaves what it created and did not see.
     #[serde(default)]
     pub(super) told: Vec<String>,
 }

@@ -57,8 +57,8 @@ impl Run<'_> {
             next.progress = self.progress(Vec::new());
             let mut commit = Commit::new(self.scope.clone(), self.lease.clone());
             if !page.more {
-                self.find_lost_creates().await?;
-                next.progress = self.progress_at_end();
+                let untold = self.find_lost_creates().await?;
+                next.progress = self.progress_at_end(untold);
                 // Each item's for itself: all of them may be more than one transaction takes.
                 for created in core::mem::take(&mut self.created).into_values() {
                     let intents = created.intents;
@@ -108,9 +108,10 @@ impl Run<'_> {
         aside::encode(&aside::Progress { aside: self.aside.clone(), told })
     }
 
-    /// What the cursor keeps once everything was read.
-    fn progress_at_end(&self) -> Option<String> {
-        aside::encode(&aside::Progress { aside: self.aside.clone(), told: Vec::new() })
+    /// What the cursor keeps once everything was read: `untold` is what [`Self::find_lost_creates`]
+    /// says. What was kept by the reading before has had its reading and is not kept again.
+    fn progress_at_end(&self, untold: Vec<String>) -> Option<String> {
+        aside::encode(&aside::Progress { aside: self.aside.clone(), told: untold })
     }
 
     async fn next_page(&self, cursor: &CursorRow) -> Result<ChangePage, Stop> {
@@ -326,8 +327,13 @@ impl Run<'_> {
     }
 
     /// What we created and what is not among the changes was deleted in between: the server tells
-    /// nobody of an item that came and went between two readings.
-    async fn find_lost_creates(&mut self) -> Result<(), Stop> {
+    /// nobody of an item that came and went between two readings. Or it was created behind the place
+    /// that the reading had come to: then the next reading tells of it, unless it is deleted before.
+    ///
+    /// Returns those of the second kind, which the next reading has to look for again. One reading is
+    /// enough: it begins after they were created, so that what it does not tell is gone, or lies where
+    /// changes are not followed.
+    async fn find_lost_creates(&mut self) -> Result<Vec<String>, Stop> {
         let unseen: Vec<String> = self
             .created
             .iter()
@@ -341,7 +347,18 @@ impl Run<'_> {
                 self.read_removed(&RemoteId::new(id)).await?;
             }
         }
-        Ok(())
+        let mut untold = Vec::new();
+        // A look can create an item anew, so that there may be more of them by now.
+        for (id, created) in &self.created {
+            if created.seen || created.intents.is_empty() {
+                continue;
+            }
+            let link = self.service.records.link_of_remote(&self.scope, id).await?;
+            if link.is_some_and(|link| !matches!(link.state, LinkState::Deleted { .. })) {
+                untold.push(id.clone());
+            }
+        }
+        Ok(untold)
     }
 
     async fn note_seen(&mut self, mut link: LinkRow) -> Result<(), Stop> {
