@@ -8,7 +8,7 @@ use crate::records::feed::{head_write, read_head};
 use crate::records::ids::MailboxScope;
 use crate::records::lease::epoch_is;
 use crate::records::ledger::{brake_write, statistics_write};
-use crate::records::marks::{ATTEMPTS_MAX, Finishing, Marks, STARTS};
+use crate::records::marks::{ATTEMPTS_MAX, Finishing, Marks, STARTS, later_than};
 use crate::records::row::Row;
 use crate::records::{Records, keys};
 use crate::table::{Condition, Item, StoreError, UpdateAction, Value, Write};
@@ -22,7 +22,8 @@ const UNCLEAR_MAX: usize = 3;
 struct Ground {
     token_before: Option<String>,
     head: u64,
-    hinted_since: bool,
+    /// The marks as they stand, where a hint came in since the start.
+    later: Option<Marks>,
 }
 
 /// What an attempt that failed leads to.
@@ -53,7 +54,7 @@ impl Records {
         self.keyring.fill(&mut random);
         let token = keys::hex(&random);
         let head = if batch.feed.is_empty() { 0 } else { self.head(scope).await? };
-        let mut ground = Ground { token_before, head, hinted_since: false };
+        let mut ground = Ground { token_before, head, later: None };
         let mut unclear = 0;
         for _ in 0..ATTEMPTS_MAX {
             let tagged = build(commit, &batch, &ground, &token, now);
@@ -144,7 +145,7 @@ fn stand_on_state(
     }
     ground.token_before = found;
     if let Some((started, _)) = &commit.synced {
-        ground.hinted_since = marks.hinted > started.hinted;
+        ground.later = later_than(started, marks)?;
     }
     Ok(Next::Again)
 }
@@ -187,7 +188,7 @@ fn state_write(commit: &Commit, batch: &Batch, ground: &Ground, token: &str) -> 
     let mut conditions = vec![epoch_is(&commit.lease), unmoved];
     let mut actions = match &commit.synced {
         Some((started, wait)) if batch.synced => {
-            let finishing = Finishing { started, wait: *wait, hinted_since: ground.hinted_since };
+            let finishing = Finishing { started, wait: *wait, later: ground.later.as_ref() };
             conditions.push(finishing.condition());
             finishing.actions(&commit.scope)
         }
