@@ -26,7 +26,7 @@ use tidemark_graph::notification::{
     ItemNews, LifecycleEvent, News, Notification, read_notifications,
 };
 use tidemark_store::StoreError;
-use tidemark_store::records::{Collection, Document, SubscriptionRow};
+use tidemark_store::records::{Collection, Document, Hint, SubscriptionRow};
 
 use self::replay::{Call, Life};
 use crate::subscriptions::Declined;
@@ -64,11 +64,21 @@ struct Told {
     look: bool,
     /// The subscription is no more.
     gone: bool,
+    /// Notifications did not come, or may not have.
+    lost: bool,
 }
 
 impl Said {
     fn len(&self) -> usize {
         self.changes.len().saturating_add(self.events.len())
+    }
+
+    /// Which items that is about. What a change names is all that leads to an item whose changes the
+    /// run is not told of; where notifications were lost, so were names.
+    fn hint(&self) -> Hint {
+        let items = self.changes.iter().filter_map(|change| change.news.item.clone()).collect();
+        let is_nameless = self.changes.iter().any(|change| change.news.item.is_none());
+        Hint { items, incomplete: is_nameless || self.told().lost }
     }
 
     fn told(&self) -> Told {
@@ -79,6 +89,7 @@ impl Said {
             changed: !self.changes.is_empty() || any(&[Missed, SubscriptionRemoved]),
             look: self.events.iter().any(|it| it.event != Missed),
             gone: any(&[SubscriptionRemoved]),
+            lost: any(&[Missed, SubscriptionRemoved]),
         }
     }
 }
@@ -189,7 +200,8 @@ impl Intake {
         // The first notification may be faster than the answer that names the subscription.
         let bound = self.records.bind_subscription(digest, &sender.subscription).await?;
         if told.changed {
-            self.raise(&bound.value.scope(), &Collection::calendar()).await?;
+            let hint = sender.said.hint();
+            self.raise_about(&bound.value.scope(), &Collection::calendar(), &hint).await?;
         }
         let now = self.world.now();
         self.note_heard(&bound.value, None, now).await?;

@@ -14,7 +14,7 @@ use super::stop::Stop;
 /// Changes that are asked for at once. Each is read whole, so that a page bounds the memory.
 pub(super) const PAGE_ITEMS: usize = 100;
 /// Items that are committed together.
-const COMMIT_ITEMS: usize = 10;
+pub(super) const COMMIT_ITEMS: usize = 10;
 /// Links that are looked at in one go when a compare ends.
 const COMPARE_ITEMS: usize = 100;
 
@@ -22,12 +22,18 @@ impl Run<'_> {
     /// Reads changes from the cursor until there are no more.
     pub(super) async fn read_changes(&mut self, mut cursor: CursorRow) -> Result<(), Stop> {
         let from_the_beginning = cursor.cursor.is_none();
+        let is_due = self.names.compare_at().is_some_and(|at| at <= self.now());
+        if is_due && !from_the_beginning && !cursor.comparing {
+            return self.forget_cursor(cursor).await;
+        }
         if from_the_beginning {
             // From the beginning: whatever is linked and not seen on the way may be gone. The new
             // generation stands in the store first, since a run that is cut off before its first
             // cursor begins anew, and what it saw may be gone by then.
             cursor.comparing = true;
             cursor.generation += 1;
+            self.names.compare_begins(self.now());
+            cursor.progress = self.progress(Vec::new());
             let commit = Commit::new(self.scope.clone(), self.lease.clone());
             self.carry(commit.cursor(self.collection.clone(), cursor)).await?;
             cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
@@ -50,6 +56,9 @@ impl Run<'_> {
             read?;
             let state = page.cursor.as_str().as_bytes().to_vec();
             let mut next = cursor.at(Some(state));
+            if !page.more {
+                Box::pin(self.read_named()).await?;
+            }
             if !page.more && next.comparing {
                 self.find_vanished().await?;
                 next.comparing = false;
@@ -105,13 +114,15 @@ impl Run<'_> {
         // What has open intents is found again by those.
         let unseen = self.created.iter().filter(|(_, it)| !it.seen && it.intents.is_empty());
         told.extend(unseen.map(|(id, _)| id.clone()));
-        aside::encode(&aside::Progress { aside: self.aside.clone(), told })
+        let compares = self.names.kept();
+        aside::encode(&aside::Progress { aside: self.aside.clone(), told, compares })
     }
 
     /// What the cursor keeps once everything was read: `untold` is what [`Self::find_lost_creates`]
     /// says. What was kept by the reading before has had its reading and is not kept again.
     fn progress_at_end(&self, untold: Vec<String>) -> Option<String> {
-        aside::encode(&aside::Progress { aside: self.aside.clone(), told: untold })
+        let compares = self.names.kept_at_end();
+        aside::encode(&aside::Progress { aside: self.aside.clone(), told: untold, compares })
     }
 
     async fn next_page(&self, cursor: &CursorRow) -> Result<ChangePage, Stop> {
@@ -131,6 +142,7 @@ impl Run<'_> {
     }
 
     async fn read_page(&mut self, page: &ChangePage, comparing: bool) -> Result<(), Stop> {
+        page.parts.iter().for_each(|part| self.names.met(part));
         let mut seen = BTreeSet::new();
         let (mut touched, mut removed) = (Vec::new(), Vec::new());
         // The last word on an item counts; earlier ones on the same page are overtaken.
@@ -141,7 +153,10 @@ impl Run<'_> {
             };
             if seen.insert(id.clone()) {
                 match change {
-                    Change::Touched(reference) => touched.push(reference.clone()),
+                    Change::Touched(reference) => {
+                        self.names.met(id);
+                        touched.push(reference.clone());
+                    }
                     Change::Removed(id) => removed.push(id.clone()),
                 }
             }
@@ -211,7 +226,7 @@ impl Run<'_> {
         if commits.is_empty() { Ok(()) } else { self.commit(commits).await }
     }
 
-    async fn read_present(
+    pub(super) async fn read_present(
         &mut self,
         remote: RemoteEvent,
         link: Option<LinkRow>,
@@ -248,7 +263,10 @@ impl Run<'_> {
     /// An item left the collection. That is no proof: it is asked for by its id.
     pub(super) async fn read_removed(&mut self, id: &RemoteId) -> Result<(), Stop> {
         let link = self.service.records.link_of_remote(&self.scope, id.as_str()).await?;
+        // One that we do not know may be there all the same, where changes are not followed: its name,
+        // if it has one, leads to it.
         let Some(link) = link else { return self.candidate_left(id).await };
+        self.names.met(id);
         let now = self.now();
         let seen =
             self.look(id, StampView::Ours).await.map_err(|error| Stop::of_mailbox(error, now))?;
@@ -261,7 +279,11 @@ impl Run<'_> {
     }
 
     /// Deals with an item whose id is gone, unless the item came back under another id.
-    async fn deal_with_missing(&mut self, link: LinkRow, seen: Seen) -> Result<(), Stop> {
+    pub(super) async fn deal_with_missing(
+        &mut self,
+        link: LinkRow,
+        seen: Seen,
+    ) -> Result<(), Stop> {
         let seen = match seen {
             Seen::Gone => self.under_another_id(&link).await?.unwrap_or(Seen::Gone),
             seen => seen,
@@ -350,7 +372,7 @@ impl Run<'_> {
         let mut untold = Vec::new();
         // A look can create an item anew, so that there may be more of them by now.
         for (id, created) in &self.created {
-            if created.seen || created.intents.is_empty() {
+            if created.seen || !created.is_new {
                 continue;
             }
             let link = self.service.records.link_of_remote(&self.scope, id).await?;

@@ -78,6 +78,11 @@ impl Named {
         self.unnamed > 0
     }
 
+    /// Counts what is not among [`Named::items`].
+    pub const fn unnamed(&self) -> u64 {
+        self.unnamed
+    }
+
     pub(crate) fn read(row: Row<'_>) -> Result<Self, StoreError> {
         Ok(Self { items: row.counters(ITEM_PREFIX)?, unnamed: row.count(UNNAMED)? })
     }
