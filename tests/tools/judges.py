@@ -14,11 +14,13 @@ usage: judges.py [JUDGE...]        all of them when none is named
   graph      Microsoft's Graph SDK for Python uses the simulator's cloud
   cloud      events are made over Graph in the demo, the business side sees them, and back; Microsoft's
              SDKs for Python and, where Node is at hand, for JavaScript read what the business side wrote
+  oauth      an OAuth server (oidc-provider) gives the product tokens by secret and by certificate, and
+             refuses wrong ones
   kill       the connector is killed at random moments under load; nothing may be lost or doubled
 
 What they need is installed below .tools. DavMail alone is a package of the system (Debian's
 davmail-server, with a Java runtime): it is installed by apt, which takes root. `traffic` and
-`captures` need the material beside the project (TIDEMARK_SHARED), `javascript` needs Node. Without
+`captures` need the material beside the project (TIDEMARK_SHARED), `javascript` and `oauth` need Node. Without
 these a judge is skipped, and that is said; where CI=true, one that cannot be installed is wrong.
 TIDEMARK_KILLS (20) and TIDEMARK_KILL_SEED (1) set the rounds of `kill`.
 """
@@ -49,6 +51,8 @@ GRAPH_NODE_PACKAGE = "@microsoft/microsoft-graph-client@3.0.7"
 GRAPH_PACKAGES = ["msgraph-sdk==1.65.0", "msgraph-core==1.5.2"]
 NODE = ROOT / ".tools" / "node"
 NODE_PACKAGE = "ews-javascript-api@0.15.3"
+OAUTH_NODE = ROOT / ".tools" / "oauth-node"
+OAUTH_NODE_PACKAGE = "oidc-provider@9.13.3"
 DAVMAIL = pathlib.Path("/usr/share/davmail/davmail.jar")
 DAVMAIL_PACKAGE = "davmail-server"
 KEY = "judges-demo-key"
@@ -347,13 +351,18 @@ class Judges:
                   NODE_PATH=str(NODE / "node_modules"))
             program.interrupt()
 
+    def oauth(self) -> None:
+        prepare_node(OAUTH_NODE, OAUTH_NODE_PACKAGE)
+        entry = OAUTH_NODE / "node_modules" / "oidc-provider" / "lib" / "index.js"
+        judge(JUDGES / "oauth.py", self.binary, entry, self.scratch / "oauth", timeout=300)
+
     def kill(self) -> None:
         rounds = os.environ.get("TIDEMARK_KILLS", "20")
         seed = os.environ.get("TIDEMARK_KILL_SEED", "1")
         judge(JUDGES / "kill.py", self.binary, self.scratch / "kill", rounds, seed, timeout=600 + 60 * int(rounds))
 
 
-ORDER = ["demo", "simulator", "davmail", "javascript", "graph", "cloud", "traffic", "captures", "kill"]
+ORDER = ["demo", "simulator", "davmail", "javascript", "graph", "cloud", "oauth", "traffic", "captures", "kill"]
 
 
 def main() -> int:

@@ -99,18 +99,20 @@ impl Host {
         })?;
         let records = Arc::new(records);
         let tokens = open_tokens(Arc::clone(&records), Arc::clone(&secrets), world.clone(), None);
-        let exchange = EveryExchange::new(Arc::clone(&secrets), Arc::clone(&tokens), world.clone());
+        let exchange =
+            Arc::new(EveryExchange::new(Arc::clone(&secrets), Arc::clone(&tokens), world.clone()));
         let refresher = Refresher {
             records: Arc::clone(&records),
             authority: open_authority(Arc::clone(&tokens), world.clone()),
             tokens,
             versions: None,
+            exchange: Some(exchange.clone()),
             world: world.clone(),
         };
         let service = Service {
             records,
             queue: Arc::new(queue.clone()),
-            exchange: Arc::new(exchange),
+            exchange,
             secrets,
             webhooks: Arc::new(webhooks),
             planner: Arc::new(Engine),

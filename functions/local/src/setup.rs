@@ -81,6 +81,7 @@ impl FenceSetup {
             gate: self.gate,
             outside: self.outside.clone(),
             finding: before.finding.clone(),
+            tried_at: before.tried_at,
             waiver,
         }
     }

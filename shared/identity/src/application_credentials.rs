@@ -184,6 +184,8 @@ impl GraphApplication {
         })?;
         match answer.status {
             200..=299 => Ok(answer.body),
+            // The proof is meant and not the token (issue 14626 of microsoftgraph/microsoft-graph-docs).
+            401 if is_of_proof(tail, &answer.body) => Err(refusal(answer.status, &answer.body)),
             401 => {
                 self.tokens.refused_for(&token, Claims::of_challenge(&answer.headers)).await;
                 Err(refusal(answer.status, &answer.body))
@@ -264,6 +266,12 @@ impl WireCredential {
     fn read(self) -> ListedCredential {
         ListedCredential { id: self.key_id, name: self.display_name }
     }
+}
+
+/// Whether a proof was refused.
+fn is_of_proof(tail: &str, body: &[u8]) -> bool {
+    let is_meant = |error: &CredentialsError| matches!(error, CredentialsError::Refused { code, .. } if code == "Authentication_MissingOrMalformed");
+    matches!(tail, "/addKey" | "/removeKey") && is_meant(&refusal(401, body))
 }
 
 /// Graph's error without its text, which may name people and applications.

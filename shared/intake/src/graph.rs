@@ -5,16 +5,19 @@
 //! constant time, and when its subscription is the one that this state belongs to. A change of a
 //! subscription with content counts only if the call proves besides that Microsoft made it, and if its
 //! content opens. Everything else is refused in silence: it is counted, and answered like what counts.
-//! The same call once more is refused too, where its entries tell themselves apart; Graph repeats only
-//! what was not taken.
+//! The same call once more is refused too; [`replay`] has what that means for each kind of entry.
+//!
+//! Whoever has no client state of ours learns nothing from the time that an answer takes: whatever else
+//! is wrong with his entries, each of his states costs one look that finds nothing.
 //!
 //! What counts is written down before the answer: a change raises the mailbox's mark unless it is known
-//! already (`graph/echo.rs`), a lifecycle event has renewal look at the subscription. Content is a hint like the rest: the run reads the item
-//! and would find our own write equal to its base anyway.
+//! already (`graph/echo.rs`), a lifecycle event has renewal look at the subscription. Content is a hint
+//! like the rest: the run reads the item and would find our own write equal to its base anyway.
 //! Source: learn.microsoft.com/graph, "change-notifications-delivery-webhooks",
 //! "change-notifications-lifecycle-events" and "change-notifications-with-resource-data".
 
 mod echo;
+mod replay;
 mod rich;
 
 use std::collections::BTreeMap;
@@ -24,8 +27,9 @@ use tidemark_graph::notification::{
     ItemNews, LifecycleEvent, News, Notification, read_notifications,
 };
 use tidemark_store::StoreError;
-use tidemark_store::records::{Collection, Document, SubscriptionRow};
+use tidemark_store::records::{Collection, Document, Hint, SubscriptionRow};
 
+use self::replay::{Call, Life};
 use crate::subscriptions::Declined;
 use crate::{GraphAnswer, GraphIntake, GraphReceipt, Intake, KEY_CHARACTERS};
 
@@ -36,7 +40,7 @@ type Sender = (String, String);
 #[derive(Default)]
 struct Said {
     changes: Vec<Change>,
-    events: Vec<LifecycleEvent>,
+    events: Vec<Life>,
 }
 
 /// A change, with the tenant that it is said to be of.
@@ -61,6 +65,8 @@ struct Told {
     look: bool,
     /// The subscription is no more.
     gone: bool,
+    /// Notifications did not come, or may not have.
+    lost: bool,
 }
 
 impl Said {
@@ -68,13 +74,23 @@ impl Said {
         self.changes.len().saturating_add(self.events.len())
     }
 
+    /// Which items that is about. What a change names is all that leads to an item whose changes the
+    /// run is not told of; where notifications were lost, so were names.
+    fn hint(&self) -> Hint {
+        let items = self.changes.iter().filter_map(|change| change.news.item.clone()).collect();
+        let is_nameless = self.changes.iter().any(|change| change.news.item.is_none());
+        Hint { items, incomplete: is_nameless || self.told().lost }
+    }
+
     fn told(&self) -> Told {
         use LifecycleEvent::{Missed, SubscriptionRemoved};
-        let any = |wanted: &[LifecycleEvent]| self.events.iter().any(|it| wanted.contains(it));
+        let any =
+            |wanted: &[LifecycleEvent]| self.events.iter().any(|it| wanted.contains(&it.event));
         Told {
             changed: !self.changes.is_empty() || any(&[Missed, SubscriptionRemoved]),
-            look: self.events.iter().any(|event| *event != Missed),
+            look: self.events.iter().any(|it| it.event != Missed),
             gone: any(&[SubscriptionRemoved]),
+            lost: any(&[Missed, SubscriptionRemoved]),
         }
     }
 }
@@ -89,12 +105,11 @@ impl GraphIntake for Intake {
             tracing::warn!("a Graph notification has too many entries: the sweep finds the rest");
         }
         let entries = post.entries.len();
-        let is_distinct = post.entries.iter().flatten().all(tells_itself_apart);
+        let call = Call::of(&post.entries);
         let tokens: Vec<String> =
             post.validation_tokens.iter().map(|token| token.as_str().to_owned()).collect();
         let senders = by_sender(post.entries.into_iter().flatten());
-        let remembered = is_distinct.then_some(body);
-        match self.take_call(senders, &tokens, remembered).await {
+        match self.take_call(senders, &tokens, call).await {
             Ok(taken) => {
                 let refused = entries.saturating_sub(taken);
                 GraphReceipt { answer: GraphAnswer::Taken, entries, taken, refused }
@@ -105,6 +120,11 @@ impl GraphIntake for Intake {
             }
         }
     }
+}
+
+/// How many entries there are of all of them.
+fn count(known: &[Known]) -> usize {
+    known.iter().map(|sender| sender.said.len()).sum()
 }
 
 /// What was said, by who said it. Entries without a client state of our own form are nobody's.
@@ -119,28 +139,19 @@ fn by_sender(entries: impl Iterator<Item = Notification>) -> BTreeMap<Sender, Sa
         let said = senders.entry(sender).or_default();
         match entry.news {
             News::Change(news) => said.changes.push(Change { tenant: entry.tenant_id, news }),
-            News::Lifecycle(event) => said.events.push(event),
+            News::Lifecycle(event) => said.events.push(Life { event, ends: entry.expires_at }),
         }
     }
     senders
 }
 
-/// Whether an entry has something that no other has, so that the same again is the same call again.
-/// Lifecycle events have nothing: two that look alike may be a day apart.
-fn tells_itself_apart(entry: &Notification) -> bool {
-    match &entry.news {
-        News::Change(news) => entry.id.is_some() || news.content.is_some(),
-        News::Lifecycle(_) => false,
-    }
-}
-
 impl Intake {
-    /// Writes down what counts of a call; how many entries that were. With its body it is remembered.
+    /// Writes down what counts of a call; how many entries that were.
     async fn take_call(
         &self,
         senders: BTreeMap<Sender, Said>,
         tokens: &[String],
-        body: Option<&[u8]>,
+        call: Option<Call>,
     ) -> Result<usize, StoreError> {
         let mut known = Vec::new();
         for ((client_state, subscription), said) in senders {
@@ -154,10 +165,15 @@ impl Intake {
         if known.is_empty() {
             return Ok(0);
         }
-        if let Some(body) = body
-            && self.records.is_known_call(body, now).await?
+        if let Some(call) = &call
+            && self.records.is_known_call(call.digested(), now).await?
         {
             return Ok(0);
+        }
+        let said = count(&known);
+        for sender in &mut known {
+            let row = &sender.row.value;
+            sender.said.events.retain(|event| !event.is_over(row, now));
         }
         self.keep_proven(&mut known, tokens).await?;
         let (mut taken, mut is_news, mut failed) = (0_usize, false, None);
@@ -175,9 +191,10 @@ impl Intake {
         if let Some(error) = failed {
             return Err(error);
         }
-        // What was known already will be known again.
-        if let Some(body) = body.filter(|_| is_news) {
-            self.records.remember_call(body, now).await?;
+        // What was known already will be known again. With a part that was refused it may be somebody
+        // else's twin of a call that is still to come.
+        if let Some(call) = call.filter(|_| is_news && taken == said) {
+            self.records.remember_call(call.digested(), call.known_until(now)).await?;
         }
         Ok(taken)
     }
@@ -190,7 +207,8 @@ impl Intake {
         let bound = self.records.bind_subscription(digest, &sender.subscription).await?;
         let is_news = told.changed && !self.is_known(&bound.value.scope(), &sender.said).await?;
         if is_news {
-            self.raise(&bound.value.scope(), &Collection::calendar()).await?;
+            let hint = sender.said.hint();
+            self.raise_about(&bound.value.scope(), &Collection::calendar(), &hint).await?;
         }
         let now = self.world.now();
         self.note_heard(&bound.value, None, now).await?;

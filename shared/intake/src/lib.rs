@@ -12,7 +12,7 @@ mod task;
 
 use std::sync::Arc;
 
-use tidemark_store::records::{Collection, MailboxScope, Marks, Records, Usage, message_id};
+use tidemark_store::records::{Collection, Hint, MailboxScope, Marks, Records, Usage, message_id};
 use tidemark_store::{Message, Queue, StoreError};
 use tidemark_world::World;
 
@@ -50,7 +50,20 @@ impl Intake {
         scope: &MailboxScope,
         collection: &Collection,
     ) -> Result<(), StoreError> {
-        let marks = self.records.raise(scope, collection, self.world.now()).await?;
+        self.raise_about(scope, collection, &Hint::default()).await
+    }
+
+    /// As [`Intake::raise`], and keeps which items the hint names.
+    ///
+    /// # Errors
+    /// As [`Intake::raise`].
+    pub async fn raise_about(
+        &self,
+        scope: &MailboxScope,
+        collection: &Collection,
+        hint: &Hint,
+    ) -> Result<(), StoreError> {
+        let marks = self.records.raise_about(scope, collection, hint, self.world.now()).await?;
         self.send_if_needed(scope, &marks).await
     }
 

@@ -99,6 +99,8 @@ pub enum Change {
 pub struct ChangePage {
     /// What changed, in the server's order.
     pub changes: Vec<Change>,
+    /// Ids that the server told and that are no items: occurrences, whose series stand in `changes`.
+    pub parts: Vec<RemoteId>,
     /// Where to go on; to be kept only after the page is dealt with.
     pub cursor: Cursor,
     /// Whether more is waiting now.
@@ -268,6 +270,17 @@ pub trait Mailbox: Send + Sync {
     /// [`MailboxError`] of the whole request; errors of single items stand in their places, an item
     /// that is not there as `Gone`.
     async fn read(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError>;
+
+    /// Reads items that nothing but their ids says anything of, as [`Mailbox::read`] does. Each that is
+    /// there was seen in the calendar; one that is elsewhere in the mailbox is `Gone`. The id of an
+    /// occurrence stands for its series, which is answered in its place. A server that names items in
+    /// its listings only keeps this default.
+    ///
+    /// # Errors
+    /// As [`Mailbox::read`].
+    async fn read_named(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError> {
+        self.read(ids).await
+    }
 
     /// Items that carry a stamp of this link, wherever in the calendar.
     ///

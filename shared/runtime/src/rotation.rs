@@ -15,7 +15,7 @@ use tidemark_service::refresh::rotation::{
 };
 use tidemark_store::StoreError;
 
-use crate::cloud::{open_authority, open_tokens};
+use crate::cloud::{EveryExchange, open_authority, open_tokens};
 use crate::federation::StsIdentity;
 
 /// The refresher and the rotation on AWS, as the variables say.
@@ -30,9 +30,11 @@ pub async fn refresh_on(aws: &Aws) -> anyhow::Result<(Refresher, Rotation)> {
     let versions: Arc<dyn SecretVersions> =
         Arc::new(SecretsManagerVersions::new(Client::new(aws.sdk()), prefix));
     let authority = open_authority(Arc::clone(&tokens), world.clone());
+    let exchange = EveryExchange::new(aws.secrets(), Arc::clone(&tokens), world.clone());
     let refresher = Refresher {
         records: Arc::clone(&records),
         tokens,
+        exchange: Some(Arc::new(exchange)),
         authority: Arc::clone(&authority),
         versions: Some(Arc::clone(&versions)),
         world: world.clone(),

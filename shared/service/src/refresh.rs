@@ -1,11 +1,12 @@
 //! Tokens ahead of their time: what the schedule of `token-refresh` does for every connection over
-//! Graph, and what it says about credentials that end.
+//! Graph, what it says about credentials that end, and the daily proof of the fence.
 
 pub mod alarms;
 pub mod rotation;
 pub mod tokens;
 
 mod content_keys;
+mod fence;
 mod renewal;
 mod shelf;
 
@@ -20,6 +21,7 @@ pub use alarms::ALARM_DAYS;
 pub use tokens::{Connect, Tokens, application_of};
 
 use self::rotation::{Authority, SecretVersions};
+use crate::ports::Exchange;
 use tidemark_world::World;
 
 /// What the codes of troubles begin with that say why there is no token.
@@ -38,6 +40,8 @@ pub struct Refresher {
     pub authority: Arc<dyn Authority>,
     /// What says whether Secrets Manager replaces a credential itself; none where there is none.
     pub versions: Option<Arc<dyn SecretVersions>>,
+    /// The way to mailboxes, by which the proof of a fence is renewed; without it none is.
+    pub exchange: Option<Arc<dyn Exchange>>,
     /// Time and randomness.
     pub world: World,
 }
@@ -99,6 +103,14 @@ impl Refresher {
             return;
         }
         report.connections += 1;
+        let row = match self.keep_fence(organisation, row.clone()).await {
+            Ok(row) => row,
+            Err(error) => {
+                tracing::warn!(connection.id = %row.value.id, error = %error, "fence not tried");
+                report.errors += 1;
+                row
+            }
+        };
         let (row, problem) = self.renew_credential(organisation, row).await;
         let Some(access) = row.value.graph() else { return };
         if let Err(error) = self.keep_content_keys(&row.value, access).await {

@@ -13,6 +13,7 @@ mod item;
 mod lease;
 pub(crate) mod mail;
 pub(crate) mod moving;
+mod named;
 mod news;
 mod pages;
 mod renamed;

@@ -72,6 +72,7 @@ mod links;
 mod mailboxes;
 mod marks;
 mod moves;
+mod named;
 mod pending;
 mod protocol;
 mod removed;
@@ -113,6 +114,7 @@ pub use mailboxes::{
 };
 pub use marks::{DueMailbox, Marks, StartedAt, message_id};
 pub use moves::{FoundBy, MovePhase, MoveRow, MoveTally};
+pub use named::{Hint, NAMED_ID_BYTES_MAX, NAMED_ITEMS_MAX, Named};
 pub use pending::{
     AcceptError, Accepted, IDEMPOTENCY_HOURS, IdempotencyKey, PendingChange, PendingOperation,
     PendingRef, PendingRow, Waiting,

@@ -65,6 +65,7 @@ impl CloudStage {
             Arc::clone(&connect),
             world.clone(),
         ));
+        let looking = Arc::clone(&stage.service.exchange);
         stage.service.exchange = Arc::new(CloudExchange {
             tokens: Arc::clone(&tokens),
             proofs: Arc::new(Proofs::new(
@@ -78,8 +79,14 @@ impl CloudStage {
         });
         let authority =
             EntraAuthority { tokens: Arc::clone(&tokens), connect, world: world.clone() };
-        let refresher =
-            Refresher { records, tokens, authority: Arc::new(authority), versions: None, world };
+        let refresher = Refresher {
+            records,
+            tokens,
+            authority: Arc::new(authority),
+            versions: None,
+            exchange: Some(looking),
+            world,
+        };
         let mut cloud = Self { stage, refresher };
         cloud.put_secret(SECRET_NAME, "sim-secret");
         cloud

@@ -82,7 +82,7 @@ fn route(
             Ok(json!({}))
         }
         (method, ["entra", rest @ ..]) => {
-            crate::entra::control(&mut state.entra, method, rest, &request.body)
+            crate::entra::control(&mut state.entra, method, rest, &request.body, now)
         }
         (method, ["graph", rest @ ..]) => {
             crate::graph::control(&mut state.graph, method, rest, &request.body, now)

@@ -2,11 +2,13 @@
 
 mod application;
 mod assertion;
+mod challenge;
 mod control;
 mod der;
 mod error;
 mod grant;
 mod jwt;
+mod keys;
 
 use std::collections::BTreeMap;
 
@@ -15,12 +17,14 @@ use serde_json::{Value, json};
 
 use crate::random::Random;
 use crate::simulator::{SimOutcome, SimRequest, State};
+use challenge::{Challenge, Wanted};
 use error::TokenError;
 use jwt::{PublicKey, SigningKey, Token};
 
 pub(crate) use application::object_id;
 pub(crate) use control::control;
 pub(crate) use grant::{is_loopback, opens_graph};
+pub(crate) use keys::KeyRefused;
 
 /// Tenant of the demo organisation (DESIGN.md 8).
 pub(crate) const TENANT: &str = "00000000-0000-4000-8000-000000000001";
@@ -41,6 +45,8 @@ struct Secret {
 
 /// One registered certificate.
 struct Certificate {
+    id: String,
+    name: Option<String>,
     /// Base64url of the SHA-256 of its DER form: `x5t#S256`.
     sha256: String,
     /// Base64url of the SHA-1 of its DER form: `x5t`.
@@ -76,6 +82,10 @@ pub(crate) struct Entra {
     issued: u64,
     /// Tokens up to this number are revoked.
     revoked: u64,
+    /// What tokens have to have besides.
+    challenge: Option<Challenge>,
+    /// How many requests for tokens brought claims.
+    claimed: u64,
     random: Random,
 }
 
@@ -89,7 +99,18 @@ pub(crate) struct Bearer {
 }
 
 /// Why a bearer token is refused, in Graph's words.
-pub(crate) type TokenRefused = &'static str;
+pub(crate) struct TokenRefused {
+    /// The sentence.
+    pub(crate) text: &'static str,
+    /// What the next token has to have, as it stands in the challenge; none where that is nothing.
+    pub(crate) claims: Option<String>,
+}
+
+impl From<&'static str> for TokenRefused {
+    fn from(text: &'static str) -> Self {
+        Self { text, claims: None }
+    }
+}
 
 impl Entra {
     /// The directory at the start; `seed` is where ids start.
@@ -110,15 +131,17 @@ impl Entra {
             seen: BTreeMap::new(),
             issued: 0,
             revoked: 0,
+            challenge: None,
+            claimed: 0,
             random: Random::new(seed ^ 0x0e17_4a00),
         }
     }
 
-    /// A token for a resource, signed.
-    fn issue(&mut self, audience: &str, now: Timestamp) -> Option<String> {
+    /// A token for a resource, signed, with what the request's claims ask for.
+    fn issue(&mut self, audience: &str, wanted: &Wanted, now: Timestamp) -> Option<String> {
         self.issued = self.issued.saturating_add(1);
         let at = now.as_second();
-        let claims = json!({
+        let mut claims = json!({
             "aud": audience,
             "iss": format!("https://sts.windows.net/{TENANT}/"),
             "iat": at,
@@ -134,6 +157,9 @@ impl Entra {
             "uti": self.issued.to_string(),
             "ver": "1.0",
         });
+        if let (Some(contexts), Some(members)) = (wanted.contexts(), claims.as_object_mut()) {
+            members.insert("acrs".to_owned(), contexts);
+        }
         SigningKey::own()?.sign(&claims)
     }
 
@@ -152,18 +178,25 @@ impl Entra {
         let algorithm = token.algorithm().ok_or("Access token validation failure.")?;
         let own = SigningKey::own().ok_or("Access token validation failure.")?;
         if !token.is_signed_by(&own.public(), algorithm) {
-            return Err("Signature is invalid.");
+            return Err("Signature is invalid.".into());
         }
         if !token.claim_text("aud").is_some_and(audiences) {
-            return Err("Access token validation failure. Invalid audience.");
+            return Err("Access token validation failure. Invalid audience.".into());
         }
         let at = now.as_second();
         if token.claim_seconds("exp").is_none_or(|end| end <= at) {
-            return Err("Lifetime validation failed, the token is expired.");
+            return Err("Lifetime validation failed, the token is expired.".into());
         }
         let number = token.claim_text("uti").and_then(|text| text.parse::<u64>().ok());
         if number.is_none_or(|number| number <= self.revoked) {
-            return Err("The token has been revoked.");
+            return Err("The token has been revoked.".into());
+        }
+        if let Some(challenge) = self.challenge.as_ref().filter(|it| !it.is_met_by(&token)) {
+            return Err(TokenRefused {
+                text: "Continuous access evaluation resulted in challenge with result: \
+                       InteractionRequired.",
+                claims: Some(challenge.encoded()),
+            });
         }
         let roles = token.claims.get("roles").and_then(Value::as_array);
         Ok(Bearer {
@@ -188,8 +221,12 @@ const CHANGE_TRACKING: &str = "0bf30f3b-4a52-48df-9a82-234910c4a086";
 /// The token that proves to an application that Graph sent a notification (page:
 /// change-notifications-with-resource-data).
 pub(crate) fn validation_token(application: &str, number: u64, now: Timestamp) -> Option<String> {
+    SigningKey::own()?.sign(&validation_claims(application, number, now))
+}
+
+fn validation_claims(application: &str, number: u64, now: Timestamp) -> Value {
     let at = now.as_second();
-    let claims = json!({
+    json!({
         "aud": application,
         "iss": format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
         "iat": at,
@@ -200,8 +237,7 @@ pub(crate) fn validation_token(application: &str, number: u64, now: Timestamp) -
         "tid": TENANT,
         "uti": format!("n{number}"),
         "ver": "2.0",
-    });
-    SigningKey::own()?.sign(&claims)
+    })
 }
 
 /// Answers a request below `/{tenant}/`; none if the path is not Entra's.

@@ -31,7 +31,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::callback::Callback;
-use crate::entra::Bearer;
+use crate::entra::{Bearer, TokenRefused};
 use crate::fault::FaultKind;
 use crate::random::Random;
 use crate::simulator::{SimOutcome, SimRequest, State};
@@ -280,21 +280,26 @@ fn authenticate(
     request: &Request<'_>,
     now: Timestamp,
 ) -> Result<Bearer, GraphError> {
-    let refused = |text: &str| {
-        GraphError::new(401, "InvalidAuthenticationToken", text).header(
+    let refused = |why: TokenRefused| {
+        let rest = why.claims.map_or_else(String::new, |claims| {
+            format!(", error=\"insufficient_claims\", claims=\"{claims}\"")
+        });
+        GraphError::new(401, "InvalidAuthenticationToken", why.text).header(
             "www-authenticate",
-            "Bearer realm=\"\", authorization_uri=\
-             \"https://login.microsoftonline.com/common/oauth2/authorize\", \
-             client_id=\"00000003-0000-0000-c000-000000000000\"",
+            format!(
+                "Bearer realm=\"\", authorization_uri=\
+                 \"https://login.microsoftonline.com/common/oauth2/authorize\", \
+                 client_id=\"00000003-0000-0000-c000-000000000000\"{rest}"
+            ),
         )
     };
     let (scheme, token) = request
         .raw
         .header("authorization")
         .and_then(|header| header.split_once(' '))
-        .ok_or_else(|| refused("Access token is empty."))?;
+        .ok_or_else(|| refused("Access token is empty.".into()))?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(refused("Access token is empty."));
+        return Err(refused("Access token is empty.".into()));
     }
     state.entra.check(token.trim(), &crate::entra::opens_graph, now).map_err(refused)
 }

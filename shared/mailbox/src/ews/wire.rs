@@ -105,6 +105,7 @@ pub(super) fn read_sync(bytes: &[u8]) -> Result<ChangePage, EwsError> {
     });
     Ok(ChangePage {
         changes: changes.collect::<Result<_, EwsError>>()?,
+        parts: Vec::new(),
         cursor: Cursor::new(found.state.ok_or(INCOMPLETE)?),
         more: !found.is_last,
     })

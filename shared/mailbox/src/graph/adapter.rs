@@ -134,6 +134,10 @@ impl Mailbox for GraphMailbox {
         self.read_items(ids).await
     }
 
+    async fn read_named(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError> {
+        self.read_items_named(ids).await
+    }
+
     async fn find_by_stamp(&self, link: LinkId) -> Result<Vec<RemoteRef>, MailboxError> {
         self.search_stamp(link).await
     }

@@ -103,7 +103,9 @@ impl GraphMailbox {
                 changes.add(entry, first);
             }
         }
-        Ok(ChangePage { changes: changes.in_order(), cursor: place.at(step).to_cursor(), more })
+        let parts = core::mem::take(&mut changes.parts);
+        let cursor = place.at(step).to_cursor();
+        Ok(ChangePage { changes: changes.in_order(), parts, cursor, more })
     }
 
     /// What takes place between two moments: single events and series, each once, in the order in
@@ -116,24 +118,43 @@ impl GraphMailbox {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<RemoteRef>, MailboxError> {
-        let end = &self.session.endpoint;
-        let mut request = build_calendar_view(&end.user, from, until, PAGE_ITEMS_MAX);
+        let user = &self.session.endpoint.user;
+        let request = build_calendar_view(user, from, until, PAGE_ITEMS_MAX);
+        self.view_on(&self.session.read(&request).await?).await
+    }
+
+    /// The rest of such a listing, of which this is the first page, and what that page lists.
+    pub(super) async fn view_on(&self, first: &[u8]) -> Result<Vec<RemoteRef>, MailboxError> {
         let mut changes = Changes::default();
-        for _ in 0..VIEW_PAGES_MAX {
+        let mut next = self.view_page(first, &mut changes)?;
+        for _ in 1..VIEW_PAGES_MAX {
+            let Some(request) = next else { return Ok(changes.references()) };
             let body = self.session.read(&request).await?;
-            let unreadable = |what| fault::of_unreadable(what, Effect::Read);
-            let page = Page::read(&body, &end.root).map_err(unreadable)?;
-            let next = page.next.clone();
-            for head in page.heads().map_err(unreadable)? {
-                changes.add_once(&head);
-            }
-            match next {
-                Next::More(link) => request = GraphRequest::follow(&link),
-                Next::Delta(_) | Next::End => return Ok(changes.references()),
-            }
+            next = self.view_page(&body, &mut changes)?;
         }
-        // Cut short, it would look as if the rest were not there.
-        Err(fault::unreadable(Effect::Read))
+        match next {
+            None => Ok(changes.references()),
+            // Cut short, it would look as if the rest were not there.
+            Some(_) => Err(fault::unreadable(Effect::Read)),
+        }
+    }
+
+    /// Takes what a page of a listing has; says what to ask for the rest.
+    fn view_page(
+        &self,
+        body: &[u8],
+        changes: &mut Changes,
+    ) -> Result<Option<GraphRequest>, MailboxError> {
+        let unreadable = |what| fault::of_unreadable(what, Effect::Read);
+        let page = Page::read(body, &self.session.endpoint.root).map_err(unreadable)?;
+        let next = match &page.next {
+            Next::More(link) => Some(GraphRequest::follow(link)),
+            Next::Delta(_) | Next::End => None,
+        };
+        for head in page.heads().map_err(unreadable)? {
+            changes.add_once(&head);
+        }
+        Ok(next)
     }
 }
 
@@ -203,6 +224,8 @@ struct Changes {
     listed: Vec<Option<Change>>,
     /// Ids are compared exactly: two that differ in case are two items.
     places: HashMap<RemoteId, usize>,
+    /// Occurrences that stand for their series.
+    parts: Vec<RemoteId>,
 }
 
 impl Changes {
@@ -221,6 +244,9 @@ impl Changes {
 
     fn touch(&mut self, head: &EventHead) {
         let (id, key) = touched(head);
+        if id.as_str() != head.id.as_str() {
+            self.parts.push(RemoteId::new(head.id.as_str()));
+        }
         // Once something of it is not known in its version, the item has to be read.
         let unknown = self.places.get(&id).and_then(|place| self.listed.get(*place)).is_some_and(
             |change| matches!(change, Some(Change::Touched(earlier)) if earlier.change_key.as_str().is_empty()),

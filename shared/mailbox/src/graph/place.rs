@@ -8,9 +8,11 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
 use tidemark_graph::bounds::WINDOW_DAYS_MAX;
+use tidemark_graph::events::build_calendar_view;
 
+use super::changes::PAGE_ITEMS_MAX;
 use super::{GraphMailbox, fault};
 use crate::error::MailboxError;
 use crate::port::{Change, ItemRead, RemoteEvent, RemoteId};
@@ -75,9 +77,53 @@ impl GraphMailbox {
         Ok(found)
     }
 
+    /// Reads items of which nothing but their ids is known; each has to be in the calendar.
+    pub(super) async fn read_items_named(
+        &self,
+        ids: &[RemoteId],
+    ) -> Result<Vec<ItemRead>, MailboxError> {
+        let mut found = self.fetch_items(ids).await?;
+        let (mut places, mut requests) = (Vec::new(), Vec::new());
+        for (place, item) in found.iter().enumerate() {
+            if let Ok(event) = item
+                && !self.listed.has(&event.reference.id)
+                && let Some((from, until)) = self.around(event)
+            {
+                places.push(place);
+                let user = &self.session.endpoint.user;
+                requests.push(build_calendar_view(user, from, until, PAGE_ITEMS_MAX));
+            }
+        }
+        for (place, answer) in places.into_iter().zip(self.fetch_each(requests).await?) {
+            let Some(slot) = found.get_mut(place) else { continue };
+            let shown = match (&*slot, answer) {
+                (Ok(event), Ok(body)) => {
+                    let shown = self.view_on(&body).await?;
+                    shown.iter().any(|shown| shown.id == event.reference.id)
+                }
+                (Ok(_), Err(error)) => {
+                    *slot = Err(error);
+                    continue;
+                }
+                (Err(_), _) => continue,
+            };
+            if !shown {
+                *slot = Err(fault::elsewhere());
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether the calendar shows an item where it says that it takes place. A series none of whose
     /// occurrences is left is shown nowhere, and counts as there.
     async fn takes_place(&self, item: &RemoteEvent) -> Result<bool, MailboxError> {
+        let Some((from, until)) = self.around(item) else { return Ok(true) };
+        let view = self.view(from, until).await?;
+        Ok(view.iter().any(|shown| shown.id == item.reference.id))
+    }
+
+    /// The days in which an item is looked for. None for a series none of whose occurrences is left.
+    fn around(&self, item: &RemoteEvent) -> Option<(Timestamp, Timestamp)> {
         let zone = &self.session.endpoint.zone;
         let (first, _) = item.event.schedule.instants(zone);
         let last = first.saturating_add((WINDOW_DAYS_MAX * 24).hours()).unwrap_or(first);
@@ -85,12 +131,11 @@ impl GraphMailbox {
         let start = match (&item.event.recurrence, shown) {
             (None, _) => first,
             (Some(_), Some(shown)) => shown.event.schedule.instants(zone).0,
-            (Some(_), None) => return Ok(true),
+            (Some(_), None) => return None,
         };
         let margin = AROUND_HOURS.hours();
         let from = start.saturating_sub(margin).unwrap_or(start);
         let until = start.saturating_add(margin).unwrap_or(start);
-        let view = self.view(from, until).await?;
-        Ok(view.iter().any(|shown| shown.id == item.reference.id))
+        Some((from, until))
     }
 }

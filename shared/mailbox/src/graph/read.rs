@@ -23,7 +23,7 @@ pub const READ_ITEMS_MAX: usize = 20;
 const SEARCH_PAGES_MAX: usize = 20;
 
 /// The body of an answer, or why there is none.
-type Answer = Result<Vec<u8>, MailboxError>;
+pub(super) type Answer = Result<Vec<u8>, MailboxError>;
 
 impl GraphMailbox {
     pub(super) async fn fetch_items(
@@ -52,6 +52,7 @@ impl GraphMailbox {
             };
             items.push(answer.and_then(|body| item_of(&body)));
         }
+        self.ascend(&mut items).await?;
         self.complete_series(&mut items).await?;
         let mut events: Vec<ItemRead> = Vec::with_capacity(items.len());
         let mut attached = Vec::new();
@@ -67,6 +68,34 @@ impl GraphMailbox {
         }
         self.complete_attachments(&mut events, &attached).await?;
         Ok(events)
+    }
+
+    /// Puts the series in the place of each occurrence: it alone is an item.
+    async fn ascend(
+        &self,
+        items: &mut [Result<EventItem, MailboxError>],
+    ) -> Result<(), MailboxError> {
+        let user = &self.session.endpoint.user;
+        let (mut places, mut requests) = (Vec::new(), Vec::new());
+        for (place, item) in items.iter_mut().enumerate() {
+            let Ok(found) = item else { continue };
+            if !matches!(found.kind(), EventKind::Occurrence | EventKind::Exception) {
+                continue;
+            }
+            match found.series_master_id.as_deref().and_then(EventId::new) {
+                Some(master) => {
+                    places.push(place);
+                    requests.push(build_get(user, &master));
+                }
+                None => *item = Err(fault::unreadable_item("an occurrence names no series")),
+            }
+        }
+        for (place, answer) in places.into_iter().zip(self.fetch_each(requests).await?) {
+            if let Some(slot) = items.get_mut(place) {
+                *slot = answer.and_then(|body| item_of(&body));
+            }
+        }
+        Ok(())
     }
 
     /// Reads the series among items once more, in one piece with all that differs from their rules.
@@ -149,7 +178,10 @@ impl GraphMailbox {
 
     /// The answers to requests that read, in their order; several go in one batch. Asks for fewer at
     /// once where the answer would be too large.
-    async fn fetch_each(&self, requests: Vec<GraphRequest>) -> Result<Vec<Answer>, MailboxError> {
+    pub(super) async fn fetch_each(
+        &self,
+        requests: Vec<GraphRequest>,
+    ) -> Result<Vec<Answer>, MailboxError> {
         let mut found = Vec::with_capacity(requests.len());
         let mut rest = requests.as_slice();
         let mut size = READ_ITEMS_MAX;

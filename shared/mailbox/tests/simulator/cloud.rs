@@ -87,7 +87,7 @@ async fn follow(mailbox: &GraphMailbox, from: Option<Cursor>) -> (Vec<Change>, C
     let mut all = Vec::new();
     for _ in 0..100 {
         let page = mailbox.changes(cursor.as_ref(), 3).await.expect("a page");
-        let ChangePage { changes, cursor: next, more } = page;
+        let ChangePage { changes, cursor: next, more, .. } = page;
         all.extend(changes);
         if !more {
             return (all, next);

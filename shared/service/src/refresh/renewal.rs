@@ -61,8 +61,10 @@ impl Refresher {
                             .to_owned(),
                     since: self.world.now(),
                 };
-                // What has changed in the meantime is read again by the next pass.
-                (before, Some(trouble))
+                // A step before it may have saved the row, and what is to be shown is shown now.
+                let id = before.value.id;
+                let now = self.records.connection(organisation, id).await.ok().flatten();
+                (now.unwrap_or(before), Some(trouble))
             }
         }
     }

@@ -62,6 +62,7 @@ impl Desk {
             }),
             tokens,
             versions: None,
+            exchange: None,
             world: service.world.clone(),
         };
         let desk = Self { stage, authority, refresher };

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tidemark_mailbox::{Disposition, RemoteId};
 
+use super::named::Compares;
 use super::run::Run;
 use super::stop::Stop;
 
@@ -33,10 +34,15 @@ pub(super) struct Progress {
     /// Items that could not be read.
     #[serde(default)]
     pub(super) aside: Vec<Aside>,
-    /// Items beyond the cursor that were new to us: a run that is cut off before its cursor moves has
-    /// told of them already, and the server never mentions one that is deleted before it is read again.
+    /// Items beyond the cursor that were new to us, or that we created: they have been told of
+    /// already, and the server never mentions one that is deleted before it is read again. A run that
+    /// is cut off leaves what it may have told; one that ends leaves what it met otherwise for the first
+    /// time and did not see among the changes.
     #[serde(default)]
     pub(super) told: Vec<String>,
+    /// Compares that missing names ask for.
+    #[serde(default)]
+    pub(super) compares: Compares,
 }
 
 /// The text that the cursor keeps; none when there is nothing to keep.
@@ -100,7 +106,8 @@ mod tests {
     #[test]
     fn what_is_left_aside_comes_back_and_waits_longer_each_time() {
         let aside = vec![Aside { id: "a".to_owned(), tries: 3 }];
-        let progress = Progress { aside, told: vec!["b".to_owned()] };
+        let progress =
+            Progress { aside, told: vec!["b".to_owned()], compares: Compares::default() };
         assert_eq!(decode(encode(&progress).as_deref()), progress);
         assert_eq!(encode(&Progress::default()), None);
         assert_eq!(decode(Some("nonsense")), Progress::default());

@@ -15,7 +15,7 @@ use super::stop::Stop;
 /// Changes that are asked for at once. Each is read whole, so that a page bounds the memory.
 pub(super) const PAGE_ITEMS: usize = 100;
 /// Items that are committed together.
-const COMMIT_ITEMS: usize = 10;
+pub(super) const COMMIT_ITEMS: usize = 10;
 /// How long a cursor stands that found nothing new. The server's next one says the same, and the one
 /// that was read stays valid; but servers forget what was given out long ago.
 const CURSOR_STANDS: SignedDuration = SignedDuration::from_hours(24);
@@ -26,12 +26,18 @@ impl Run<'_> {
     /// Reads changes from the cursor until there are no more.
     pub(super) async fn read_changes(&mut self, mut cursor: CursorRow) -> Result<(), Stop> {
         let from_the_beginning = cursor.cursor.is_none();
+        let is_due = self.names.compare_at().is_some_and(|at| at <= self.now());
+        if is_due && !from_the_beginning && !cursor.comparing {
+            return self.forget_cursor(cursor).await;
+        }
         if from_the_beginning {
             // From the beginning: whatever is linked and not seen on the way may be gone. The new
             // generation stands in the store first, since a run that is cut off before its first
             // cursor begins anew, and what it saw may be gone by then.
             cursor.comparing = true;
             cursor.generation += 1;
+            self.names.compare_begins(self.now());
+            cursor.progress = self.progress(Vec::new());
             let commit = Commit::new(self.scope.clone(), self.lease.clone());
             self.carry(commit.cursor(self.collection.clone(), cursor)).await?;
             cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
@@ -52,7 +58,10 @@ impl Run<'_> {
             let read = self.read_page(&page, cursor.comparing).await;
             self.show_copied(FirstSyncPhase::Everything, before, None).await?;
             let mut left = read?;
-            if !page.more && (cursor.comparing || self.created.values().any(|it| !it.seen)) {
+            let reads_links = cursor.comparing
+                || self.names.are_left()
+                || self.created.values().any(|it| !it.seen);
+            if !page.more && reads_links {
                 // What follows reads links.
                 self.commit(core::mem::take(&mut left)).await?;
             }
@@ -63,6 +72,9 @@ impl Run<'_> {
             }
             let state = page.cursor.as_str().as_bytes().to_vec();
             let mut next = cursor.at(Some(state));
+            if !page.more {
+                Box::pin(self.read_named()).await?;
+            }
             if !page.more && next.comparing {
                 self.find_vanished().await?;
                 next.comparing = false;
@@ -70,8 +82,8 @@ impl Run<'_> {
             next.progress = self.progress(Vec::new());
             let mut commit = self.commit_of(left);
             if !page.more {
-                self.find_lost_creates().await?;
-                next.progress = self.progress_at_end();
+                let untold = self.find_lost_creates().await?;
+                next.progress = self.progress_at_end(untold);
                 // Each item's for itself: all of them may be more than one transaction takes.
                 for created in core::mem::take(&mut self.created).into_values() {
                     let intents = created.intents;
@@ -145,12 +157,15 @@ impl Run<'_> {
         // What has open intents is found again by those.
         let unseen = self.created.iter().filter(|(_, it)| !it.seen && it.intents.is_empty());
         told.extend(unseen.map(|(id, _)| id.clone()));
-        aside::encode(&aside::Progress { aside: self.aside.clone(), told })
+        let compares = self.names.kept();
+        aside::encode(&aside::Progress { aside: self.aside.clone(), told, compares })
     }
 
-    /// What the cursor keeps once everything was read.
-    fn progress_at_end(&self) -> Option<String> {
-        aside::encode(&aside::Progress { aside: self.aside.clone(), told: Vec::new() })
+    /// What the cursor keeps once everything was read: `untold` is what [`Self::find_lost_creates`]
+    /// says. What was kept by the reading before has had its reading and is not kept again.
+    fn progress_at_end(&self, untold: Vec<String>) -> Option<String> {
+        let compares = self.names.kept_at_end();
+        aside::encode(&aside::Progress { aside: self.aside.clone(), told: untold, compares })
     }
 
     async fn next_page(&self, cursor: &CursorRow) -> Result<ChangePage, Stop> {
@@ -175,6 +190,7 @@ impl Run<'_> {
         page: &ChangePage,
         comparing: bool,
     ) -> Result<Vec<ItemCommit>, Stop> {
+        page.parts.iter().for_each(|part| self.names.met(part));
         let mut seen = BTreeSet::new();
         let (mut touched, mut removed) = (Vec::new(), Vec::new());
         // The last word on an item counts; earlier ones on the same page are overtaken.
@@ -185,7 +201,10 @@ impl Run<'_> {
             };
             if seen.insert(id.clone()) {
                 match change {
-                    Change::Touched(reference) => touched.push(reference.clone()),
+                    Change::Touched(reference) => {
+                        self.names.met(id);
+                        touched.push(reference.clone());
+                    }
                     Change::Removed(id) => removed.push(id.clone()),
                 }
             }
@@ -258,7 +277,7 @@ impl Run<'_> {
         Ok(commits)
     }
 
-    async fn read_present(
+    pub(super) async fn read_present(
         &mut self,
         remote: RemoteEvent,
         link: Option<LinkRow>,
@@ -296,10 +315,13 @@ impl Run<'_> {
     /// to be committed.
     pub(super) async fn read_removed(&mut self, id: &RemoteId) -> Result<Option<ItemCommit>, Stop> {
         let link = self.service.records.link_of_remote(&self.scope, id.as_str()).await?;
+        // One that we do not know may be there all the same, where changes are not followed: its name,
+        // if it has one, leads to it.
         let Some(link) = link else {
             self.candidate_left(id).await?;
             return Ok(None);
         };
+        self.names.met(id);
         let now = self.now();
         let seen =
             self.look(id, StampView::Ours).await.map_err(|error| Stop::of_mailbox(error, now))?;
@@ -313,7 +335,7 @@ impl Run<'_> {
 
     /// Deals with an item whose id is gone, unless the item came back under another id. Returns what
     /// is to be committed.
-    async fn deal_with_missing(
+    pub(super) async fn deal_with_missing(
         &mut self,
         link: LinkRow,
         seen: Seen,
@@ -384,8 +406,13 @@ impl Run<'_> {
     }
 
     /// What we created and what is not among the changes was deleted in between: the server tells
-    /// nobody of an item that came and went between two readings.
-    async fn find_lost_creates(&mut self) -> Result<(), Stop> {
+    /// nobody of an item that came and went between two readings. Or it was created behind the place
+    /// that the reading had come to: then the next reading tells of it, unless it is deleted before.
+    ///
+    /// Returns those of the second kind, which the next reading has to look for again. One reading is
+    /// enough: it begins after they were created, so that what it does not tell is gone, or lies where
+    /// changes are not followed.
+    async fn find_lost_creates(&mut self) -> Result<Vec<String>, Stop> {
         let unseen: Vec<String> = self
             .created
             .iter()
@@ -400,7 +427,18 @@ impl Run<'_> {
                 self.commit(removed.into_iter().collect()).await?;
             }
         }
-        Ok(())
+        let mut untold = Vec::new();
+        // A look can create an item anew, so that there may be more of them by now.
+        for (id, created) in &self.created {
+            if created.seen || !created.is_new {
+                continue;
+            }
+            let link = self.service.records.link_of_remote(&self.scope, id).await?;
+            if link.is_some_and(|link| !matches!(link.state, LinkState::Deleted { .. })) {
+                untold.push(id.clone());
+            }
+        }
+        Ok(untold)
     }
 
     async fn note_seen(&mut self, mut link: LinkRow) -> Result<(), Stop> {

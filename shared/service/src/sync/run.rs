@@ -20,6 +20,7 @@ use super::ending::BROKEN_WAIT;
 use super::item::{Seen, Work};
 use super::lease::{LeasePermit, REQUEST_TIMEOUT};
 use super::mail;
+use super::named::Names;
 use super::stop::Stop;
 use crate::profile::Rules;
 use crate::service::Service;
@@ -131,6 +132,8 @@ pub(super) struct Run<'a> {
     pub(super) is_noted: bool,
     /// The commit of the last page, which the end of the run joins.
     pub(super) closing: Option<Commit>,
+    /// What notifications named.
+    pub(super) names: Names,
     /// Items that could not be read, to be tried again.
     pub(super) aside: Vec<Aside>,
     /// Whether an item carries a stamp that we did not make (E21).
@@ -265,6 +268,7 @@ impl Service {
             noted: None,
             is_noted: false,
             closing: None,
+            names: Names::of(&started.marks.named),
             aside: Vec::new(),
             foreign: false,
             report: RunReport { protocol: way.protocol, ..RunReport::of(RunEnd::Continues) },
@@ -337,6 +341,7 @@ impl Run<'_> {
         self.generation = cursor.generation;
         let progress = aside::decode(cursor.progress.as_deref());
         self.aside = progress.aside;
+        self.names.go_on(progress.compares);
         for id in progress.told {
             self.created.insert(id, Created::default());
         }
@@ -381,6 +386,7 @@ impl Run<'_> {
         let pending = self.pending.remove(&link.link).unwrap_or_default();
         let begun = intents.iter().any(|intent| intent.kind == WriteKind::Create);
         let seen = self.find(&link, begun).await?;
+        self.note_met(link.remote_id.as_deref(), &seen);
         let commit = match self.joined(&link, seen, &pending).await? {
             Joined::Here(seen) => self.deal_with(Work { link, seen, pending, intents }).await?,
             Joined::Other(other, seen) => {
@@ -460,13 +466,15 @@ impl Run<'_> {
     }
 }
 
-/// An item that we created.
+/// An item that we know of before it was seen among the changes.
 #[derive(Default)]
 pub(super) struct Created {
-    /// The attempts that made it.
+    /// Our own attempts that made it.
     pub(super) intents: Vec<IntentRef>,
     /// Whether it was seen among the changes.
     pub(super) seen: bool,
+    /// Whether it was met since the reading began, otherwise than among the changes.
+    pub(super) is_new: bool,
 }
 
 /// Whether a new item of the business system is one that was here before.

@@ -29,6 +29,9 @@ pub struct Fence {
     /// What the last attempt to open it found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<FenceFinding>,
+    /// When the schedule last tried to renew the proof, whatever came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_at: Option<Timestamp>,
     /// An administrator's word that no proof is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<FenceWaiver>,

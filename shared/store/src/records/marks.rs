@@ -13,6 +13,7 @@ use super::Records;
 use super::ids::{Collection, MailboxScope};
 use super::keys;
 use super::lease::{EPOCH, Lease, LeaseLost, epoch_is};
+use super::named::{Hint, Named};
 use super::row::{Row, later, number};
 use super::usage::{READ_ON, Usage, day_number};
 use crate::table::{Condition, DUE_AT, DUE_SHARD, Item, StoreError, UpdateAction, Value, Write};
@@ -78,6 +79,8 @@ pub struct Marks {
     pub usage: Usage,
     /// The day of the last reading of its meter, counted from 1970; 0 before the first.
     read_on: u64,
+    /// What hints named that was not dealt with yet.
+    pub named: Named,
     /// When the present lease ends; none when nobody holds it.
     pub lease_until: Option<Timestamp>,
     dirty: BTreeMap<String, u64>,
@@ -124,6 +127,7 @@ impl Marks {
             lease_until: row.moment(super::lease::LEASE_UNTIL)?,
             usage: Usage::read(row)?,
             read_on: row.count(READ_ON)?,
+            named: Named::read(row)?,
             dirty: row.counters(DIRTY_PREFIX)?,
             done: row.counters(DONE_PREFIX)?,
         })
@@ -174,8 +178,31 @@ impl Records {
         collection: &Collection,
         now: Timestamp,
     ) -> Result<Marks, StoreError> {
+        self.raise_about(scope, collection, &Hint::default(), now).await
+    }
+
+    /// As [`Records::raise`], and keeps which items the hint is about, in the same update. Where they
+    /// are too many to keep, all names are dropped in a second update, which is a hint of its own.
+    ///
+    /// # Errors
+    /// As [`Records::raise`].
+    pub async fn raise_about(
+        &self,
+        scope: &MailboxScope,
+        collection: &Collection,
+        hint: &Hint,
+        now: Timestamp,
+    ) -> Result<Marks, StoreError> {
         let mut actions = raising(scope, collection, now);
+        actions.extend(hint.actions());
         actions.extend(self.take_usage().adding());
+        let item = self.update(keys::state(scope), actions, None).await?;
+        let marks = Marks::read(item.as_ref())?;
+        if !marks.named.overflows() {
+            return Ok(marks);
+        }
+        let mut actions = raising(scope, collection, now);
+        actions.extend(marks.named.dropping());
         let item = self.update(keys::state(scope), actions, None).await?;
         Marks::read(item.as_ref())
     }
@@ -293,9 +320,9 @@ impl Records {
         started: &StartedAt,
         wait: Option<Timestamp>,
     ) -> Result<(), LeaseLost> {
-        let mut hinted_since = false;
-        for _ in 0..2 {
-            let finishing = Finishing { started, wait, hinted_since };
+        let mut later = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let finishing = Finishing { started, wait, later: later.as_ref() };
             let condition = Condition::All(vec![epoch_is(lease), finishing.condition()]);
             let written =
                 self.update(keys::state(scope), finishing.actions(scope), Some(condition)).await;
@@ -306,12 +333,12 @@ impl Records {
                     if marks.epoch != lease.epoch() {
                         return Err(LeaseLost::Lost);
                     }
-                    hinted_since = marks.hinted > started.hinted;
+                    later = later_than(started, marks)?;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(StoreError::Corrupt("the hints of a mailbox went back").into())
+        Err(StoreError::Conflict.into())
     }
 
     /// Looks again at this moment: a wait to its own time.
@@ -378,17 +405,26 @@ impl Records {
 pub(crate) struct Finishing<'a> {
     pub(crate) started: &'a StartedAt,
     pub(crate) wait: Option<Timestamp>,
-    /// Whether a hint came in since the start: the mailbox stays dirty and keeps its due time,
-    /// which is that of the hint's message or of the start.
-    pub(crate) hinted_since: bool,
+    /// The marks as they stand, where a hint came in since the start: the mailbox stays dirty and
+    /// keeps its due time, which is that of the hint's message or of the start.
+    pub(crate) later: Option<&'a Marks>,
+}
+
+/// The marks as they stand, if a hint came in since the start.
+pub(crate) fn later_than(started: &StartedAt, marks: Marks) -> Result<Option<Marks>, StoreError> {
+    if marks.hinted < started.hinted {
+        return Err(StoreError::Corrupt("the hints of a mailbox went back"));
+    }
+    Ok((marks.hinted > started.hinted).then_some(marks))
 }
 
 impl Finishing<'_> {
-    /// Which of the two ends it is depends on `hinted`, so each requires what it stands on.
+    /// Which of the two ends it is depends on `hinted`, and so does what was named since, so each
+    /// requires what it stands on.
     pub(crate) fn condition(&self) -> Condition {
         let hinted = number(self.started.hinted);
-        if self.hinted_since {
-            Condition::Greater(HINTED.to_owned(), hinted)
+        if let Some(later) = self.later {
+            Condition::Equals(HINTED.to_owned(), number(later.hinted))
         } else if self.started.hinted == 0 {
             Condition::Any(vec![
                 Condition::Lacks(HINTED.to_owned()),
@@ -407,13 +443,14 @@ impl Finishing<'_> {
         for (name, count) in &self.started.marks.dirty {
             actions.push(UpdateAction::Set(format!("{DONE_PREFIX}{name}"), number(*count)));
         }
+        actions.extend(self.started.marks.named.removing(self.later.map(|marks| &marks.named)));
         match self.started.marks.started_at {
-            Some(at) if self.hinted_since => {
+            Some(at) if self.later.is_some() => {
                 actions.push(UpdateAction::Set(WAITING_SINCE.to_owned(), moment(at)));
             }
             _ => actions.push(UpdateAction::Remove(WAITING_SINCE.to_owned())),
         }
-        if !self.hinted_since {
+        if self.later.is_none() {
             match self.wait {
                 Some(at) => actions.extend(set_due(scope, at)),
                 None => actions.extend([

@@ -3,6 +3,7 @@ mod content;
 mod feed;
 mod lease;
 mod marks;
+mod named;
 mod pending;
 mod protocol;
 mod rows;

@@ -173,3 +173,130 @@ fn e6_a_certificate_that_lapses_is_said_within_a_minute_in_words() {
     let codes: Vec<String> = cloud.troubles().into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, ["credential-first-refused", "credential-ended-1"]);
 }
+
+/// A challenge in the middle of a run: the run goes on with a token that has what was asked for, and
+/// nobody is told anything.
+#[test]
+fn e6_a_claims_challenge_in_the_middle_is_answered_with_a_token_that_has_the_claims() {
+    let mut cloud = CloudStage::new();
+    cloud.stage.sync(ALEX);
+    for (number, context) in [json!({}), json!({ "context": "c1" })].iter().enumerate() {
+        let before = cloud.stage.control("GET", "entra", "");
+        cloud.stage.clock.advance(SignedDuration::from_mins(2));
+        entra(&mut cloud, "POST", "/challenge", context);
+        cloud.stage.put(ALEX, &format!("erp-{number}"), item(&format!("Visit {number}")));
+        cloud.stage.sync(ALEX);
+        assert_eq!(cloud.stage.written_calendar(ALEX).len(), number + 1);
+        let after = cloud.stage.control("GET", "entra", "");
+        let more = |name: &str| after[name].as_u64().unwrap() - before[name].as_u64().unwrap();
+        assert_eq!((more("issued"), more("claimed")), (1, 1), "one token, asked for with claims");
+    }
+    assert!(cloud.stage.mailbox(ALEX).troubles.is_empty());
+    assert_eq!(cloud.troubles(), []);
+
+    // One that no token meets is not asked for over and over, and is said.
+    cloud.stage.clock.advance(SignedDuration::from_mins(2));
+    let before = issued(&mut cloud);
+    let end = tidemark_transport::Clock::now(&cloud.stage.clock).as_second() + 86_400;
+    entra(&mut cloud, "POST", "/challenge", &json!({ "notBefore": end }));
+    cloud.stage.put(ALEX, "erp-9", item("Visit 9"));
+    let began = tidemark_transport::Clock::now(&cloud.stage.clock);
+    cloud.sync_once(ALEX);
+    cloud.sync_once(ALEX);
+    cloud.refresh();
+    assert!(issued(&mut cloud) <= before + 3, "{} tokens", issued(&mut cloud) - before);
+    let row = cloud.stage.mailbox(ALEX);
+    let trouble = row.troubles.first().expect("it is shown");
+    assert!(trouble.since.duration_since(began) <= SignedDuration::from_mins(1), "{trouble:?}");
+    assert!(trouble.cause.contains("check that"), "{trouble:?}");
+
+    entra(&mut cloud, "DELETE", "/challenge", &json!({}));
+    cloud.tick(SignedDuration::from_mins(30));
+    assert_eq!(cloud.stage.written_calendar(ALEX).len(), 3);
+    assert!(cloud.stage.mailbox(ALEX).troubles.is_empty());
+}
+
+/// Certificates, as Entra has them now.
+fn certificates(cloud: &mut CloudStage) -> Vec<String> {
+    let shown = cloud.stage.control("GET", "entra", "")["certificates"].clone();
+    let list = shown.as_array().expect("a list");
+    list.iter().map(|one| one.as_str().expect("a thumbprint").to_owned()).collect()
+}
+
+#[test]
+fn e6_a_certificate_is_rolled_with_its_own_proof_while_both_sides_change() {
+    let mut cloud = CloudStage::new();
+    with_certificate(&mut cloud, days(30));
+    let end = START.parse::<jiff::Timestamp>().expect("a time") + days(30);
+    cloud.change(|access| {
+        access.application_object = Some(OBJECT.to_owned());
+        access.renews = true;
+        access.credentials.truncate(1);
+        access.credentials[0].expires_at = Some(end);
+    });
+    let first = certificates(&mut cloud);
+    cloud.stage.sync(ALEX);
+    // No permission is granted: an application may roll its own keys.
+    for number in 0..6 {
+        cloud.stage.put(ALEX, &format!("erp-{number}"), item(&format!("Visit {number}")));
+        cloud.tick(SignedDuration::from_mins(15));
+    }
+    let both = certificates(&mut cloud);
+    assert_eq!((both.len(), &both[0]), (2, &first[0]), "one was added");
+    let row = cloud.connection().value;
+    let [new, old] = &row.graph().unwrap().credentials[..] else { panic!("two overlap") };
+    assert!(new.made_at.is_some() && new.expires_at > old.expires_at);
+    assert_eq!(old.secret_name(), Some(CERTIFICATE_NAME));
+
+    // The new one serves alone from one moment to the next, and nobody notices.
+    entra(&mut cloud, "POST", "/revoke", &json!({}));
+    cloud.stage.clock.advance(days(30));
+    for number in 6..9 {
+        cloud.stage.put(ALEX, &format!("erp-{number}"), item(&format!("Visit {number}")));
+        cloud.tick(SignedDuration::from_mins(15));
+    }
+    assert_eq!(cloud.stage.written_calendar(ALEX).len(), 9);
+    assert!(cloud.stage.mailbox(ALEX).troubles.is_empty());
+    assert_eq!(cloud.troubles(), []);
+    let row = cloud.connection().value;
+    assert_eq!(row.graph().unwrap().credentials.len(), 1, "the old one has left");
+
+    // What we made is removed in its turn, with the proof of its successor. The one that was entered
+    // by hand stays where it is.
+    entra(&mut cloud, "PATCH", "", &json!({ "roles": ["Application.ReadWrite.OwnedBy"] }));
+    let end = row.graph().unwrap().credentials[0].expires_at.expect("a certificate ends");
+    let almost = end - days(20);
+    cloud.stage.clock.advance_to(almost);
+    cloud.tick(SignedDuration::from_mins(15));
+    let three = certificates(&mut cloud);
+    assert_eq!((three.len(), &three[..2]), (3, &both[..]));
+    cloud.stage.clock.advance_to(end + days(1));
+    cloud.tick(SignedDuration::from_mins(15));
+    let left = certificates(&mut cloud);
+    assert_eq!(left, [three[0].clone(), three[2].clone()], "ours was removed");
+    cloud.stage.put(ALEX, "erp-9", item("Visit 9"));
+    cloud.tick(SignedDuration::from_mins(15));
+    assert_eq!(cloud.stage.written_calendar(ALEX).len(), 10);
+    assert_eq!(cloud.troubles(), []);
+}
+
+#[test]
+fn e6_a_certificate_that_has_lapsed_cannot_roll_itself_and_that_is_said() {
+    let mut cloud = CloudStage::new();
+    with_certificate(&mut cloud, days(20));
+    let end = START.parse::<jiff::Timestamp>().expect("a time") + days(20);
+    cloud.change(|access| {
+        access.application_object = Some(OBJECT.to_owned());
+        access.renews = true;
+        access.credentials.truncate(1);
+        access.credentials[0].expires_at = Some(end);
+    });
+    cloud.stage.sync(ALEX);
+    cloud.stage.clock.advance(days(21));
+    cloud.refresh();
+    let troubles = cloud.troubles();
+    let codes: Vec<&str> = troubles.iter().map(|(code, _)| code.as_str()).collect();
+    assert!(codes.contains(&"token-AADSTS700027"), "{codes:?}");
+    assert!(codes.contains(&"credential-ended-1"), "{codes:?}");
+    assert_eq!(certificates(&mut cloud).len(), 1, "none was added");
+}

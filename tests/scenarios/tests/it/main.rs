@@ -2,6 +2,7 @@
 
 mod administration;
 mod beside;
+mod beyond;
 mod borders;
 mod crash;
 mod credentials;

@@ -1,6 +1,8 @@
 //! Notifications of Graph that are not what they seem (issue 4, accept 4): refused, counted, nothing
 //! queued, and nothing in answer or effort that tells why.
 
+mod border;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tidemark_intake::{GRAPH_NOTIFICATION_BYTES_MAX, GraphAnswer, GraphIntake as _, GraphReceipt};

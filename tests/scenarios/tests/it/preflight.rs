@@ -7,11 +7,12 @@ use http::{Request, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tidemark_api::{ApiOptions, router};
+use tidemark_scenarios::cloud::CloudStage;
 use tidemark_scenarios::exchange::Wire;
 use tidemark_scenarios::stage::{Setting, Stage};
 use tidemark_service::{Border, RunEnd};
 use tidemark_simulator::NewAppointment;
-use tidemark_store::records::{ApiKeyId, ApiKeyRow, Collection, Role};
+use tidemark_store::records::{ActivityRow, ApiKeyId, ApiKeyRow, Collection, Document, Role};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -266,4 +267,73 @@ fn e19_assignment_names_who_cannot_be_reached_over_both() {
         assert_eq!(failed["code"], code);
         assert!(!failed["commands"].as_array().unwrap().is_empty());
     }
+}
+
+/// What the schedule has written into the activity, the oldest first: the action, and why.
+fn schedule_activity(cloud: &mut CloudStage) -> Vec<(String, Option<String>)> {
+    let records = Arc::clone(&cloud.stage.service.records);
+    let organisation = cloud.stage.organisation.clone();
+    let now = tidemark_transport::Clock::now(&cloud.stage.clock);
+    let read = async move { records.activity(&organisation, None, 50, now).await };
+    let mut entries = cloud.stage.run(read).expect("read").entries;
+    entries.reverse();
+    entries.retain(|entry| entry.by == "token-refresh");
+    let why = |entry: &ActivityRow| {
+        let after = entry.after.as_ref().expect("it tells what is");
+        after["fence"]["why"].as_str().map(str::to_owned)
+    };
+    entries.iter().map(|entry| (entry.action.clone(), why(entry))).collect()
+}
+
+#[test]
+fn n14_the_proof_of_the_fence_is_renewed_every_day_and_what_is_wrong_is_told() {
+    let mut cloud = CloudStage::new();
+    let outside = json!({ "address": BOARD, "inScope": false });
+    cloud.stage.control("POST", "mailboxes", &outside.to_string());
+    let Document { mut value, revision } = cloud.connection();
+    value.fence.outside = Some(BOARD.to_owned());
+    let records = Arc::clone(&cloud.stage.service.records);
+    let organisation = cloud.stage.organisation.clone();
+    let saved = async move { records.save_connection(&organisation, &value, Some(revision)).await };
+    cloud.stage.run(saved).expect("saved");
+
+    let told = |action: &str, why: Option<&str>| (action.to_owned(), why.map(str::to_owned));
+    let finding = |cloud: &mut CloudStage| cloud.connection().value.fence.finding.expect("tried");
+    cloud.refresh();
+    assert!(finding(&mut cloud).holds);
+    assert_eq!(schedule_activity(&mut cloud), [told("fence-proved", None)]);
+
+    // Once a day and not more often; all is as it was, and nothing is written down.
+    let first = finding(&mut cloud).at;
+    cloud.tick(SignedDuration::from_hours(2));
+    assert_eq!(finding(&mut cloud).at, first);
+    cloud.stage.clock.advance(SignedDuration::from_hours(22));
+    cloud.refresh();
+    assert!(finding(&mut cloud).at > first);
+    assert_eq!(schedule_activity(&mut cloud).len(), 1);
+
+    // An attempt that says nothing leaves the proof, and a line.
+    cloud.stage.control("DELETE", "entra/secrets", "{}");
+    cloud.stage.clock.advance(SignedDuration::from_hours(24));
+    cloud.refresh();
+    cloud.refresh();
+    assert!(finding(&mut cloud).holds);
+    let not_renewed = told("fence-not-renewed", Some("AADSTS7000215"));
+    assert_eq!(schedule_activity(&mut cloud)[1..], [not_renewed]);
+    cloud.stage.control("POST", "entra/secrets", r#"{"secret": "sim-secret"}"#);
+
+    // Somebody consents to too much.
+    cloud.stage.control("PATCH", "entra", r#"{"roles": ["Calendars.ReadWrite"]}"#);
+    cloud.stage.clock.advance(SignedDuration::from_hours(24));
+    cloud.refresh();
+    assert!(!finding(&mut cloud).holds);
+    assert_eq!(schedule_activity(&mut cloud)[2..], [told("fence-found-open", None)]);
+    cloud.stage.clock.advance(SignedDuration::from_hours(24));
+    cloud.refresh();
+    assert_eq!(schedule_activity(&mut cloud).len(), 3, "told once");
+
+    cloud.stage.control("PATCH", "entra", r#"{"roles": []}"#);
+    cloud.stage.clock.advance(SignedDuration::from_hours(24));
+    cloud.refresh();
+    assert_eq!(schedule_activity(&mut cloud)[3..], [told("fence-proved", None)]);
 }

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{CLIENT, Entra, Secret};
+use super::{CLIENT, Certificate, Entra, Secret};
 
 /// Longest life of a secret that names no end: two years.
 const LIFE_DEFAULT: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
@@ -20,20 +20,7 @@ impl Entra {
     /// The registration. Secrets show no text, certificates no key.
     pub(crate) fn application(&self) -> Value {
         let secrets: Vec<_> = self.secrets.iter().map(Secret::shown).collect();
-        let certificates: Vec<_> = self
-            .certificates
-            .iter()
-            .map(|one| {
-                json!({
-                    "type": "AsymmetricX509Cert",
-                    "usage": "Verify",
-                    "customKeyIdentifier": one.sha1,
-                    "startDateTime": one.not_before.to_string(),
-                    "endDateTime": one.not_after.to_string(),
-                    "key": null,
-                })
-            })
-            .collect();
+        let certificates: Vec<_> = self.certificates.iter().map(Certificate::shown).collect();
         json!({
             "id": object_id(),
             "appId": CLIENT,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::challenge::Wanted;
 use super::{CLIENT, Entra, TENANT, TokenError, assertion};
 use crate::fault::FaultKind;
 use crate::graph::decoded;
@@ -117,7 +118,17 @@ fn grant(
             ));
         }
     }
-    let token = entra.issue(resource, now).ok_or_else(|| TokenError::busy(503))?;
+    let wanted = match form.get("claims") {
+        None => Wanted::default(),
+        Some(text) => {
+            let read = Wanted::read(text).ok_or_else(|| {
+                TokenError::request(9_002_013, "The 'claims' parameter is not valid JSON.")
+            })?;
+            entra.claimed = entra.claimed.saturating_add(1);
+            read
+        }
+    };
+    let token = entra.issue(resource, &wanted, now).ok_or_else(|| TokenError::busy(503))?;
     Ok(json!({
         "token_type": "Bearer",
         "expires_in": entra.expires_in,

@@ -2,13 +2,16 @@
 
 use std::sync::LazyLock;
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256,
-    RsaKeyPair, RsaPublicKeyComponents, UnparsedPublicKey,
+    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -121,6 +124,33 @@ impl Token {
     }
 }
 
+fn signature_of(
+    pair: &RsaKeyPair,
+    encoding: &'static dyn RsaEncoding,
+    signed: &[u8],
+) -> Option<Vec<u8>> {
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(encoding, &SystemRandom::new(), signed, &mut signature).ok()?;
+    Some(signature)
+}
+
+/// What is wrong with how a token is signed. All of them name the simulator's own key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Forgery {
+    /// Nothing.
+    #[default]
+    None,
+    /// Another key.
+    ForeignKey,
+    /// The right key with another algorithm.
+    Ps256,
+    /// An HMAC with the public key as its secret.
+    Hs256,
+    /// Nothing at all.
+    Unsigned,
+}
+
 /// The key that signs what Entra gives out.
 pub(super) struct SigningKey {
     pair: RsaKeyPair,
@@ -149,12 +179,35 @@ impl SigningKey {
 
     /// Signs claims with RS256, as Entra does.
     pub(super) fn sign(&self, claims: &Value) -> Option<String> {
-        let header = json!({ "typ": "JWT", "alg": "RS256", "x5t": self.id, "kid": self.id });
+        self.sign_as(claims, Forgery::None)
+    }
+
+    /// Signs claims in a way that Entra would not.
+    pub(super) fn sign_as(&self, claims: &Value, forgery: Forgery) -> Option<String> {
+        let algorithm = match forgery {
+            Forgery::None | Forgery::ForeignKey => "RS256",
+            Forgery::Ps256 => "PS256",
+            Forgery::Hs256 => "HS256",
+            Forgery::Unsigned => "none",
+        };
+        let header = json!({ "typ": "JWT", "alg": algorithm, "x5t": self.id, "kid": self.id });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let mut token = format!("{}.{}", part(&header), part(claims));
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        let random = SystemRandom::new();
-        self.pair.sign(&RSA_PKCS1_SHA256, &random, token.as_bytes(), &mut signature).ok()?;
+        let signed = token.as_bytes();
+        let signature = match forgery {
+            Forgery::None => signature_of(&self.pair, &RSA_PKCS1_SHA256, signed)?,
+            Forgery::Ps256 => signature_of(&self.pair, &RSA_PSS_SHA256, signed)?,
+            Forgery::ForeignKey => {
+                let foreign = RsaKeyPair::generate(KeySize::Rsa2048).ok()?;
+                signature_of(&foreign, &RSA_PKCS1_SHA256, signed)?
+            }
+            // What is public is taken for what is secret.
+            Forgery::Hs256 => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, self.pair.public_key().as_ref());
+                hmac::sign(&key, signed).as_ref().to_vec()
+            }
+            Forgery::Unsigned => Vec::new(),
+        };
         token.push('.');
         token.push_str(&URL_SAFE_NO_PAD.encode(signature));
         Some(token)

@@ -9,7 +9,7 @@ use super::id::{self, IdForm};
 use super::query::{self, Page};
 use super::request::Request;
 use super::{Answer, Call, GraphError, guid, time};
-use crate::entra::{Bearer, TENANT, object_id};
+use crate::entra::{Bearer, KeyRefused, TENANT, object_id};
 use crate::simulator::State;
 use crate::store::{FolderNumber, Item, Mailbox, MailboxNumber};
 use crate::windows_zone;
@@ -107,7 +107,9 @@ pub(super) fn application(
     now: Timestamp,
 ) -> Result<Answer, GraphError> {
     let may = ["Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"];
-    if !bearer.roles.iter().any(|role| may.contains(&role.as_str())) {
+    // Its own keys an application rolls without a permission: the proof stands for it.
+    let is_proven = matches!(rest.last(), Some(&"addKey" | &"removeKey"));
+    if !is_proven && !bearer.roles.iter().any(|role| may.contains(&role.as_str())) {
         return Err(denied());
     }
     // `applications(appId='…')` names it by its client id.
@@ -138,7 +140,30 @@ pub(super) fn application(
             let id = wanted.get("keyId").and_then(Value::as_str).ok_or_else(invalid)?;
             if state.entra.remove_password(id) { Ok(Answer::empty(204)) } else { Err(invalid()) }
         }
+        ("POST", ["addKey"]) => {
+            let made = state.entra.add_key(&request.json()?, now).map_err(key_refused)?;
+            Ok(Answer::json(200, made))
+        }
+        ("POST", ["removeKey"]) => {
+            state.entra.remove_key(&request.json()?, now).map_err(key_refused)?;
+            Ok(Answer::empty(204))
+        }
         _ => Err(GraphError::query("Resource not found for the segment 'applications'.")),
+    }
+}
+
+/// Which error a bad proof gets stands on no page; issue 14626 of microsoftgraph/microsoft-graph-docs
+/// shows it.
+fn key_refused(refused: KeyRefused) -> GraphError {
+    match refused {
+        KeyRefused::Proof => GraphError::new(
+            401,
+            "Authentication_MissingOrMalformed",
+            "Access Token missing or malformed.",
+        ),
+        KeyRefused::Request => {
+            GraphError::new(400, "Request_BadRequest", "Invalid value specified.")
+        }
     }
 }
 

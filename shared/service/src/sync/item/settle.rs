@@ -111,6 +111,7 @@ impl Run<'_> {
                 Some(id) if stands && intent.kind == WriteKind::Create => {
                     let created = self.created.entry(id.clone()).or_default();
                     created.intents.push(intent.reference());
+                    created.is_new = true;
                 }
                 _ => commit.intents.push(intent.reference()),
             }

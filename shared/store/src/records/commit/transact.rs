@@ -8,7 +8,7 @@ use crate::records::feed::{head_write, read_head};
 use crate::records::ids::MailboxScope;
 use crate::records::lease::{TOKEN, epoch_is, releasing};
 use crate::records::ledger::{brake_write, statistics_write};
-use crate::records::marks::{ATTEMPTS_MAX, Finishing, Marks, STARTS, SYNCED_AT, moment};
+use crate::records::marks::{ATTEMPTS_MAX, Finishing, Marks, STARTS, SYNCED_AT, later_than, moment};
 use crate::records::row::Row;
 use crate::records::usage::Usage;
 use crate::records::{Records, keys};
@@ -22,7 +22,8 @@ const UNCLEAR_MAX: usize = 3;
 struct Ground {
     token_before: Option<String>,
     head: u64,
-    hinted_since: bool,
+    /// The marks as they stand, where a hint came in since the start.
+    later: Option<Marks>,
     /// What the mailbox's meter is to rise by.
     usage: Usage,
 }
@@ -69,7 +70,7 @@ impl Records {
         let token = keys::hex(&random);
         let head = if batch.feed.is_empty() { 0 } else { self.head(scope).await? };
         let token_before = commit.lease.token();
-        let mut ground = Ground { token_before, head, hinted_since: false, usage };
+        let mut ground = Ground { token_before, head, later: None, usage };
         let mut unclear = 0;
         for _ in 0..ATTEMPTS_MAX {
             let tagged = build(commit, &batch, &ground, &token, now);
@@ -173,7 +174,7 @@ fn stand_on_state(
     }
     ground.token_before = found;
     if let Some((started, _)) = &commit.synced {
-        ground.hinted_since = marks.hinted > started.hinted;
+        ground.later = later_than(started, marks)?;
     }
     Ok(Next::Again)
 }
@@ -222,7 +223,7 @@ fn state_write(
     let mut conditions = vec![epoch_is(&commit.lease), unmoved];
     let mut actions = match &commit.synced {
         Some((started, wait)) if batch.synced => {
-            let finishing = Finishing { started, wait: *wait, hinted_since: ground.hinted_since };
+            let finishing = Finishing { started, wait: *wait, later: ground.later.as_ref() };
             conditions.push(finishing.condition());
             let mut actions = finishing.actions(&commit.scope);
             actions.push(UpdateAction::Set(SYNCED_AT.to_owned(), moment(now)));
