@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         let (deliveries, frame) = (Arc::clone(&deliveries), frame.clone());
         async move {
             let deadline = deadline(deliveries.world.now(), call.ends_at);
-            let ended = handle(&deliveries, event, deadline, &frame).await;
+            let ended = Box::pin(handle(&deliveries, event, deadline, &frame)).await;
             ended.inspect_err(|error| {
                 frame.failed();
                 tracing::error!(error = %error, "nothing is delivered");

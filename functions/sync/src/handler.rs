@@ -79,7 +79,7 @@ async fn run_one(
     if let Some(sent) = sent {
         frame.number("queue_ms", milliseconds(sent, began));
     }
-    match service.sync(&scope, deadline(began, ends_at)).await {
+    match Box::pin(service.sync(&scope, deadline(began, ends_at))).await {
         Ok(report) => {
             tell(frame, &report);
             if let Some(sent) = sent {

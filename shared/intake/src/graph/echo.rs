@@ -1,4 +1,4 @@
-//! Notifications of what is known: our own writes come back, and Graph mostly tells a new item twice.
+//! Notifications of what is known: our own changes come back, and Graph mostly tells a new item twice.
 //!
 //! A notification names an item and its version. If our link of the item stands at that version, a run
 //! has read or written it and has committed what followed: there is nothing that another run would
@@ -46,8 +46,10 @@ impl Intake {
 /// Which item is said to have got which version; none for what says nothing of the kind.
 fn version_of(news: &ItemNews) -> Option<(&str, &str)> {
     match news.change {
-        ChangeType::Created | ChangeType::Updated => {}
-        ChangeType::Deleted | ChangeType::Unrecognised => return None,
+        ChangeType::Updated => {}
+        // The changes mention nothing that came and went between two readings: until they are read
+        // again after an item was created, nobody would learn that it was deleted.
+        ChangeType::Created | ChangeType::Deleted | ChangeType::Unrecognised => return None,
     }
     let tag = news.etag.as_deref()?;
     let version = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"')?.strip_suffix('"')?;

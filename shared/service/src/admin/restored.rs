@@ -30,15 +30,12 @@ impl Service {
     ) -> Result<RestoreView, Refusal> {
         may_administer(caller)?;
         let organisation = &caller.organisation;
-        let mut after = match after {
-            Some(text) => {
-                let id = MailboxId::parse(text);
-                Some(id.map_err(|_| Refusal::InvalidCursor { parameter: "after" })?)
-            }
-            None => {
-                self.records.leap_feed(organisation).await?;
-                None
-            }
+        let mut after = if let Some(text) = after {
+            let id = MailboxId::parse(text);
+            Some(id.map_err(|_| Refusal::InvalidCursor { parameter: "after" })?)
+        } else {
+            self.records.leap_feed(organisation).await?;
+            None
         };
         let until = self.world.now().saturating_add(CALL_TIME).unwrap_or(Timestamp::MAX);
         let mut view = RestoreView::default();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
 use tidemark_engine::StampView;
 use tidemark_mailbox::{Change, ChangePage, Cursor, Disposition, RemoteEvent, RemoteId, RemoteRef};
 use tidemark_store::records::{Commit, CursorRow, FirstSyncPhase, ItemCommit, LinkRow, LinkState};
@@ -16,9 +15,6 @@ use super::stop::Stop;
 pub(super) const PAGE_ITEMS: usize = 100;
 /// Items that are committed together.
 pub(super) const COMMIT_ITEMS: usize = 10;
-/// How long a cursor stands that found nothing new. The server's next one says the same, and the one
-/// that was read stays valid; but servers forget what was given out long ago.
-const CURSOR_STANDS: SignedDuration = SignedDuration::from_hours(24);
 /// Links that are looked at in one go when a compare ends.
 const COMPARE_ITEMS: usize = 100;
 
@@ -92,9 +88,7 @@ impl Run<'_> {
                     }
                 }
             }
-            if page.more || !commit.is_empty() || !self.stands(&cursor, &next, &page) {
-                commit = commit.cursor(self.collection.clone(), next);
-            }
+            commit = commit.cursor(self.collection.clone(), next);
             if let Some(noted) = self.noted.take() {
                 commit = commit.noting(self.collection.clone(), noted);
             }
@@ -105,15 +99,6 @@ impl Run<'_> {
             self.carry(commit).await?;
             cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         }
-    }
-
-    /// Whether the cursor that was read need not be written anew: nothing came after it.
-    fn stands(&self, cursor: &CursorRow, next: &CursorRow, page: &ChangePage) -> bool {
-        let is_young = |at| self.now().duration_since(at) < CURSOR_STANDS;
-        page.changes.is_empty()
-            && !cursor.comparing
-            && next.progress == cursor.progress
-            && cursor.written_at.is_some_and(is_young)
     }
 
     /// What the cursor is to say of a page before items of it are committed apart from the cursor:
