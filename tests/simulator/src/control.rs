@@ -33,6 +33,8 @@ struct NewMailbox {
 struct MailboxPlace {
     in_scope: Option<bool>,
     on_premises: Option<bool>,
+    /// When the password of its owner ends.
+    password_ends: Option<Timestamp>,
 }
 
 /// Why a request cannot be served.
@@ -67,7 +69,10 @@ fn route(
         ("PATCH", ["mailboxes", address]) => {
             let found = state.store.find(&decoded(address)).ok_or((404, "no such mailbox"))?;
             let number = found.number;
-            let MailboxPlace { in_scope, on_premises } = read(&request.body)?;
+            let MailboxPlace { in_scope, on_premises, password_ends } = read(&request.body)?;
+            if let Some(end) = password_ends {
+                state.store.password_ends.insert(number, end);
+            }
             place_mailbox(state, number, in_scope, on_premises);
             Ok(json!({}))
         }
