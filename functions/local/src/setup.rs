@@ -115,11 +115,16 @@ impl AccessSetup {
         match self {
             Self::Ews(access) => {
                 let secret_name = format!("connections/{}/password", id.uuid());
+                let password = before.and_then(|row| match row {
+                    Protocol::Ews(row) if row.account == access.account => row.password,
+                    Protocol::Ews(_) | Protocol::Graph(_) => None,
+                });
                 let row = EwsAccess {
                     url: access.url.clone(),
                     account: access.account.clone(),
                     secret_name: secret_name.clone(),
                     impersonate: access.impersonate,
+                    password,
                 };
                 Ok((Protocol::Ews(row), vec![(secret_name, access.password.clone())]))
             }

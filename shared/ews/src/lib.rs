@@ -18,6 +18,7 @@ mod folder;
 mod get;
 mod id;
 pub mod notification;
+mod password;
 mod property;
 mod request;
 mod resolve;
@@ -42,6 +43,7 @@ pub use folder::{
 };
 pub use get::{GetItem, Item};
 pub use id::{FolderAddress, FolderId, ItemAddress, ItemId, WellKnownFolder};
+pub use password::GetPasswordExpirationDate;
 pub use property::{ExtendedField, PropertyName, PropertyPath, PropertySet, Shape};
 pub use request::{Operation, Precision, Request, ServerVersion};
 pub use resolve::{ResolveNames, Resolved};

@@ -4,6 +4,7 @@ mod adapter;
 mod credential;
 pub(crate) mod fault;
 pub(crate) mod limiter;
+mod password;
 mod read;
 mod series;
 mod server;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tidemark_graph::GraphRoot;
 use tidemark_identity::{AccessToken, TokenError, TokenSource};
 use tidemark_mailbox::ews::EwsUrl;
@@ -45,6 +46,17 @@ impl Probe for EveryExchange {
         let issued = self.graph.tokens().issue_apart(connection).await;
         let issued = issued.map_err(|error| no_token(&error))?;
         Ok(TokenFacts { roles: roles_of(issued.token.expose()), token: issued.token })
+    }
+
+    async fn password_ends(
+        &self,
+        connection: &ConnectionRow,
+        mailbox: &MailboxRow,
+    ) -> Result<Option<Timestamp>, MailboxError> {
+        match &connection.protocol {
+            Protocol::Ews(_) => self.ews.open_ews(connection, mailbox).await?.password_ends().await,
+            Protocol::Graph(_) => Ok(None),
+        }
     }
 
     async fn look(

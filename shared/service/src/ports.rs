@@ -74,6 +74,19 @@ pub trait Probe: Send + Sync {
     /// [`MailboxError`] when the authority gives none, or the protocol has none.
     async fn token(&self, connection: &ConnectionRow) -> Result<TokenFacts, MailboxError>;
 
+    /// When the password of the account that logs on ends, asked by the way of one of the mailboxes;
+    /// none where it does not end or the connection has none.
+    ///
+    /// # Errors
+    /// [`MailboxError`] when the server does not say.
+    async fn password_ends(
+        &self,
+        _connection: &ConnectionRow,
+        _mailbox: &MailboxRow,
+    ) -> Result<Option<jiff::Timestamp>, MailboxError> {
+        Ok(None)
+    }
+
     /// Tries whether a part of a mailbox opens; with this token, where there is one, else with the one
     /// that everybody uses.
     ///

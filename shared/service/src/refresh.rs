@@ -7,6 +7,7 @@ pub mod tokens;
 
 mod content_keys;
 mod fence;
+mod password;
 mod renewal;
 mod shelf;
 
@@ -99,8 +100,11 @@ impl Refresher {
         row: Document<ConnectionRow>,
         report: &mut RefreshReport,
     ) {
-        if !row.value.enabled || row.value.graph().is_none() {
+        if !row.value.enabled {
             return;
+        }
+        if row.value.graph().is_none() {
+            return self.look_at_password(organisation, row, report).await;
         }
         report.connections += 1;
         let row = match self.keep_fence(organisation, row.clone()).await {

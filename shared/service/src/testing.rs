@@ -478,6 +478,7 @@ fn connection(now: Timestamp) -> ConnectionRow {
             account: "svc".to_owned(),
             secret_name: "exchange".to_owned(),
             impersonate: true,
+            password: None,
         }),
         extra_ca_pem: None,
         confirmed_fingerprint: None,

@@ -120,7 +120,8 @@ pub use pending::{
     PendingRef, PendingRow, Waiting,
 };
 pub use protocol::{
-    CREDENTIALS_MAX, Cloud, CredentialKind, EwsAccess, GraphAccess, GraphCredential, Protocol,
+    CREDENTIALS_MAX, Cloud, CredentialKind, EwsAccess, GraphAccess, GraphCredential, PasswordFacts,
+    Protocol,
 };
 pub use removed::{CLEARED_WITHIN, RemovedMailbox};
 pub use row::Document;

@@ -48,6 +48,7 @@ impl Wire {
                 account: "svc@tidemark.example".to_owned(),
                 secret_name: "connections/exchange".to_owned(),
                 impersonate: true,
+                password: None,
             }),
             Self::Graph => Protocol::Graph(GraphAccess {
                 tenant: "00000000-0000-4000-8000-000000000001".to_owned(),
@@ -184,6 +185,17 @@ impl Probe for SimulatedExchange {
             }
         })?;
         Ok(TokenFacts { roles: roles_of(issued.expose()), token: issued })
+    }
+
+    async fn password_ends(
+        &self,
+        connection: &ConnectionRow,
+        mailbox: &MailboxRow,
+    ) -> Result<Option<jiff::Timestamp>, MailboxError> {
+        match &connection.protocol {
+            Protocol::Ews(access) => self.ews(access, mailbox).password_ends().await,
+            Protocol::Graph(_) => Ok(None),
+        }
     }
 
     async fn look(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::config::{MailboxConfig, Role};
 use crate::fault::{FaultPlan, FaultRun};
 use crate::simulator::{SimOutcome, SimRequest, State};
-use crate::store::Actor;
+use crate::store::{Actor, MailboxNumber};
 use crate::subscription::Channel;
 
 #[derive(Deserialize)]
@@ -36,10 +36,33 @@ struct MailboxPlace {
     ews_enabled: Option<bool>,
     address: Option<String>,
     aliases: Option<Vec<String>>,
+    /// When the password of its owner ends.
+    password_ends: Option<Timestamp>,
 }
 
 /// Why a request cannot be served.
 pub(crate) type Refusal = (u16, &'static str);
+
+/// Changes what is said of a mailbox, and leaves the rest.
+fn change_mailbox(
+    state: &mut State,
+    number: MailboxNumber,
+    change: MailboxPlace,
+) -> Result<Value, Refusal> {
+    let MailboxPlace { in_scope, on_premises, ews_enabled, address, aliases, password_ends } =
+        change;
+    if let Some(end) = password_ends {
+        state.store.password_ends.insert(number, end);
+    }
+    place_mailbox(state, number, in_scope, on_premises);
+    rename_mailbox(state, number, address, aliases)?;
+    match ews_enabled {
+        Some(true) => drop(state.ews_off.remove(&number)),
+        Some(false) => drop(state.ews_off.insert(number)),
+        None => {}
+    }
+    Ok(json!({}))
+}
 
 /// Answers a request below `/_sim/`.
 pub(crate) fn handle(state: &mut State, request: &SimRequest, now: Timestamp) -> SimOutcome {
@@ -70,16 +93,7 @@ fn route(
         ("PATCH", ["mailboxes", address]) => {
             let found = state.store.find(&decoded(address)).ok_or((404, "no such mailbox"))?;
             let number = found.number;
-            let MailboxPlace { in_scope, on_premises, ews_enabled, address, aliases } =
-                read(&request.body)?;
-            place_mailbox(state, number, in_scope, on_premises);
-            rename_mailbox(state, number, address, aliases)?;
-            match ews_enabled {
-                Some(true) => drop(state.ews_off.remove(&number)),
-                Some(false) => drop(state.ews_off.insert(number)),
-                None => {}
-            }
-            Ok(json!({}))
+            change_mailbox(state, number, read(&request.body)?)
         }
         (method, ["entra", rest @ ..]) => {
             crate::entra::control(&mut state.entra, method, rest, &request.body, now)
@@ -179,7 +193,7 @@ fn create_mailbox(state: &mut State, new: NewMailbox) -> Result<Value, Refusal> 
 
 fn place_mailbox(
     state: &mut State,
-    number: crate::store::MailboxNumber,
+    number: MailboxNumber,
     in_scope: Option<bool>,
     on_premises: Option<bool>,
 ) {
@@ -195,7 +209,7 @@ fn place_mailbox(
 /// it is among the aliases.
 fn rename_mailbox(
     state: &mut State,
-    number: crate::store::MailboxNumber,
+    number: MailboxNumber,
     address: Option<String>,
     aliases: Option<Vec<String>>,
 ) -> Result<(), Refusal> {

@@ -199,8 +199,11 @@ pub(crate) fn perform(
         .and_then(|body| body.elements().next())
         .ok_or_else(|| EwsError::new("ErrorInvalidRequest", "The request is invalid."))?;
     if operation == "GetUserAvailabilityRequest" {
-        // The one operation whose answer is no list of response messages.
+        // Its answer is no list of response messages.
         return Ok(envelope(&availability::answer(context, request)?));
+    }
+    if operation == "GetPasswordExpirationDate" {
+        return Ok(envelope(&directory::password_end(context, request)));
     }
     let replies = match operation {
         "GetFolder" => folders::get(context, request),

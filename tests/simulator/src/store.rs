@@ -297,6 +297,8 @@ pub struct Store {
     ledger: Vec<LedgerEntry>,
     events: Vec<StoreEvent>,
     touched: BTreeSet<(MailboxNumber, String)>,
+    /// When the passwords of people end; those who are missing have one without an end.
+    pub(crate) password_ends: BTreeMap<MailboxNumber, Timestamp>,
 }
 
 impl Store {
@@ -310,6 +312,7 @@ impl Store {
             ledger: Vec::new(),
             events: Vec::new(),
             touched: BTreeSet::new(),
+            password_ends: BTreeMap::new(),
         }
     }
 

@@ -23,7 +23,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tidemark_graph::Unreadable;
-use tidemark_graph::notification::{ItemNews, LifecycleEvent, News, Notification};
+use tidemark_graph::notification::{ItemNews, LifecycleEvent, News, Notification, Token};
 use tidemark_store::records::SubscriptionRow;
 
 /// How long a call that brings changes alone is remembered. Graph tries again for four hours, and the
@@ -90,7 +90,7 @@ impl Call {
 }
 
 fn said_by(entry: &Notification) -> Option<Value> {
-    let state = entry.client_state.as_ref().map(|state| state.as_str());
+    let state = entry.client_state.as_ref().map(Token::as_str);
     let what = match &entry.news {
         News::Change(news) => said_of_item(entry.id.as_deref(), news)?,
         News::Lifecycle(LifecycleEvent::Missed) => return None,

@@ -82,7 +82,7 @@ impl GraphMailbox {
         &self,
         ids: &[RemoteId],
     ) -> Result<Vec<ItemRead>, MailboxError> {
-        let mut found = self.fetch_items(ids).await?;
+        let mut found = self.fetch_items_named(ids).await?;
         let (mut places, mut requests) = (Vec::new(), Vec::new());
         for (place, item) in found.iter().enumerate() {
             if let Ok(event) = item

@@ -32,14 +32,30 @@ impl GraphMailbox {
     ) -> Result<Vec<ItemRead>, MailboxError> {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(READ_ITEMS_MAX) {
-            found.extend(self.fetch_block(ids).await?);
+            let items = self.fetch_block(ids).await?;
+            found.extend(self.complete(items).await?);
         }
         Ok(found)
     }
 
-    /// Reads items; then the series among them once more with their exceptions, then what is
-    /// attached. Whatever of that fails costs the item that it belongs to.
-    async fn fetch_block(&self, ids: &[RemoteId]) -> Result<Vec<ItemRead>, MailboxError> {
+    /// The same; an occurrence is answered by its series.
+    pub(super) async fn fetch_items_named(
+        &self,
+        ids: &[RemoteId],
+    ) -> Result<Vec<ItemRead>, MailboxError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(READ_ITEMS_MAX) {
+            let mut items = self.fetch_block(ids).await?;
+            self.ascend(&mut items).await?;
+            found.extend(self.complete(items).await?);
+        }
+        Ok(found)
+    }
+
+    async fn fetch_block(
+        &self,
+        ids: &[RemoteId],
+    ) -> Result<Vec<Result<EventItem, MailboxError>>, MailboxError> {
         let user = &self.session.endpoint.user;
         let known: Vec<Option<EventId>> = ids.iter().map(|id| EventId::new(id.as_str())).collect();
         let requests = known.iter().flatten().map(|id| build_get(user, id)).collect();
@@ -52,7 +68,15 @@ impl GraphMailbox {
             };
             items.push(answer.and_then(|body| item_of(&body)));
         }
-        self.ascend(&mut items).await?;
+        Ok(items)
+    }
+
+    /// Reads the series among items once more with their exceptions, then what is attached. Whatever
+    /// of that fails costs the item that it belongs to.
+    async fn complete(
+        &self,
+        mut items: Vec<Result<EventItem, MailboxError>>,
+    ) -> Result<Vec<ItemRead>, MailboxError> {
         self.complete_series(&mut items).await?;
         let mut events: Vec<ItemRead> = Vec::with_capacity(items.len());
         let mut attached = Vec::new();

@@ -99,6 +99,7 @@ async fn a_connection_is_opened_by_what_it_speaks() {
         account: "svc@example.com".to_owned(),
         secret_name: "p".to_owned(),
         impersonate: true,
+        password: None,
     };
     // It got as far as asking for the password, which is EWS's.
     let error = silent(connection(Protocol::Ews(ews))).await.unwrap_err();
@@ -119,6 +120,7 @@ async fn only_a_server_of_ews_is_asked_for_its_certificate() {
         account: "svc@example.com".to_owned(),
         secret_name: "p".to_owned(),
         impersonate: true,
+        password: None,
     };
     let error = exchange.server_certificate(&connection(Protocol::Ews(ews))).await.unwrap_err();
     assert_eq!(error.code, "certificate-not-seen");

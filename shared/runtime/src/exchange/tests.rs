@@ -55,6 +55,7 @@ fn connection(url: &str) -> ConnectionRow {
             account: "svc@example.com".to_owned(),
             secret_name: "p".to_owned(),
             impersonate: true,
+            password: None,
         }),
         extra_ca_pem: None,
         confirmed_fingerprint: None,

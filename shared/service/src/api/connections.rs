@@ -120,7 +120,7 @@ impl Service {
             NewAccess::Ews { url, account, password, impersonate } => {
                 let secret_name = format!("connections/{}/password", id.uuid());
                 let secrets = vec![(secret_name.clone(), password.clone())];
-                let row = EwsAccess { url, account, secret_name, impersonate };
+                let row = EwsAccess { url, account, secret_name, impersonate, password: None };
                 Ok((Protocol::Ews(row), secrets, Some(password)))
             }
             NewAccess::Graph(settings) => {
@@ -181,6 +181,10 @@ fn apply(row: &mut ConnectionRow, change: ConnectionChange) -> Result<(), Refusa
                 access.url = url;
                 // It was another server's.
                 row.confirmed_fingerprint = None;
+            }
+            if change.account.is_some() || change.password.is_some() {
+                // It was another password's.
+                access.password = None;
             }
             access.account = change.account.unwrap_or_else(|| access.account.clone());
             access.impersonate = change.impersonate.unwrap_or(access.impersonate);

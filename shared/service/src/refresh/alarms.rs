@@ -14,6 +14,9 @@ pub const ALARM_DAYS: [i64; 4] = [60, 30, 14, 7];
 const ENDS: &str = "credential-ends";
 /// The code once the day is over.
 const ENDED: &str = "credential-ended";
+/// The same for the password of an account of EWS.
+const PASSWORD_ENDS: &str = "password-ends";
+const PASSWORD_ENDED: &str = "password-ended";
 
 /// A credential whose end is known: its place, what it is, when it ends.
 pub(super) type End<'a> = (usize, &'a CredentialKind, Timestamp);
@@ -69,14 +72,15 @@ fn trouble_of(
     };
     let number = index.saturating_add(1);
     let day = end.strftime("%Y-%m-%d");
-    let left = end.duration_since(now);
-    let (code, cause) = if left <= SignedDuration::ZERO {
-        (format!("{ENDED}-{number}"), format!("The {what} (credential {number}) ended on {day}."))
-    } else {
-        let is_near = |days: &i64| left <= SignedDuration::from_hours(24 * days);
-        let days = ALARM_DAYS.into_iter().filter(is_near).min()?;
-        let cause = format!("The {what} (credential {number}) ends on {day}.");
-        (format!("{ENDS}-{number}-within-{days}-days"), cause)
+    let (code, cause) = match within(end, now)? {
+        0 => (
+            format!("{ENDED}-{number}"),
+            format!("The {what} (credential {number}) ended on {day}."),
+        ),
+        days => (
+            format!("{ENDS}-{number}-within-{days}-days"),
+            format!("The {what} (credential {number}) ends on {day}."),
+        ),
     };
     let mend = format!(
         "Make a new {what} in the app registration, under Certificates & secrets, and enter it as \
@@ -85,12 +89,45 @@ fn trouble_of(
     Some(Trouble { code, cause, mend, since: now })
 }
 
+/// Within how many days something ends, of [`ALARM_DAYS`]: 0 when it has ended, none while there is
+/// time.
+fn within(end: Timestamp, now: Timestamp) -> Option<i64> {
+    let left = end.duration_since(now);
+    if left <= SignedDuration::ZERO {
+        return Some(0);
+    }
+    let is_near = |days: &i64| left <= SignedDuration::from_hours(24 * days);
+    ALARM_DAYS.into_iter().filter(is_near).min()
+}
+
+/// What is to be said about the password of an account of EWS; nothing as long as there is time.
+pub(super) fn password_trouble(end: Timestamp, now: Timestamp) -> Option<Trouble> {
+    let day = end.strftime("%Y-%m-%d");
+    let (code, cause) = match within(end, now)? {
+        0 => (PASSWORD_ENDED.to_owned(), format!("The account's password ended on {day}.")),
+        days => (
+            format!("{PASSWORD_ENDS}-within-{days}-days"),
+            format!("The account's password ends on {day}."),
+        ),
+    };
+    let mend = "Give the service account a new password and enter it in the connection, or exempt the \
+                account from the expiry of passwords.";
+    Some(Trouble { code, cause, mend: mend.to_owned(), since: now })
+}
+
+/// Whether a trouble is about the end of a password.
+pub(super) fn is_of_password(trouble: &Trouble) -> bool {
+    trouble.code.starts_with(PASSWORD_ENDS) || trouble.code == PASSWORD_ENDED
+}
+
 /// Whether a trouble was written here.
 pub(super) fn is_alarm(trouble: &Trouble) -> bool {
-    trouble.code.starts_with(ENDS) || trouble.code.starts_with(ENDED)
+    trouble.code.starts_with(ENDS) || trouble.code.starts_with(ENDED) || is_of_password(trouble)
 }
 
 /// Whether nothing but the passing of the day can follow: these are logged as errors.
 pub(super) fn is_urgent(trouble: &Trouble) -> bool {
-    trouble.code.starts_with(ENDED) || trouble.code.ends_with("-within-7-days")
+    trouble.code.starts_with(ENDED)
+        || trouble.code == PASSWORD_ENDED
+        || trouble.code.ends_with("-within-7-days")
 }

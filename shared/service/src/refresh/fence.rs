@@ -94,7 +94,7 @@ impl Refresher {
     }
 
     /// Some mailboxes of the connection.
-    async fn some_of(
+    pub(super) async fn some_of(
         &self,
         organisation: &OrganisationId,
         row: &ConnectionRow,
@@ -130,15 +130,11 @@ impl Refresher {
             Err(why) => Some(why),
         };
         let revision = Some(row.revision);
-        let saved = match note(&row.value, &changed, why.as_deref(), now) {
-            Some(note) => {
-                let change = SettingsChange::Connection(&changed, revision);
-                self.records.change_settings(organisation, change, &note).await
-            }
-            None => {
-                let saved = self.records.save_connection(organisation, &changed, revision).await;
-                saved.map(|_| ())
-            }
+        let saved = if let Some(note) = note(&row.value, &changed, why.as_deref(), now) {
+            let change = SettingsChange::Connection(&changed, revision);
+            self.records.change_settings(organisation, change, &note).await
+        } else {
+            self.records.save_connection(organisation, &changed, revision).await.map(|_| ())
         };
         match saved {
             // Whoever saved it in between is followed by the next pass.
@@ -173,14 +169,15 @@ fn note(
             tracing::warn!(connection.id = %id, why, "the proof of the fence was not renewed");
             "fence-not-renewed"
         }
-        (_, _, Some(_)) | (Standing::Open(_), Standing::Open(_), None) => return None,
+        (Standing::Open(_), Standing::Open(_), None)
+        | (Standing::Proved(_), Standing::Proved(_), None)
+        | (_, Standing::NotNeeded | Standing::Waived(_) | Standing::Unproved, None)
+        | (_, _, Some(_)) => return None,
         (_, Standing::Open(_), None) => {
             tracing::error!(connection.id = %id, "the mailbox outside of the scope opened");
             "fence-found-open"
         }
-        (Standing::Proved(_), Standing::Proved(_), None) => return None,
         (_, Standing::Proved(_), None) => "fence-proved",
-        (_, Standing::NotNeeded | Standing::Waived(_) | Standing::Unproved, None) => return None,
     };
     let shown = |row: &ConnectionRow| {
         let fence = view(row);

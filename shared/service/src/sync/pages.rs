@@ -61,6 +61,9 @@ impl Run<'_> {
                 // What follows reads links.
                 self.commit(core::mem::take(&mut left)).await?;
             }
+            if !page.more {
+                Box::pin(self.read_named()).await?;
+            }
             if self.is_noted {
                 // The cursor was written meanwhile.
                 cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
@@ -68,9 +71,6 @@ impl Run<'_> {
             }
             let state = page.cursor.as_str().as_bytes().to_vec();
             let mut next = cursor.at(Some(state));
-            if !page.more {
-                Box::pin(self.read_named()).await?;
-            }
             if !page.more && next.comparing {
                 self.find_vanished().await?;
                 next.comparing = false;

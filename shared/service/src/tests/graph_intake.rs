@@ -133,6 +133,26 @@ async fn lifecycle_events_have_the_subscription_looked_at() {
 }
 
 #[tokio::test]
+async fn what_a_change_names_is_kept_for_the_run() {
+    let (stage, one, two) = subscribed().await;
+    let mut other = change("s1", STATE);
+    other["resourceData"]["id"] = json!("AAkALg_");
+    push(&stage, vec![change("s1", STATE), change("s1", STATE), other]).await;
+    let marks = stage.service.records.marks(&one).await.unwrap();
+    assert_eq!(marks.named.items().collect::<Vec<_>>(), ["AAkALg=", "AAkALg_"]);
+    assert!(!marks.named.is_incomplete());
+
+    // Where notifications were lost, names were too.
+    push(&stage, vec![lifecycle("missed")]).await;
+    assert!(stage.service.records.marks(&one).await.unwrap().named.is_incomplete());
+    let mut nameless = change("s2", OTHER);
+    nameless["resourceData"] = json!(null);
+    nameless["resource"] = json!("Users/8a7c3f3e-0000-4000-8000-1f2e3d4c5b6a");
+    push(&stage, vec![nameless]).await;
+    assert!(stage.service.records.marks(&two).await.unwrap().named.is_incomplete());
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_down_is_asked_for_again() {
     let (stage, one, two) = subscribed().await;
     stage.fail(|operation| matches!(operation, Operation::Write(_) | Operation::Transact(_)));

@@ -69,6 +69,7 @@ impl fmt::Debug for Fence {
             .field("outside", &self.outside.is_some())
             .field("holds", &self.finding.as_ref().map(|finding| finding.holds))
             .field("waived", &self.waiver.is_some())
+            .field("tried_at", &self.tried_at)
             .finish()
     }
 }

@@ -31,6 +31,19 @@ pub struct EwsAccess {
     pub secret_name: String,
     /// Whether the account impersonates the owners of the mailboxes.
     pub impersonate: bool,
+    /// What Exchange last said about the end of the password; none before it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordFacts>,
+}
+
+/// What is known about the end of a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordFacts {
+    /// When Exchange was last asked, whatever came of it.
+    pub asked_at: Timestamp,
+    /// When it ends, as Exchange last said; none where it does not end or that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
 }
 
 /// The application that logs on to Microsoft Graph (client credentials).

@@ -1,13 +1,16 @@
 //! Tokens that expire, secrets that are replaced and certificates that lapse (issue 4, accept 5): sync
 //! goes on, or the product says within a minute, in words, what to do.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tidemark_identity::make_application_certificate;
 use tidemark_scenarios::cloud::{CloudStage, SECRET_NAME};
+use tidemark_scenarios::exchange::Wire;
 use tidemark_scenarios::stage::START;
-use tidemark_store::records::{CredentialKind, GraphCredential};
+use tidemark_store::records::{CredentialKind, Document, GraphCredential};
 
 const ALEX: &str = "alex@tidemark.example";
 /// Object id of the simulator's app registration.
@@ -299,4 +302,50 @@ fn e6_a_certificate_that_has_lapsed_cannot_roll_itself_and_that_is_said() {
     assert!(codes.contains(&"token-AADSTS700027"), "{codes:?}");
     assert!(codes.contains(&"credential-ended-1"), "{codes:?}");
     assert_eq!(certificates(&mut cloud).len(), 1, "none was added");
+}
+
+/// The account of EWS whose password ends (A13): said as early as the end of a client secret.
+#[test]
+fn e6_the_end_of_a_service_accounts_password_is_told_well_before_it() {
+    let mut cloud = CloudStage::new();
+    let Document { mut value, revision } = cloud.connection();
+    value.protocol = Wire::Ews.protocol();
+    let records = Arc::clone(&cloud.stage.service.records);
+    let organisation = cloud.stage.organisation.clone();
+    let saved = async move { records.save_connection(&organisation, &value, Some(revision)).await };
+    cloud.stage.run(saved).expect("saved");
+    let start = START.parse::<jiff::Timestamp>().expect("a time");
+    let ends = |cloud: &mut CloudStage, end: jiff::Timestamp| {
+        let body = json!({ "passwordEnds": end }).to_string();
+        cloud.stage.control("PATCH", "mailboxes/svc@tidemark.example", &body);
+    };
+    let asked = |cloud: &mut CloudStage| {
+        let requests = cloud.stage.control("GET", "requests", "");
+        requests["GetPasswordExpirationDate"].as_u64().unwrap_or(0)
+    };
+
+    // One without an end is nobody's business, and Exchange is asked once a day.
+    for _ in 0..12 {
+        cloud.refresh();
+        cloud.stage.clock.advance(SignedDuration::from_mins(5));
+    }
+    assert_eq!((asked(&mut cloud), cloud.troubles()), (1, Vec::new()));
+
+    ends(&mut cloud, start + days(70));
+    let mut seen = Vec::new();
+    for day in [2, 12, 41, 57, 64, 71] {
+        cloud.stage.clock.advance_to(start + days(day));
+        let report = cloud.refresh();
+        let troubles = cloud.troubles();
+        assert_eq!(report.alarms, u64::try_from(troubles.len()).expect("few"));
+        assert!(troubles.iter().all(|(_, mend)| mend.contains("new password")), "{troubles:?}");
+        seen.extend(troubles.into_iter().map(|(code, _)| code));
+    }
+    let within = |days: i64| format!("password-ends-within-{days}-days");
+    assert_eq!(seen, [within(60), within(30), within(14), within(7), "password-ended".to_owned()]);
+
+    ends(&mut cloud, start + days(200));
+    cloud.stage.clock.advance(SignedDuration::from_mins(65));
+    cloud.refresh();
+    assert_eq!(cloud.troubles(), []);
 }

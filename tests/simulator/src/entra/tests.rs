@@ -321,3 +321,89 @@ fn faults_strike_the_token_endpoint_too() {
     assert_eq!(bench.token("client_secret=sim-secret").0, 0);
     assert_eq!(bench.token("client_secret=sim-secret").0, 200);
 }
+
+#[test]
+fn a_challenge_is_met_by_a_token_that_was_asked_for_with_its_claims_alone() {
+    let bench = Bench::new();
+    let get = |token: &str| {
+        let request = SimRequest {
+            method: "GET".to_owned(),
+            path: "/graph/v1.0/organization".to_owned(),
+            headers: vec![("authorization".to_owned(), format!("Bearer {token}"))],
+            body: Vec::new(),
+        };
+        let SimOutcome::Answer { status, headers, .. } = bench.simulator.handle(&request) else {
+            panic!("no answer")
+        };
+        let challenge = headers.into_iter().find(|(name, _)| name == "www-authenticate");
+        (status, challenge.map(|(_, value)| value).unwrap_or_default())
+    };
+    let issue = |rest: &str| {
+        let (status, body) = bench.token(&format!("client_secret=sim-secret{rest}"));
+        assert_eq!(status, 200, "{body}");
+        body["access_token"].as_str().unwrap().to_owned()
+    };
+    bench.control("POST", "entra/challenge", &json!({ "context": "c1" }));
+    let (status, challenge) = get(&issue(""));
+    assert_eq!(status, 401);
+    assert!(challenge.contains("error=\"insufficient_claims\""), "{challenge}");
+    let (_, claims) = challenge.split_once("claims=\"").unwrap();
+    let claims = STANDARD.decode(claims.trim_end_matches('"')).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["access_token"]["acrs"]["value"], "c1");
+    let asked =
+        "&claims=%7B%22access_token%22%3A%7B%22acrs%22%3A%7B%22value%22%3A%22c1%22%7D%7D%7D";
+    assert_eq!(get(&issue(asked)).0, 200);
+    bench.assert_refused("client_secret=sim-secret&claims=eyJhIjoxfQ", 9_002_013);
+}
+
+#[test]
+fn a_certificate_is_added_and_removed_by_whoever_proves_to_have_one() {
+    let bench = Bench::new();
+    let (_, body) = bench.token("client_secret=sim-secret");
+    let bearer = format!("Bearer {}", body["access_token"].as_str().unwrap());
+    let post = |action: &str, body: Value| {
+        let path = format!("/graph/v1.0/applications/{}/{action}", super::object_id());
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        bench.send("POST", &path, &headers, &body.to_string())
+    };
+    let now = bench.now();
+    let claims = json!({
+        "aud": "00000002-0000-0000-c000-000000000000", "iss": super::object_id(),
+        "nbf": now, "exp": now + 600,
+    });
+    let proof = |claims: &Value| {
+        signed(&json!({ "alg": "RS256", "typ": "JWT" }), claims, &RSA_PKCS1_SHA256)
+    };
+    let new = json!({
+        "type": "AsymmetricX509Cert", "usage": "Verify",
+        "key": STANDARD.encode(certificate(2026, 2028)), "displayName": "next",
+    });
+    let add = |proof: &str| post("addKey", json!({ "keyCredential": new, "proof": proof }));
+    assert_eq!(add(&proof(&claims)).0, 401, "no present certificate, no way");
+
+    with_certificate(&bench, 2025, 2027);
+    for (name, value) in [
+        ("aud", json!("00000003-0000-0000-c000-000000000000")),
+        ("iss", json!(CLIENT)),
+        ("exp", json!(now + 601)),
+        ("exp", Value::Null),
+        ("nbf", json!(now + 400)),
+    ] {
+        let mut wrong = claims.clone();
+        wrong[name] = value;
+        let (status, body) = add(&proof(&wrong));
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (401, &json!("Authentication_MissingOrMalformed"))
+        );
+    }
+    let (status, added) = add(&proof(&claims));
+    assert_eq!((status, &added["key"]), (200, &Value::Null), "{added}");
+    assert_eq!(
+        bench.control("GET", "entra", &json!({}))["certificates"].as_array().unwrap().len(),
+        2
+    );
+    let remove = |id: &Value| post("removeKey", json!({ "keyId": id, "proof": proof(&claims) })).0;
+    assert_eq!((remove(&added["keyId"]), remove(&added["keyId"])), (204, 400));
+}

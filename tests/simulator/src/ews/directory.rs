@@ -124,3 +124,30 @@ fn from_hex(text: &str) -> Result<String, EwsError> {
         .collect::<Result<Vec<_>, _>>()?;
     Ok(STANDARD.encode(bytes))
 }
+
+/// GetPasswordExpirationDate: by the schema the answer is itself the one response message. Without an
+/// address the caller is meant (getpasswordexpirationdate-operation). What stands for a password
+/// without an end is on no page; here it is .NET's largest date.
+pub(super) fn password_end(context: &Context<'_>, request: Node<'_, '_>) -> String {
+    const OUTER: &str = "m:GetPasswordExpirationDateResponse";
+    let named = request.child("MailboxSmtpAddress").map(|node| node.inner().trim().to_owned());
+    let number = match &named {
+        Some(address) => context.store.find(address).map(|mailbox| mailbox.number),
+        None => Some(context.caller),
+    };
+    let mut xml = Xml::default();
+    if let Some(number) = number {
+        let end = context.store.password_ends.get(&number);
+        let end = end.map_or_else(|| "9999-12-31T23:59:59.9999999".to_owned(), ToString::to_string);
+        xml.open(OUTER, &[("ResponseClass", "Success")]);
+        xml.leaf("m:ResponseCode", "NoError");
+        xml.leaf("m:PasswordExpirationDate", &end);
+    } else {
+        xml.open(OUTER, &[("ResponseClass", "Error")]);
+        xml.leaf("m:MessageText", "No mailbox with such guid.");
+        xml.leaf("m:ResponseCode", "ErrorNonExistentMailbox");
+        xml.leaf("m:DescriptiveLinkKey", "0");
+    }
+    xml.close(OUTER);
+    xml.into_string()
+}

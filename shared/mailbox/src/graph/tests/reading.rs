@@ -149,6 +149,39 @@ async fn an_item_that_is_asked_for_alone_has_to_be_in_the_calendar() {
 }
 
 #[tokio::test]
+async fn what_is_known_by_its_id_alone_is_read_as_its_series_and_looked_for_in_batches() {
+    let script = Script::new([
+        batch(&[
+            (200, None, instance("o", "6", "exception", 3)),
+            (404, None, error("ErrorItemNotFound")),
+            (200, None, event("a", "1")),
+            (200, None, event("b", "2")),
+        ]),
+        ok(&series("m", "6")),
+        ok(&series("m", "6")),
+        batch(&[
+            (200, None, json!({ "value": [instance("o2", "6", "occurrence", 2)] })),
+            (200, None, json!({ "value": [event("a", "1")] })),
+            (200, None, json!({ "value": [event("a", "1")] })),
+        ]),
+    ]);
+    let read = mailbox(&script).read_named(&ids(&["o", "x", "a", "b"])).await.expect("items");
+    let of = |item: &Result<crate::port::RemoteEvent, MailboxError>| match item {
+        Ok(found) => found.reference.id.as_str().to_owned(),
+        Err(error) => error.code.clone(),
+    };
+    let found: Vec<_> = read.iter().map(of).collect();
+    // The last one is in the mailbox and not in the calendar.
+    assert_eq!(
+        (found[0].as_str(), found[2].as_str(), found[3].as_str()),
+        ("m", "a", "item-elsewhere")
+    );
+    let gone = read[1].as_ref().expect_err("gone");
+    assert_eq!(gone.disposition, Disposition::Gone);
+    assert_eq!(script.calls().len(), 4);
+}
+
+#[tokio::test]
 async fn an_item_that_was_listed_just_now_is_not_looked_for() {
     let page = script::delta(&[event("a", "1")], "nextLink", "x?$skiptoken=1");
     let script = Script::new([page, ok(&event("a", "1"))]);

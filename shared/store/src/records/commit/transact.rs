@@ -8,7 +8,9 @@ use crate::records::feed::{head_write, read_head};
 use crate::records::ids::MailboxScope;
 use crate::records::lease::{TOKEN, epoch_is, releasing};
 use crate::records::ledger::{brake_write, statistics_write};
-use crate::records::marks::{ATTEMPTS_MAX, Finishing, Marks, STARTS, SYNCED_AT, later_than, moment};
+use crate::records::marks::{
+    ATTEMPTS_MAX, Finishing, Marks, STARTS, SYNCED_AT, later_than, moment,
+};
 use crate::records::row::Row;
 use crate::records::usage::Usage;
 use crate::records::{Records, keys};

@@ -28,6 +28,7 @@ fn over_ews() -> ConnectionRow {
         account: "svc".to_owned(),
         secret_name: "connections/7/password".to_owned(),
         impersonate: true,
+        password: None,
     }))
 }
 

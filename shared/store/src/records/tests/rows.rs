@@ -172,7 +172,10 @@ async fn the_first_decision_about_a_hold_counts() {
     let item = ItemCommit { released: vec![id], ..ItemCommit::default() };
     records.commit(&commit(item), at(1)).await.unwrap();
     assert!(records.hold(&organisation(), id).await.unwrap().is_none());
-    assert!(matches!(records.decide_hold(&scope, id, "send", &note()).await, Err(SaveError::RevisionMoved)));
+    assert!(matches!(
+        records.decide_hold(&scope, id, "send", &note()).await,
+        Err(SaveError::RevisionMoved)
+    ));
 }
 
 #[tokio::test]
