@@ -68,7 +68,8 @@ impl Names {
         self.compares = Compares { owed: false, covered: self.unnamed, begun_at: Some(now) };
     }
 
-    /// When a compare is to be made; none if none is owed.
+    /// From when on a run makes a compare; none if none is owed. No run comes for it alone: the next
+    /// hint or the sweep brings one.
     pub(super) fn compare_at(&self) -> Option<Timestamp> {
         let begun_at = self.compares.begun_at.unwrap_or(Timestamp::MIN);
         let at = begun_at.saturating_add(COMPARE_EVERY).unwrap_or(Timestamp::MAX);
