@@ -298,7 +298,7 @@ pub struct Store {
     events: Vec<StoreEvent>,
     touched: BTreeSet<(MailboxNumber, String)>,
     /// When the passwords of people end; those who are missing have one without an end.
-    pub(crate) password_ends: std::collections::BTreeMap<MailboxNumber, Timestamp>,
+    pub(crate) password_ends: BTreeMap<MailboxNumber, Timestamp>,
 }
 
 impl Store {
@@ -312,7 +312,7 @@ impl Store {
             ledger: Vec::new(),
             events: Vec::new(),
             touched: BTreeSet::new(),
-            password_ends: std::collections::BTreeMap::new(),
+            password_ends: BTreeMap::new(),
         }
     }
 
