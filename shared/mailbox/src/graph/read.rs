@@ -325,7 +325,9 @@ impl GraphMailbox {
             return Err(fault::unreadable(Effect::Read));
         }
         // A search goes through the calendar and nothing else.
-        found.iter().for_each(|it: &RemoteRef| self.listed.add(&it.id));
+        for reference in &found {
+            self.listed.add(&reference.id);
+        }
         Ok(found)
     }
 

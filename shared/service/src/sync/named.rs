@@ -124,7 +124,9 @@ impl Run<'_> {
             for id in gone {
                 self.named_is_gone(id).await?;
             }
-            ids.iter().for_each(|id| self.names.met(id));
+            for id in ids {
+                self.names.met(id);
+            }
         }
         Ok(())
     }
@@ -151,7 +153,11 @@ impl Run<'_> {
     pub(super) fn note_met(&mut self, id: Option<&str>, seen: &Seen) {
         match seen {
             Seen::Present(remote, StampView::Ours) => self.names.met(&remote.reference.id),
-            Seen::Gone => id.into_iter().for_each(|id| self.names.met(&RemoteId::new(id))),
+            Seen::Gone => {
+                if let Some(id) = id {
+                    self.names.met(&RemoteId::new(id));
+                }
+            }
             Seen::Present(..) | Seen::Hidden | Seen::NotLooked => {}
         }
     }

@@ -142,7 +142,9 @@ impl Run<'_> {
     }
 
     async fn read_page(&mut self, page: &ChangePage, comparing: bool) -> Result<(), Stop> {
-        page.parts.iter().for_each(|part| self.names.met(part));
+        for part in &page.parts {
+            self.names.met(part);
+        }
         let mut seen = BTreeSet::new();
         let (mut touched, mut removed) = (Vec::new(), Vec::new());
         // The last word on an item counts; earlier ones on the same page are overtaken.
