@@ -53,7 +53,7 @@ pub(crate) async fn run_demo(environment: &Environment) -> anyhow::Result<()> {
         address: address.to_owned(),
         is_fresh: simulator_listener.is_some(),
     });
-    let served = host.serve(listener, &setup, peer, stop);
+    let served = Box::pin(host.serve(listener, &setup, peer, stop));
     let ended = match simulator_listener {
         Some(simulator_listener) => tokio::select! {
             ended = served => ended,

@@ -104,10 +104,10 @@ impl Refresher {
             return;
         }
         if row.value.graph().is_none() {
-            return self.look_at_password(organisation, row, report).await;
+            return Box::pin(self.look_at_password(organisation, row, report)).await;
         }
         report.connections += 1;
-        let row = match self.keep_fence(organisation, row.clone()).await {
+        let row = match Box::pin(self.keep_fence(organisation, row.clone())).await {
             Ok(row) => row,
             Err(error) => {
                 tracing::warn!(connection.id = %row.value.id, error = %error, "fence not tried");

@@ -192,10 +192,7 @@ impl Run<'_> {
     fn look_again_at(&self) -> Option<Timestamp> {
         let changes = self.waits_on.then(|| self.now() + UNSEEN_WAIT);
         let aside = self.aside.iter().map(|aside| self.now() + aside.wait()).min();
-        [changes, aside, self.look_after_move_at(), self.names.compare_at()]
-            .into_iter()
-            .flatten()
-            .min()
+        [changes, aside, self.look_after_move_at()].into_iter().flatten().min()
     }
 
     /// Whether the mailbox shows something that is over, or does not show something that is not.

@@ -73,7 +73,8 @@ impl Names {
         self.compares = Compares { owed: false, covered: self.unnamed, begun_at: Some(now) };
     }
 
-    /// When a compare is to be made; none if none is owed.
+    /// From when on a run makes a compare; none if none is owed. No run comes for it alone: the next
+    /// hint or the sweep brings one.
     pub(super) fn compare_at(&self) -> Option<Timestamp> {
         let begun_at = self.compares.begun_at.unwrap_or(Timestamp::MIN);
         let at = begun_at.saturating_add(COMPARE_EVERY).unwrap_or(Timestamp::MAX);
@@ -128,7 +129,9 @@ impl Run<'_> {
             for id in gone {
                 self.named_is_gone(id).await?;
             }
-            ids.iter().for_each(|id| self.names.met(id));
+            for id in ids {
+                self.names.met(id);
+            }
         }
         Ok(())
     }
@@ -158,7 +161,11 @@ impl Run<'_> {
     pub(super) fn note_met(&mut self, id: Option<&str>, seen: &Seen) {
         match seen {
             Seen::Present(remote, StampView::Ours) => self.names.met(&remote.reference.id),
-            Seen::Gone => id.into_iter().for_each(|id| self.names.met(&RemoteId::new(id))),
+            Seen::Gone => {
+                if let Some(id) = id {
+                    self.names.met(&RemoteId::new(id));
+                }
+            }
             Seen::Present(..) | Seen::Hidden | Seen::NotLooked => {}
         }
     }

@@ -175,7 +175,9 @@ impl Run<'_> {
         page: &ChangePage,
         comparing: bool,
     ) -> Result<Vec<ItemCommit>, Stop> {
-        page.parts.iter().for_each(|part| self.names.met(part));
+        for part in &page.parts {
+            self.names.met(part);
+        }
         let mut seen = BTreeSet::new();
         let (mut touched, mut removed) = (Vec::new(), Vec::new());
         // The last word on an item counts; earlier ones on the same page are overtaken.
