@@ -55,7 +55,7 @@ fn change(subscription: &str, state: &str) -> Value {
 fn lifecycle(event: &str) -> Value {
     json!({
         "subscriptionId": "s1", "clientState": STATE, "lifecycleEvent": event,
-        "subscriptionExpirationDateTime": "2026-11-28T22:00:00Z",
+        "subscriptionExpirationDateTime": "2027-03-08T09:00:00Z",
         "tenantId": "84bd8158-6d4d-4958-8b9f-9d6445542f95"
     })
 }

@@ -40,17 +40,19 @@ fn the_same_in_another_order_with_other_tokens_is_the_same_call() {
     for other in [
         change(Some("3"), None),
         change(Some("1"), Some("W/\"1\"")),
-        lifecycle("missed", "2026-11-28T22:00:00Z"),
+        lifecycle("subscriptionRemoved", "2026-11-28T22:00:00Z"),
     ] {
         let other = call(&json!({ "value": [other, two] })).unwrap();
         assert_ne!(first.digested(), other.digested());
     }
     assert!(call(&json!({ "value": [one, change(None, None)] })).is_none(), "nothing comes once");
+    let missed = lifecycle("missed", "2026-11-28T22:00:00Z");
+    assert!(call(&json!({ "value": [missed] })).is_none(), "a second loss looks like the first");
 }
 
 #[test]
 fn events_are_told_apart_by_their_end_and_for_ten_minutes() {
-    let body = |ends| json!({ "value": [lifecycle("missed", ends)] });
+    let body = |ends| json!({ "value": [lifecycle("reauthorizationRequired", ends)] });
     let first = call(&body("2026-11-28T22:00:00Z")).unwrap();
     let same = call(&body("2026-11-28T22:00:00.000Z")).unwrap();
     assert_eq!(first.digested(), same.digested());
