@@ -15,6 +15,7 @@ import argparse
 import concurrent.futures
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -79,7 +80,14 @@ def run_at_the_end(report: Report, place: Place) -> None:
     report.run("nobody got mail", nobody_got_mail)
 
 
+def build() -> None:
+    subprocess.run(["cargo", "build", "--locked", "--quiet", "--package=tidemark-local", "--bin=tidemark",
+                    "--package=tidemark-platform", "--example=conformance"], cwd=tools.ROOT, check=True)
+
+
 def run_all(report: Report, folder: Path, options: argparse.Namespace) -> None:
+    if options.build:
+        report.run("build what is outside of the deployment", build)
     with Cloud(folder) as cloud, Simulator(folder, program()) as simulator, Line(simulator.url) as line:
         world.TRUST = cloud.trust
         stack = Stack(cloud, folder, options.build)

@@ -66,7 +66,7 @@ class Place:
         """One of these people whom the connector has subscribed, and whom no scenario has yet."""
         def look():
             told = {one["mailbox"] for one in self.simulator("GET", "subscriptions")["subscriptions"]}
-            told |= {self.users.get(one["resource"].split("/")[1].lower(), "")
+            told |= {self.users.get(one["resource"].strip("/").split("/")[1].lower(), "")
                      for one in self.simulator("GET", "graph/subscriptions")["subscriptions"]}
             with self.lock:
                 for person in people:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import uuid
 
+import tools
 from cloud import now_ms, wait_for
 from place import HEARD_IN_THE_CLOUD, HEARD_ON_THE_SERVER, Place
 from roles import Roles
@@ -248,7 +249,17 @@ def a_lost_permission_shows_and_what_failed_is_tried_again(place: Place) -> None
     assert letters(place, "list") == "there are no dead letters\n"
 
 
+def the_store_conforms(place: Place) -> None:
+    """The conformance suite of the store, over HTTP, against the emulator's DynamoDB."""
+    program = tools.ROOT / "target" / "debug" / "examples" / "conformance"
+    variables = place.cloud.variables() | {"TIDEMARK_TABLE": "conformance", "SSL_CERT_FILE": str(place.cloud.authority)}
+    done = subprocess.run([program], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=TWO_MINUTES)
+    assert done.returncode == 0, done.stderr
+
+
 BESIDE = [
+    the_store_conforms,
     graph_push_reaches_the_feed,
     ews_push_reaches_the_feed,
     business_changes_reach_exchange,
