@@ -24,7 +24,7 @@ pub(crate) struct Summary {
 /// Does the minute's work. What did not work is found again in the next minute, so that Lambda's
 /// own repetition is not asked for.
 pub(crate) async fn handle(service: &Service, frame: &Frame) -> Summary {
-    let report = service.minute().await;
+    let report = Box::pin(service.minute()).await;
     frame.metric(Metric::MailboxesDue, report.sent);
     frame.metric(Metric::MailboxesFailing, report.failing);
     frame.metric(Metric::RenewalsFailed, report.renewals_failed);
@@ -34,6 +34,7 @@ pub(crate) async fn handle(service: &Service, frame: &Frame) -> Summary {
     frame.number("renewed", report.renewed);
     frame.number("delivered", report.delivered);
     frame.number("tidied", report.tidied);
+    frame.number("cleared", report.cleared);
     Summary {
         sent: report.sent,
         raised: report.raised,

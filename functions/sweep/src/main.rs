@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let frame = aws.frame();
     serve_units(aws.frame(), move |_: Schedule, _: Call| {
         let (service, frame) = (Arc::clone(&service), frame.clone());
-        async move { Ok::<_, Error>(Box::pin(handler::handle(&service, &frame)).await) }
+        async move { Ok::<_, Error>(handler::handle(&service, &frame).await) }
     })
     .await
 }

@@ -29,7 +29,7 @@ pub(super) struct Names {
 }
 
 /// What a cursor keeps of compares that missing names ask for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Compares {
     /// Whether one is to be made.
     #[serde(default)]
@@ -83,12 +83,12 @@ impl Names {
 
     /// What the cursor keeps while there are changes left to read.
     pub(super) fn kept(&self) -> Compares {
-        self.compares.clone()
+        self.compares
     }
 
     /// What the cursor keeps once everything was read.
     pub(super) fn kept_at_end(&self) -> Compares {
-        Compares { covered: 0, ..self.compares.clone() }
+        Compares { covered: 0, ..self.compares }
     }
 }
 

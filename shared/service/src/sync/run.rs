@@ -168,8 +168,8 @@ impl Service {
             Err(LeaseHeld::Held { until }) => return Ok(report(RunEnd::Held(until))),
             Err(LeaseHeld::Store(error)) => return Err(error),
         };
-        match self.prepare(scope, row, &lease, &started, stop_at).await {
-            Ok(Some(run)) => run.conduct().await,
+        match Box::pin(self.prepare(scope, row, &lease, &started, stop_at)).await {
+            Ok(Some(run)) => Box::pin(run.conduct()).await,
             Ok(None) => {
                 // Switched off. What was asked for waits until it is switched on again.
                 self.end(scope, &lease, &started).await?;
