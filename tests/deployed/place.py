@@ -3,6 +3,7 @@ over EWS, mailboxes of the simulated Exchange. Each scenario has mailboxes of it
 can run beside each other."""
 
 import threading
+import urllib.parse
 from pathlib import Path
 
 import tools
@@ -66,8 +67,10 @@ class Place:
         """One of these people whom the connector has subscribed, and whom no scenario has yet."""
         def look():
             told = {one["mailbox"] for one in self.simulator("GET", "subscriptions")["subscriptions"]}
-            told |= {self.users.get(one["resource"].strip("/").split("/")[1].lower(), "")
-                     for one in self.simulator("GET", "graph/subscriptions")["subscriptions"]}
+            named = [urllib.parse.unquote(one["resource"]).strip("/").split("/")[1].lower()
+                     for one in self.simulator("GET", "graph/subscriptions")["subscriptions"]]
+            # A resource names a user by id or by address.
+            told |= {self.users.get(name, name) for name in named}
             with self.lock:
                 for person in people:
                     if person not in self.taken and any(f"{person}@{DOMAIN}" in one for one in told):

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import uuid
 
+import permissions
 import tools
 from cloud import now_ms, wait_for
 from place import HEARD_IN_THE_CLOUD, HEARD_ON_THE_SERVER, Place
@@ -98,10 +99,15 @@ def webhooks_are_delivered_on_schedule(place: Place) -> None:
         place.synced("harper")
         since = now_ms()
         place.api.put("harper", "hook", "Told to a webhook", 3)
-        wait_for("delivery", lambda: any(titled("Told to a webhook")(event) for _, event in listener.taken), TWO_MINUTES)
+        def is_told() -> bool:
+            return any(titled("Told to a webhook")(event) for _, event in listener.taken)
+
+        try:
+            wait_for("delivery", is_told, TWO_MINUTES)
+        finally:
+            ids = [one for one, _ in listener.taken]
+            assert len(ids) == len(set(ids)), f"of {len(ids)} deliveries {len(ids) - len(set(ids))} were repeated"
         assert listener.refused == 1
-        ids = [one for one, _ in listener.taken]
-        assert len(ids) == len(set(ids)), "an entry was delivered twice"
         assert place.logs.lines("deliver", "REPORT", since), "deliver was not started"
         place.api.done("DELETE", f"webhooks/{made['id']}")
 
@@ -252,7 +258,10 @@ def a_lost_permission_shows_and_what_failed_is_tried_again(place: Place) -> None
 def the_store_conforms(place: Place) -> None:
     """The conformance suite of the store, over HTTP, against the emulator's DynamoDB."""
     program = tools.ROOT / "target" / "debug" / "examples" / "conformance"
-    variables = place.cloud.variables() | {"TIDEMARK_TABLE": "conformance", "SSL_CERT_FILE": str(place.cloud.authority)}
+    variables = place.cloud.variables() | {
+        "TIDEMARK_TABLE": "conformance", "SSL_CERT_FILE": str(place.cloud.authority), "RUST_BACKTRACE": "0",
+        # It refuses a transaction of 3.9 MB, and counts each read as one of 4 KB.
+        "TIDEMARK_CONFORMANCE_EXCEPT": "a_transaction_has_4_mb_at_most,reads_are_billed_by_4_kb"}
     done = subprocess.run([program], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=TWO_MINUTES)
     assert done.returncode == 0, done.stderr
@@ -271,4 +280,8 @@ BESIDE = [
     a_credential_is_rotated_under_load,
     tokens_are_refreshed_on_schedule,
 ]
-ALONE = [what_got_lost_is_taken_up_by_the_sweep, a_lost_permission_shows_and_what_failed_is_tried_again]
+ALONE = [
+    what_got_lost_is_taken_up_by_the_sweep,
+    a_lost_permission_shows_and_what_failed_is_tried_again,
+    permissions.each_is_missed,
+]
