@@ -251,6 +251,10 @@ impl Deliveries {
         deadline: Timestamp,
     ) -> Result<DeliveryReport, StoreError> {
         let ended = |end| DeliveryReport { end, ..DeliveryReport::default() };
+        // Whoever begins takes the endpoint from another worker, and would only stop that one.
+        if !has_time(self.world.now(), deadline) {
+            return Ok(ended(DeliveryEnd::OutOfTime));
+        }
         let Some(found) = self.records.endpoint(organisation, endpoint).await? else {
             return Ok(ended(DeliveryEnd::Unknown));
         };
@@ -421,8 +425,7 @@ impl Work<'_> {
             self.outstanding.finish(&retry);
             return Ok(());
         };
-        let latest = self.deliveries.world.now().saturating_add(TIMEOUT_SIGNED);
-        if latest.map_or(true, |latest| latest > self.deadline) {
+        if !has_time(self.deliveries.world.now(), self.deadline) {
             self.save().await?;
             return Err(Stop::End(DeliveryEnd::OutOfTime));
         }
@@ -532,6 +535,11 @@ impl Work<'_> {
             Err(SaveError::Store(error)) => Err(error.into()),
         }
     }
+}
+
+/// Whether a request that starts now ends before the deadline, whatever becomes of it.
+fn has_time(now: Timestamp, deadline: Timestamp) -> bool {
+    now.saturating_add(TIMEOUT_SIGNED).is_ok_and(|latest| latest <= deadline)
 }
 
 /// Whether an endpoint that took nothing lately is left alone now.

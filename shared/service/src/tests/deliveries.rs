@@ -261,6 +261,21 @@ async fn a_worker_whose_time_is_up_leaves_the_rest_to_the_next() {
 }
 
 #[tokio::test]
+async fn a_worker_without_time_for_a_request_stops_no_other_one() {
+    let stage = stage().await;
+    put(&stage, (1..=25).map(|n| entry(n, n, &n.to_string())).collect()).await;
+    deliver(&stage).await;
+    let before = stage.service.records.delivery(&organisation(), id()).await.unwrap().unwrap();
+    put(&stage, vec![entry(26, 26, "26")]).await;
+    let deadline = stage.service.world.now() + SignedDuration::from_secs(9);
+    let report =
+        stage.service.deliveries().deliver_due(&organisation(), id(), deadline).await.unwrap();
+    assert_eq!((report.end, report.delivered), (DeliveryEnd::OutOfTime, 0));
+    let after = stage.service.records.delivery(&organisation(), id()).await.unwrap().unwrap();
+    assert_eq!(after.revision, before.revision);
+}
+
+#[tokio::test]
 async fn a_worker_that_was_cut_off_repeats_at_most_a_batch() {
     let stage = stage().await;
     let entries = (1..=30).map(|n| entry(n, n, &n.to_string())).collect();
