@@ -56,20 +56,18 @@ class Report:
 
 
 def run_scenarios(report: Report, place: Place, names: list[str]) -> None:
-    def wanted(group):
-        return [one for one in group if not names or one.__name__ in names]
+    def run(line) -> None:
+        for scenario in line:
+            if names and scenario.__name__ not in names:
+                continue
+            try:
+                report.run(scenario.__name__, scenario, place)
+            except Exception:  # it is told already
+                pass
 
-    def run(scenario):
-        try:
-            report.run(scenario.__name__, scenario, place)
-        except Exception:  # it is told already
-            pass
-
-    beside = wanted(scenarios.BESIDE)
-    with concurrent.futures.ThreadPoolExecutor(max(1, len(beside))) as pool:
-        list(pool.map(run, beside))
-    for scenario in wanted(scenarios.ALONE):
-        run(scenario)
+    with concurrent.futures.ThreadPoolExecutor(len(scenarios.BESIDE)) as pool:
+        list(pool.map(run, scenarios.BESIDE))
+    run(scenarios.ALONE)
     run_at_the_end(report, place)
 
 
@@ -107,7 +105,7 @@ def main() -> int:
     parser.add_argument("--no-build", dest="build", action="store_false")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    known = [one.__name__ for one in scenarios.BESIDE + scenarios.ALONE]
+    known = [one.__name__ for one in scenarios.ALL]
     if unknown := set(options.names) - set(known):
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     # The emulator and its functions are to end with this program, however it ends.
