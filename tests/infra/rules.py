@@ -62,7 +62,7 @@ class Project:
     @classmethod
     def load(cls, root: Path = ROOT) -> "Project":
         sources = [path for folder in ("shared", "functions") for path in (root / folder).rglob("*.rs")
-                   if not {"local", "tests", "tests.rs"} & set(path.relative_to(root).parts)]
+                   if not {"local", "examples", "tests", "tests.rs"} & set(path.relative_to(root).parts)]
         documented, read, table = set(), set(), {}
         for path in sources:
             text = path.read_text().split("#[cfg(test)]")[0]
