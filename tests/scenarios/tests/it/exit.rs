@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use tidemark_scenarios::exchange::Wire;
 use tidemark_scenarios::stage::{Setting, Stage};
 use tidemark_service::border::{Administration as _, Refusal, RestoreView, ShutdownView};
@@ -61,18 +61,19 @@ fn p11_a_shutdown_ends_the_subscriptions_and_exchange_falls_silent() {
     }
 }
 
+/// What the business system makes, with a UID of its own.
+fn of_the_system(when: &str, day: u8) -> Value {
+    json!({
+        "title": format!("Made by the system {when}"), "uid": format!("{when}@erp.example"),
+        "start": format!("2027-03-0{day}T10:00:00"), "timeZone": "Etc/UTC", "duration": "PT1H",
+    })
+}
+
 /// Both sides go on after the backup: people and the business system make, change and delete.
 fn go_on(stage: &mut Stage) {
     let exchange = stage.simulator.user(ALEX);
     exchange.create(&appointment("Made in Outlook since", 5)).unwrap();
-    stage.put(
-        ALEX,
-        "since",
-        json!({
-            "title": "Made by the system since", "uid": "since@erp.example",
-            "start": "2027-03-06T10:00:00", "timeZone": "Etc/UTC", "duration": "PT1H",
-        }),
-    );
+    stage.put(ALEX, "since", of_the_system("since", 6));
     stage.patch(ALEX, "before", json!({"title": "Changed since"}));
     stage.sync(ALEX);
 }
@@ -86,14 +87,7 @@ fn a_table_that_was_set_back_converges_without_a_double_a_loss_or_a_mail() {
             Setting { wire, people, table: Arc::new(table.clone()), ..Setting::default() };
         let mut stage = Stage::new(setting);
         stage.simulator.user(ALEX).create(&appointment("Made in Outlook before", 2)).unwrap();
-        stage.put(
-            ALEX,
-            "before",
-            json!({
-                "title": "Made by the system before", "uid": "before@erp.example",
-                "start": "2027-03-04T10:00:00", "timeZone": "Etc/UTC", "duration": "PT1H",
-            }),
-        );
+        stage.put(ALEX, "before", of_the_system("before", 4));
         stage.sync(ALEX);
         stage.subscribe(ALEX);
         let backup = table.items();
