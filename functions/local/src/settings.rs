@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -35,6 +36,8 @@ const API_KEY_BYTES: core::ops::RangeInclusive<usize> = 20..=200;
 pub(crate) struct Settings {
     #[serde(default)]
     callback_url: Option<String>,
+    #[serde(default)]
+    egress_addresses: Vec<IpAddr>,
     organisation: OrganisationPart,
     systems: Vec<SystemPart>,
     connections: Vec<ConnectionPart>,
@@ -153,6 +156,11 @@ impl Settings {
     /// Where Exchange reaches this connector, if it is not this machine itself.
     pub(crate) fn callback_url(&self) -> Option<&str> {
         self.callback_url.as_deref().map(|url| url.trim_end_matches('/'))
+    }
+
+    /// The addresses that Exchange and webhooks see calls of this connector come from.
+    pub(crate) fn egress_addresses(&self) -> &[IpAddr] {
+        &self.egress_addresses
     }
 
     /// Checks everything and reads the secrets.

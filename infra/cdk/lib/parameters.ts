@@ -76,6 +76,12 @@ export interface TidemarkParameters {
    */
   readonly securityGroupIds?: string[];
   /**
+   * With own-subnets: the addresses that your network calls Exchange from; only shown, so that
+   * whoever keeps the firewall before Exchange finds them.
+   * @default ""
+   */
+  readonly ownAddresses?: string;
+  /**
    * Whether IntakeConcurrency and ApiConcurrency are set aside of the account's limit. false only
    * in an account whose limit is too small for it.
    * @default "true"

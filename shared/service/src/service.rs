@@ -1,5 +1,6 @@
 //! The product, composed of its ports.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -31,6 +32,9 @@ pub struct Options {
     pub push_status_minutes: u16,
     /// How often a waiting poll of the feed looks.
     pub poll_every: SignedDuration,
+    /// The addresses that Exchange and webhooks are called from, for whoever keeps a firewall (W13);
+    /// empty where they are not fixed.
+    pub egress_addresses: Vec<IpAddr>,
 }
 
 impl Default for Options {
@@ -42,6 +46,7 @@ impl Default for Options {
             sweep_every: SignedDuration::from_hours(1),
             push_status_minutes: 5,
             poll_every: SignedDuration::from_millis(250),
+            egress_addresses: Vec::new(),
         }
     }
 }

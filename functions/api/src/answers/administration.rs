@@ -1,5 +1,7 @@
 //! What answers to administrators look like.
 
+use std::net::IpAddr;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
@@ -26,6 +28,10 @@ pub(crate) struct Organisation {
     domains: Vec<String>,
     /// Private networks (CIDR) that its webhooks may reach.
     allowed_networks: Vec<String>,
+    /// The addresses that Exchange and webhooks are called from, for firewalls before them; empty
+    /// where they are not fixed. The deployment says which they are.
+    #[schema(value_type = Vec<String>, example = json!(["203.0.113.7"]))]
+    egress_addresses: Vec<IpAddr>,
     /// Since when, RFC 3339.
     created: String,
 }
@@ -38,6 +44,7 @@ impl From<OrganisationView> for Organisation {
             enabled: view.enabled,
             domains: view.domains,
             allowed_networks: view.allowed_networks,
+            egress_addresses: view.egress_addresses,
             created: view.created,
         }
     }

@@ -20,6 +20,7 @@ fn organisation_view(change: OrganisationChange) -> OrganisationView {
         enabled: change.enabled.unwrap_or(true),
         domains: change.domains.unwrap_or_default(),
         allowed_networks: change.allowed_networks.unwrap_or_default(),
+        egress_addresses: vec![[203, 0, 113, 7].into()],
         created: "2026-03-01T08:00:00Z".to_owned(),
     }
 }
@@ -177,6 +178,7 @@ async fn an_organisation_is_switched_off_and_what_is_absent_stays() {
     let answer = api.send(request("PATCH", path, Some(json!({"enabled": false})))).await.json();
     assert_eq!((&answer["enabled"], &answer["name"]), (&json!(false), &json!("Alpha")));
     assert_eq!(api.get(path).await.json()["enabled"], true);
+    assert_eq!(api.get(path).await.json()["egressAddresses"], json!(["203.0.113.7"]));
     let answer = api.send(request("PATCH", path, Some(json!({"enable": false})))).await;
     answer.problem(422, "invalid");
 }

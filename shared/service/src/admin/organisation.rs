@@ -29,7 +29,8 @@ impl Service {
     ) -> Result<OrganisationView, Refusal> {
         may_administer(caller)?;
         let found = self.records.organisation(&caller.organisation).await?;
-        found.map(|found| view_of(found.value)).ok_or(Refusal::NotFound { what: "organisation" })
+        let found = found.ok_or(Refusal::NotFound { what: "organisation" })?;
+        Ok(self.organisation_view(found.value))
     }
 
     pub(super) async fn set_organisation(
@@ -59,7 +60,19 @@ impl Service {
             let saved = self.records.change_settings(&row.id, save, &note).await;
             saved.map_err(save_refusal)?;
         }
-        Ok(view_of(row))
+        Ok(self.organisation_view(row))
+    }
+
+    fn organisation_view(&self, row: OrganisationRow) -> OrganisationView {
+        OrganisationView {
+            id: row.id.to_string(),
+            name: row.name,
+            enabled: row.enabled,
+            domains: row.domains,
+            allowed_networks: row.allowed_networks,
+            egress_addresses: self.options.egress_addresses.clone(),
+            created: row.created_at.to_string(),
+        }
     }
 
     /// Whether anything is to be synced for an organisation.
@@ -123,15 +136,4 @@ fn check(row: &OrganisationRow) -> Vec<Problem> {
 
 fn lower_case(domains: Vec<String>) -> Vec<String> {
     domains.into_iter().map(|domain| domain.trim().to_lowercase()).collect()
-}
-
-fn view_of(row: OrganisationRow) -> OrganisationView {
-    OrganisationView {
-        id: row.id.to_string(),
-        name: row.name,
-        enabled: row.enabled,
-        domains: row.domains,
-        allowed_networks: row.allowed_networks,
-        created: row.created_at.to_string(),
-    }
 }

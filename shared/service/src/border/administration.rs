@@ -3,6 +3,7 @@
 
 use core::fmt;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -28,6 +29,8 @@ pub struct OrganisationView {
     pub domains: Vec<String>,
     /// Private networks (CIDR) that its webhooks may reach.
     pub allowed_networks: Vec<String>,
+    /// The addresses that Exchange and webhooks are called from; empty where they are not fixed.
+    pub egress_addresses: Vec<IpAddr>,
     /// Since when, RFC 3339.
     pub created: String,
 }

@@ -22,6 +22,15 @@ async fn an_organisation_is_switched_off_and_keeps_its_settings() {
 }
 
 #[tokio::test]
+async fn w13_the_addresses_that_exchange_is_called_from_are_shown() {
+    let mut stage = stage().await;
+    assert!(stage.service.organisation(&admin()).await.unwrap().egress_addresses.is_empty());
+    stage.service.options.egress_addresses = vec![[203, 0, 113, 7].into()];
+    let view = stage.service.organisation(&admin()).await.unwrap();
+    assert_eq!(view.egress_addresses, stage.service.options.egress_addresses);
+}
+
+#[tokio::test]
 async fn while_it_is_off_nothing_is_subscribed_or_taken() {
     let stage = stage().await;
     let service = &stage.service;
