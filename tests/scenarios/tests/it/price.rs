@@ -19,7 +19,7 @@ const ITEMISED: &str = "TIDEMARK_PRICE_ITEMS";
 /// Set to another number of changes a day than the one that is told, to see what that costs.
 const CHANGES: &str = "TIDEMARK_PRICE_CHANGES";
 /// Changes of a mailbox in a day, and the cents of a month that docs/price.md tells for them.
-const TOLD: (u32, f64) = (20, 3.71);
+const TOLD: (u32, f64) = (20, 4.19);
 
 const NAMES: [&str; 20] = [
     "alex", "blake", "casey", "devon", "ellis", "frankie", "gray", "harper", "indigo", "jamie",
@@ -41,12 +41,12 @@ fn day_of(people: &[String], changes: u32) -> Usage {
     if std::env::var_os(ITEMISED).is_some() {
         bill.stage.effects.itemise();
     }
-    bill.pass(DAY_MINUTES, |stage, minute| {
+    bill.pass(DAY_MINUTES, |bill, minute| {
         for (number, person) in people.iter().enumerate() {
             // Each mailbox has minutes of its own.
             let place = minute + u32::try_from(number).unwrap() * 7;
             if changes > 0 && place.is_multiple_of(every) {
-                change(stage, person, minute, (place / every).is_multiple_of(2));
+                change(bill, person, minute, (place / every).is_multiple_of(2));
             }
         }
     });
@@ -55,8 +55,8 @@ fn day_of(people: &[String], changes: u32) -> Usage {
     used
 }
 
-fn change(stage: &mut Stage, person: &str, minute: u32, by_person: bool) {
-    let start = stage.clock.now() + SignedDuration::from_hours(48);
+fn change(bill: &mut Bill, person: &str, minute: u32, by_person: bool) {
+    let start = bill.stage.clock.now() + SignedDuration::from_hours(48);
     let start = start.strftime("%Y-%m-%dT%H:%M:00").to_string();
     if by_person {
         let new = NewAppointment {
@@ -68,7 +68,7 @@ fn change(stage: &mut Stage, person: &str, minute: u32, by_person: bool) {
             recurrence: None,
             attendees: Vec::new(),
         };
-        stage.simulator.user(person).create(&new).unwrap();
+        bill.stage.simulator.user(person).create(&new).unwrap();
         return;
     }
     let item = json!({
@@ -78,7 +78,7 @@ fn change(stage: &mut Stage, person: &str, minute: u32, by_person: bool) {
         "timeZone": "Europe/Berlin",
         "duration": "PT45M",
     });
-    stage.put(person, &format!("erp-{minute}"), item);
+    bill.put(person, &format!("erp-{minute}"), item);
 }
 
 /// Another number of changes.
@@ -120,9 +120,9 @@ fn n9_an_echo_starts_no_run_and_hides_nothing() {
     bill.pass(SETTLING_MINUTES, |_, _| {});
     let mut runs_of = |by_person: bool| {
         let before = bill.total(&people);
-        bill.pass(5, |stage, minute| {
+        bill.pass(5, |bill, minute| {
             if minute == 0 {
-                change(stage, &people[0], minute, by_person);
+                change(bill, &people[0], minute, by_person);
             }
         });
         bill.total(&people).since(before).queue_requests / QUEUE_REQUESTS_OF_A_RUN

@@ -185,6 +185,11 @@ impl Table for GivingWay {
         self.0.get_together(keys).await
     }
 
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        pause().await;
+        self.0.glance(keys).await
+    }
+
     async fn query(
         &self,
         partition: &str,
