@@ -78,7 +78,7 @@ def is_missed(place: Place, roles: Roles, function: str, sid: str, action: str, 
 
 def each_is_missed(place: Place) -> None:
     """Of a sample of the permissions, each is needed: without it its function fails, and says so."""
-    roles = Roles(place.cloud)
+    roles = Roles(place.cloud, place.stack)
     for function, _, action, use in SAMPLE:
         assert not use(place), f"{function} fails before {action} is taken away"
     idle = [f"{function}: {action} ({sid})" for function, sid, action, use in SAMPLE
