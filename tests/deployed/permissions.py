@@ -17,7 +17,7 @@ ITEM = {"title": "Without", "start": "2027-03-05T11:00:00", "timeZone": ZONE, "d
 def invoked(function: str, event: dict):
     """Calls the function itself; what it answers is the sign when it logs none."""
     def use(place: Place):
-        done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event))
+        done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}:live", Payload=json.dumps(event))
         said = json.loads(done["Payload"].read() or "null")
         return "FunctionError" in done or bool(said.get("errors") or said.get("failed"))
     return use

@@ -14,7 +14,7 @@ import tools
 from cloud import Logs, now_ms, wait_for
 from place import HEARD_IN_THE_CLOUD, HEARD_ON_THE_SERVER, Organisation, Place
 from roles import Roles
-from stack import CDK_NAME, NAME, SHORTENED, CdkStack
+from stack import CDK_NAME, FUNCTIONS, NAME, SHORTENED, CdkStack
 from world import DOMAIN, Feed, Line, Listener, request
 
 # How long a change takes from one side to the other when nothing stands in its way. The sweep would
@@ -131,7 +131,7 @@ def a_batch_fails_in_part(place: Place) -> None:
 
 def invoke(place: Place, function: str, event: dict):
     """What the function answers; that it failed as a whole is an error here."""
-    done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event))
+    done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}:live", Payload=json.dumps(event))
     said = json.loads(done["Payload"].read() or "null")
     assert "FunctionError" not in done, said
     return said
@@ -178,10 +178,10 @@ def a_run_that_is_cut_off_goes_on_and_doubles_nothing(place: Place) -> None:
 
 def cdk_makes_one_that_serves(place: Place) -> None:
     """The construct, deployed and removed by the commands of its page: an organisation of its own, a change
-    in Exchange Server that is told by notification, one of the business system."""
+    in Exchange Server that is told by notification, one of the business system. Its releases are versions."""
     people = [f"branch{number}" for number in range(10)]
     with Line(place.cloud.url) as way_in:
-        stack = CdkStack(place.cloud, place.folder, SHORTENED | {"CallbackUrl": way_in.url})
+        stack = CdkStack(place.cloud, place.folder, SHORTENED | {"CallbackUrl": way_in.url, "Shift": "AllAtOnce"})
         stack.deploy()
         way_in.lead_to(stack.intake_url())
         place.simulator.add(people)
@@ -196,7 +196,23 @@ def cdk_makes_one_that_serves(place: Place) -> None:
         branch.api.put(person, "crm-1", "For the branch", 3)
         wait_for("item", lambda: ["For the branch", "Made at the branch"] == place.simulator.subjects(person),
                  PROMPT_SECONDS)
+        releases_go_live_and_back(stack)
+        branch.api.mailbox(person)
         stack.remove()
+
+
+def releases_go_live_and_back(stack: CdkStack) -> None:
+    """Other parameters are another release: a version of each function, which goes live, and is taken back."""
+    first = stack.live()
+    stack.parameters["sweepMinutes"] = 30
+    stack.deploy()
+    second = stack.live()
+    stack.take_back(first["api"]["Description"])
+    third = stack.live()
+    for name in FUNCTIONS:
+        versions = [one[name]["Version"] for one in (first, second, third)]
+        minutes = [one[name]["Environment"]["Variables"]["TIDEMARK_SWEEP_MINUTES"] for one in (first, second, third)]
+        assert (versions, minutes) == (["1", "2", "1"], ["60", "30", "60"]), (name, versions, minutes)
 
 
 def a_credential_is_rotated_under_load(place: Place) -> None:

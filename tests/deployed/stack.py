@@ -42,6 +42,10 @@ class Deployment:
         self.outputs: dict[str, str] = {}
         self.bin = folder / f"bin-{self.name}"
         self.bin.mkdir()
+        # Version 1 of the AWS CLI takes the address for SQS from nothing but the command line.
+        aws = self.bin / "aws"
+        aws.write_text(f'#!/bin/sh\nexec {tools.AWS}/bin/aws --endpoint-url {cloud.url} "$@"\n')
+        aws.chmod(0o755)
 
     def shell(self, commands: str, **variables: str) -> str:
         """Runs a block of the page as a person would paste it, and gives what it printed."""
@@ -68,6 +72,11 @@ class Deployment:
     def intake_url(self) -> str:
         return f"{self.cloud.url}/_aws/execute-api/{self.outputs['IntakeApiId']}/$default"
 
+    def live(self) -> dict[str, dict]:
+        """The configuration of each function that is called."""
+        functions = self.cloud.client("lambda")
+        return {name: functions.get_function_configuration(FunctionName=f"{self.name}-{name}:live") for name in FUNCTIONS}
+
     def resources(self) -> dict[str, str]:
         """What the stack has made: its own names by those of the template."""
         found = self.cloud.client("cloudformation").describe_stack_resources(StackName=self.name)["StackResources"]
@@ -84,10 +93,6 @@ class Stack(Deployment):
         self.build = build
         self.parameters = dict(SHORTENED)
         (self.bin / "sam").symlink_to(tools.SAM / "bin" / "sam")
-        # Version 1 of the AWS CLI takes the address for SQS from nothing but the command line.
-        aws = self.bin / "aws"
-        aws.write_text(f'#!/bin/sh\nexec {tools.AWS}/bin/aws --endpoint-url {cloud.url} "$@"\n')
-        aws.chmod(0o755)
 
     def shell(self, commands: str, **variables: str) -> str:
         return super().shell(self.here(commands), **variables)
@@ -168,6 +173,10 @@ class CdkStack(Deployment):
         assert ours != commands
         self.shell(ours)
         self.read_outputs()
+
+    def take_back(self, release: str) -> None:
+        [_, commands] = page.commands("Going live by shares")
+        self.shell(commands.replace("tidemark-", f"{self.name}-").replace("RELEASE", release))
 
     def remove(self) -> None:
         [_, commands] = page.commands("A stack of its own", page.CONSTRUCT)
