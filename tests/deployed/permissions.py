@@ -17,7 +17,7 @@ ITEM = {"title": "Without", "start": "2027-03-05T11:00:00", "timeZone": ZONE, "d
 def invoked(function: str, event: dict):
     """Calls the function itself; what it answers is the sign when it logs none."""
     def use(place: Place):
-        done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event))
+        done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}:live", Payload=json.dumps(event))
         said = json.loads(done["Payload"].read() or "null")
         return "FunctionError" in done or bool(said.get("errors") or said.get("failed"))
     return use
@@ -78,7 +78,7 @@ def is_missed(place: Place, roles: Roles, function: str, sid: str, action: str, 
 
 def each_is_missed(place: Place) -> None:
     """Of a sample of the permissions, each is needed: without it its function fails, and says so."""
-    roles = Roles(place.cloud)
+    roles = Roles(place.cloud, place.stack)
     for function, _, action, use in SAMPLE:
         assert not use(place), f"{function} fails before {action} is taken away"
     idle = [f"{function}: {action} ({sid})" for function, sid, action, use in SAMPLE
