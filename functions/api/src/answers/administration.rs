@@ -26,6 +26,9 @@ pub(crate) struct Organisation {
     domains: Vec<String>,
     /// Private networks (CIDR) that its webhooks may reach.
     allowed_networks: Vec<String>,
+    /// What a mailbox may cost in 30 days, in US cents; `null` without a cap.
+    #[schema(required, example = "2.5")]
+    cap_cents_per_month: Option<String>,
     /// Since when, RFC 3339.
     created: String,
 }
@@ -38,6 +41,7 @@ impl From<OrganisationView> for Organisation {
             enabled: view.enabled,
             domains: view.domains,
             allowed_networks: view.allowed_networks,
+            cap_cents_per_month: view.cap_cents_per_month,
             created: view.created,
         }
     }
