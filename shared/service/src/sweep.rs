@@ -15,6 +15,7 @@ use tidemark_store::records::{
 };
 
 use crate::Service;
+use crate::cost::cap;
 use crate::renew::{Renewal, has_trouble, is_pushing};
 
 /// Most mailboxes of one index shard that are sent per minute.
@@ -31,8 +32,6 @@ const RENEWAL_EVERY_MINUTES: i64 = 5;
 /// Minutes after its turn in which a mailbox that was not swept then is found again. Each of them
 /// reads its marks.
 const CATCH_UP_MINUTES: i64 = 5;
-/// Minutes between two sweeps of a mailbox whose changes Exchange does not push although it should.
-const UNPUSHED_EVERY_MINUTES: i64 = 15;
 /// Minutes in which all mailboxes of an organisation are looked at after its settings changed.
 const WIDE_MINUTES: i64 = 10;
 /// The same before its first sweep that knows of the list of those to look at: their turns come once.
@@ -151,6 +150,11 @@ impl Service {
             asked: 0,
             renewals: Vec::new(),
         }
+    }
+
+    /// How often mailboxes are swept, in minutes.
+    pub(crate) fn sweep_minutes(&self) -> i64 {
+        minutes(self.options.sweep_every)
     }
 
     /// Sends a mailbox with an id that no message had, so that none is dropped as a duplicate.
@@ -438,13 +442,7 @@ impl Sweep<'_> {
         connection: Option<&ConnectionRow>,
     ) -> Result<(), StoreError> {
         let polled = connection.is_some_and(|it| it.notifications == Notifications::Poll);
-        let period = if polled {
-            1
-        } else if has_trouble(row) {
-            UNPUSHED_EVERY_MINUTES.min(minutes(self.service.options.sweep_every))
-        } else {
-            minutes(self.service.options.sweep_every)
-        };
+        let period = cap::sweep_minutes(row, connection, self.service.sweep_minutes());
         let since = last_turn(row.id, self.now, period);
         let ago = minute_of(self.now) - minute_of(since);
         if (row.last_synced.is_some() && ago > CATCH_UP_MINUTES) || self.report.raised >= RAISED_MAX

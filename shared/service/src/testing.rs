@@ -376,6 +376,7 @@ impl Stage {
             name: "Acme".to_owned(),
             allowed_networks: Vec::new(),
             domains: Vec::new(),
+            cap_cents_per_month: None,
             created_at: now,
         };
         records.save_organisation(&row, None).await.unwrap();
@@ -465,6 +466,7 @@ pub(crate) fn mailbox_row(number: u128, now: Timestamp) -> MailboxRow {
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: now,
     }
 }

@@ -192,6 +192,7 @@ impl Stage {
                 name: "Demo".to_owned(),
                 allowed_networks: vec!["127.0.0.0/8".to_owned()],
                 domains: vec!["tidemark.example".to_owned()],
+                cap_cents_per_month: None,
                 created_at: now,
             };
             records.save_organisation(&row, None).await.expect("saved");
@@ -231,6 +232,7 @@ impl Stage {
                     paused: None,
                     first_sync: FirstSync::default(),
                     last_synced: None,
+                    sweep_doublings: 0,
                     created_at: now,
                 };
                 records.save_mailbox(&organisation, &row, None).await.expect("saved");

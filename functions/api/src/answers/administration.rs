@@ -32,6 +32,9 @@ pub(crate) struct Organisation {
     /// where they are not fixed. The deployment says which they are.
     #[schema(value_type = Vec<String>, example = json!(["203.0.113.7"]))]
     egress_addresses: Vec<IpAddr>,
+    /// What a mailbox may cost in 30 days, in US cents; `null` without a cap.
+    #[schema(required, example = "2.5")]
+    cap_cents_per_month: Option<String>,
     /// Since when, RFC 3339.
     created: String,
 }
@@ -45,6 +48,7 @@ impl From<OrganisationView> for Organisation {
             domains: view.domains,
             allowed_networks: view.allowed_networks,
             egress_addresses: view.egress_addresses,
+            cap_cents_per_month: view.cap_cents_per_month,
             created: view.created,
         }
     }

@@ -28,6 +28,7 @@ async fn a_schedule_looks_at_every_organisation() {
         name: "Contoso".to_owned(),
         allowed_networks: Vec::new(),
         domains: Vec::new(),
+        cap_cents_per_month: None,
         created_at: Timestamp::UNIX_EPOCH,
     };
     deliveries.records.save_organisation(&row, None).await.unwrap();

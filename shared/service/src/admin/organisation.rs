@@ -11,6 +11,7 @@ use super::{check_name, refuse_if_any, wrong};
 use crate::api::access::may_administer;
 use crate::api::save_refusal;
 use crate::border::{Caller, OrganisationChange, OrganisationView, Refusal};
+use crate::cost::cap;
 use crate::service::Service;
 
 /// Most entries of each list of an organisation.
@@ -46,6 +47,7 @@ impl Service {
         row.enabled = change.enabled.unwrap_or(row.enabled);
         row.domains = change.domains.map_or(row.domains, lower_case);
         row.allowed_networks = change.allowed_networks.unwrap_or(row.allowed_networks);
+        row.cap_cents_per_month = change.cap_cents_per_month.unwrap_or(row.cap_cents_per_month);
         refuse_if_any(check(&row))?;
         if row != found.value {
             let action = match (found.value.enabled, row.enabled) {
@@ -71,6 +73,7 @@ impl Service {
             domains: row.domains,
             allowed_networks: row.allowed_networks,
             egress_addresses: self.options.egress_addresses.clone(),
+            cap_cents_per_month: row.cap_cents_per_month,
             created: row.created_at.to_string(),
         }
     }
@@ -101,6 +104,7 @@ pub(super) fn shown(row: &OrganisationRow) -> Value {
         "enabled": row.enabled,
         "domains": row.domains,
         "allowedNetworks": row.allowed_networks,
+        "capCentsPerMonth": row.cap_cents_per_month,
     })
 }
 
@@ -130,6 +134,15 @@ fn check(row: &OrganisationRow) -> Vec<Problem> {
             let mend = "a network such as 10.1.0.0/16";
             problems.push(wrong(&format!("/allowedNetworks/{index}"), error.to_string(), mend));
         }
+    }
+    if row.cap_cents_per_month.as_deref().is_some_and(|cap| cap::read(cap).is_none()) {
+        let rule = format!(
+            "is no decimal number of US cents above 0 and up to {} with at most {} places",
+            cap::CENTS_MAX,
+            cap::PLACES_MAX
+        );
+        let mend = "an amount as text such as \"2.5\", or null for no cap";
+        problems.push(wrong("/capCentsPerMonth", rule, mend));
     }
     problems
 }

@@ -31,12 +31,15 @@ pub struct OrganisationView {
     pub allowed_networks: Vec<String>,
     /// The addresses that Exchange and webhooks are called from; empty where they are not fixed.
     pub egress_addresses: Vec<IpAddr>,
+    /// What a mailbox may cost in 30 days, in US cents as a decimal; none without a cap (N9).
+    pub cap_cents_per_month: Option<String>,
     /// Since when, RFC 3339.
     pub created: String,
 }
 
 /// What is to change about an organisation; none stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::option_option, reason = "the outer none stays, the inner one takes away")]
 pub struct OrganisationChange {
     /// What people call it.
     pub name: Option<String>,
@@ -46,6 +49,8 @@ pub struct OrganisationChange {
     pub domains: Option<Vec<String>>,
     /// Private networks (CIDR) that its webhooks may reach.
     pub allowed_networks: Option<Vec<String>>,
+    /// What a mailbox may cost in 30 days, in US cents as a decimal; an inner none for no cap.
+    pub cap_cents_per_month: Option<Option<String>>,
 }
 
 /// A business system.

@@ -141,6 +141,8 @@ pub struct StartedAt {
     pub hinted: u64,
     /// The marks after the start; the dirty collections among them.
     pub marks: Marks,
+    /// Whether it was the first start of its day, which noted what the meter shows.
+    pub is_first_of_day: bool,
 }
 
 /// A mailbox that somebody has to look after.
@@ -301,10 +303,11 @@ impl Records {
         marks: Marks,
         now: Timestamp,
     ) -> Result<StartedAt, StoreError> {
-        if before.read_on < marks.read_on {
+        let is_first_of_day = before.read_on < marks.read_on;
+        if is_first_of_day {
             self.note_reading(scope, marks.usage, now).await?;
         }
-        Ok(StartedAt { hinted: before.hinted, marks })
+        Ok(StartedAt { hinted: before.hinted, marks, is_first_of_day })
     }
 
     /// Notes that all hints of this start were dealt with, apart from any commit. Clean mailboxes

@@ -4,6 +4,7 @@ mod administration;
 mod beside;
 mod beyond;
 mod borders;
+mod cap;
 mod crash;
 mod credentials;
 mod decisions;

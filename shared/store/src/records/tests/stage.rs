@@ -98,6 +98,7 @@ pub(super) fn mailbox_row(number: u128) -> MailboxRow {
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: at(0),
     }
 }
