@@ -15,7 +15,7 @@ use tidemark_embedded::{EmbeddedStore, LocalQueue};
 use tidemark_intake::{GraphIntake, PushIntake};
 use tidemark_runtime::master_key::{draw_master_key, read_master_key};
 use tidemark_runtime::{EveryExchange, open_authority, open_tokens};
-use tidemark_service::{Border, Engine, Options, Refresher, Service, World};
+use tidemark_service::{Border, Engine, Options, Reached, Refresher, Service, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{Keyring, MailboxScope, Records};
 use tidemark_transport::{
@@ -121,6 +121,7 @@ impl Host {
             planner: Arc::new(Engine),
             world,
             options: service_options,
+            reached: Reached::default(),
         };
         Ok(Host { service: Arc::new(service), refresher, store, queue })
     }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tidemark_business::WebhookTarget;
 use tidemark_delivery::webhook_options;
 use tidemark_platform::{Aws, Environment, EnvironmentError};
-use tidemark_service::{Engine, Options, Service};
+use tidemark_service::{Engine, Options, Reached, Service};
 use tidemark_transport::{HttpOptions, ReqwestHttp};
 
 use crate::cloud::{EveryExchange, open_tokens};
@@ -37,6 +37,7 @@ pub async fn service_on(aws: &Aws) -> anyhow::Result<Service> {
         planner: Arc::new(Engine),
         world,
         options,
+        reached: Reached::default(),
     })
 }
 

@@ -30,7 +30,7 @@ pub use profile::Rules;
 pub use refresh::{RefreshReport, Refresher, Tokens};
 pub use renew::Renewal;
 pub use service::{Options, Service};
-pub use sweep::SweepReport;
+pub use sweep::{Reached, SweepReport};
 pub use sync::{RunEnd, RunReport};
 pub use tidemark_intake::SyncTask;
 pub use tidemark_world::World;

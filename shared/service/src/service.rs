@@ -15,6 +15,7 @@ use tidemark_transport::HttpPort;
 use tidemark_world::World;
 
 use crate::ports::{Exchange, Planner};
+use crate::sweep::Reached;
 
 /// How the product behaves, apart from what organisations set for themselves.
 #[derive(Debug, Clone)]
@@ -70,6 +71,8 @@ pub struct Service {
     pub world: World,
     /// How it behaves.
     pub options: Options,
+    /// Up to where the minute schedule of this process came.
+    pub reached: Reached,
 }
 
 /// The collection that items of a kind are read from.

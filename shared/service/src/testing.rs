@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 use crate::ports::{Engine, Exchange};
 use crate::service::{Options, Service};
+use crate::sweep::Reached;
 use tidemark_world::World;
 
 /// A clock that stands until it is moved.
@@ -410,6 +411,7 @@ impl Stage {
                 callback_url: "https://hooks.example.com".to_owned(),
                 ..Options::default()
             },
+            reached: Reached::default(),
         };
         Self { service, table, queue, secrets, exchange, webhooks, clock }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tidemark_model::{MailboxId, OrganisationId, SystemId};
-use tidemark_service::{Engine, Exchange, Options, Planner, RunEnd, Service, World};
+use tidemark_service::{Engine, Exchange, Options, Planner, Reached, RunEnd, Service, World};
 use tidemark_simulator::{Config, Simulator};
 use tidemark_store::Table;
 use tidemark_store::memory::{MemoryQueue, MemorySecrets, MemoryTable};
@@ -151,6 +151,7 @@ impl Stage {
                 callback_url: "http://127.0.0.1:9".to_owned(),
                 ..Options::default()
             },
+            reached: Reached::default(),
         };
         let mut stage = Self {
             executor: Executor::new(clock.clone(), random.clone()),
