@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use tidemark_business::WebhookTarget;
 use tidemark_delivery::webhook_options;
 use tidemark_platform::{Aws, Environment, EnvironmentError};
-use tidemark_service::{Engine, Options, Service};
+use tidemark_service::{Delivering, Engine, Options, Service};
 use tidemark_transport::{HttpOptions, ReqwestHttp};
 
 use crate::cloud::{EveryExchange, open_tokens};
@@ -74,6 +74,8 @@ pub fn read_options(environment: &Environment) -> Result<Options, EnvironmentErr
         retention: environment.retention()?,
         sweep_every: SignedDuration::from_mins(minutes),
         push_status_minutes: u16::try_from(status).unwrap_or(defaults.push_status_minutes),
+        // The schedule starts `sweep` and `deliver` in the same second.
+        delivering: Delivering::Elsewhere,
         ..defaults
     })
 }
@@ -105,6 +107,7 @@ mod tests {
         assert_eq!(read.retention, SignedDuration::from_hours(720));
         let read = options("TIDEMARK_RETENTION_DAYS", "7").unwrap();
         assert_eq!(read.retention, SignedDuration::from_hours(168));
+        assert_eq!(read.delivering, Delivering::Elsewhere);
         for (name, value) in [
             ("TIDEMARK_CALLBACK_URL", "http://hooks.example"),
             ("TIDEMARK_RETENTION_DAYS", "777"),

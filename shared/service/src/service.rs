@@ -31,6 +31,18 @@ pub struct Options {
     pub push_status_minutes: u16,
     /// How often a waiting poll of the feed looks.
     pub poll_every: SignedDuration,
+    /// Who delivers what endpoints have not got yet.
+    pub delivering: Delivering,
+}
+
+/// Who delivers to webhook endpoints what nobody was woken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivering {
+    /// The minute's work does, among the rest.
+    #[default]
+    InTheMinute,
+    /// Somebody else does every minute, and the minute's work has no right to the endpoints' secrets.
+    Elsewhere,
 }
 
 impl Default for Options {
@@ -42,6 +54,7 @@ impl Default for Options {
             sweep_every: SignedDuration::from_hours(1),
             push_status_minutes: 5,
             poll_every: SignedDuration::from_millis(250),
+            delivering: Delivering::default(),
         }
     }
 }
