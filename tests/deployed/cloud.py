@@ -12,6 +12,7 @@ What it does otherwise than AWS, as far as these tests meet it:
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -110,9 +111,13 @@ class Cloud:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, config=retries, verify=str(self.authority),
                             aws_access_key_id="test", aws_secret_access_key="test")
 
-    def says(self, words: str) -> bool:
-        """Whether the emulator's own log has such words."""
-        return words in self.log.read_text(errors="replace")
+    def says(self, pattern: str, since: int = 0) -> bool:
+        """Whether the emulator's own log has a line of this pattern, from a length of it on."""
+        return bool(re.search(pattern, self.log.read_bytes()[since:].decode(errors="replace")))
+
+    def said(self) -> int:
+        """How long that log is."""
+        return self.log.stat().st_size
 
     def reach(self, url: str) -> str:
         """Where an address that AWS would make is reached here."""

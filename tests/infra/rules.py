@@ -7,12 +7,16 @@ Each rule takes a `Project` and yields problems as sentences.
 import dataclasses
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "deployed"))
+
+from needs import NEEDS, SAMPLE  # noqa: E402: what the deployed tests take away
 # Functions that are a process of their own and not on Lambda.
 NOT_ON_LAMBDA = {"local"}
 # Statements that name every resource, since the service knows none for these actions.
@@ -60,6 +64,8 @@ class Project:
     table: dict[str, str]
     # Metrics that the program tells, with their units.
     metrics: dict[str, str]
+    # Of each action of a function's role, why it is there.
+    needs: dict[tuple[str, str, str], object]
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Project":
@@ -83,6 +89,7 @@ class Project:
             table=table,
             metrics=dict(re.findall(r'^    (\w+): "(\w+)" by \w+,$',
                                     (root / "shared/platform/src/frame/event.rs").read_text(), re.M)),
+            needs=dict(NEEDS),
         )
 
     def of_type(self, kind: str) -> dict[str, dict]:
@@ -156,6 +163,22 @@ def policies(project: Project) -> Iterator[str]:
             yield f"{name}: has no role of its own"
         if "Policies" in function:
             yield f"{name}: SAM would add to its role"
+
+
+def needs(project: Project) -> Iterator[str]:
+    """Of every action that a function's role holds, tests/deployed/needs.py says how its absence shows."""
+    roles = {f"{name}Role": Path(function["CodeUri"]).stem for name, function in project.lambdas().items()}
+    held = []
+    for role, statement in statements(project):
+        if role not in roles:
+            continue
+        if isinstance(statement["Resource"], list):
+            yield f"{role}, statement {statement['Sid']}: of several resources nobody knows which is needed"
+        held += [(roles[role], statement["Sid"], action) for action in as_list(statement["Action"])]
+    for key in sorted(set(held) ^ set(project.needs)):
+        yield "{0}: {2} ({1}) stands in only one of the template and tests/deployed/needs.py".format(*key)
+    for key in sorted(set(SAMPLE) - set(project.needs)):
+        yield f"the sample tries {key}, which nobody holds"
 
 
 def variables(project: Project) -> Iterator[str]:
@@ -405,7 +428,7 @@ def parameters(project: Project) -> Iterator[str]:
         yield f"docs/aws.md does not say what the output {name} is for"
 
 
-RULES = (schedules, policies, variables, grants, alarms, metrics, functions, queue, table, kept, ways_in, releases,
+RULES = (schedules, policies, needs, variables, grants, alarms, metrics, functions, queue, table, kept, ways_in, releases,
          parameters)
 
 

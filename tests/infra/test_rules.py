@@ -59,6 +59,16 @@ class Found(unittest.TestCase):
         self.properties("GraphWebhook")["Role"] = {"Fn::GetAtt": ["EwsWebhookRole", "Arn"]}
         self.finds(rules.policies, "GraphWebhook: has no role of its own")
 
+    def test_needs(self) -> None:
+        self.statement("DeliverRole", "Table")["Action"].append("dynamodb:Scan")
+        self.finds(rules.needs, "deliver: dynamodb:Scan (Table) stands in only one")
+        del self.project.needs["sync", "Queue", "sqs:SendMessage"]
+        self.finds(rules.needs, "sync: sqs:SendMessage (Queue) stands in only one")
+        self.project.needs.pop(rules.SAMPLE[0])
+        self.finds(rules.needs, "which nobody holds")
+        self.statement("ApiRole", "Checks")["Resource"] = ["a", "b"]
+        self.finds(rules.needs, "ApiRole, statement Checks: of several")
+
     def test_variables(self) -> None:
         common = self.project.template["Globals"]["Function"]["Environment"]["Variables"]
         common["TIDEMARK_SPEED"] = common.pop("TIDEMARK_TABLE")

@@ -150,7 +150,7 @@ fn administrator(setup: &Setup) -> anyhow::Result<Caller> {
 }
 
 /// The product on a store that is gone with this process.
-fn in_memory(callback_url: Option<&str>) -> anyhow::Result<Service> {
+pub(crate) fn in_memory(callback_url: Option<&str>) -> anyhow::Result<Service> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let world = World::new(Arc::clone(&clock), Arc::clone(&entropy));

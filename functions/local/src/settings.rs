@@ -292,12 +292,9 @@ impl Settings {
 
     fn secret(&self, part: &SecretPart, environment: &Environment) -> anyhow::Result<SecretString> {
         let text = match part {
-            SecretPart::File(file) => read_text(&self.folder.join(file))?.trim().to_owned(),
+            SecretPart::File(file) => return read_secret(&self.folder.join(file)),
             SecretPart::Variable(name) => environment.required(name)?.to_owned(),
         };
-        if text.is_empty() {
-            bail!("the secret is empty");
-        }
         Ok(SecretString::from(text))
     }
 }
@@ -371,6 +368,19 @@ fn each<P, T>(
         .enumerate()
         .map(|(index, part)| read(part).with_context(|| format!("{name}[{index}]")))
         .collect()
+}
+
+/// A secret that stands alone in a file; white space around it does not count.
+///
+/// # Errors
+/// When the file cannot be read, is too large or holds nothing.
+pub(crate) fn read_secret(file: &Path) -> anyhow::Result<SecretString> {
+    let text = read_text(file)?;
+    let text = text.trim();
+    if text.is_empty() {
+        bail!("{}: the secret is empty", file.display());
+    }
+    Ok(SecretString::from(text))
 }
 
 fn read_text(file: &Path) -> anyhow::Result<String> {

@@ -23,7 +23,7 @@ const FINDINGS: readonly (readonly [resource: string, rule: string, reason: stri
     [role, 'AwsSolutions-IAM5[Resource::*]', IDENTITY] as const),
   ...['SyncRole', 'SweepRole', 'TokenRefreshRole', 'ApiRole'].map((role) =>
     [role, `AwsSolutions-IAM5[Resource::${secretsBelow('connections/')}]`, OWN_SECRETS] as const),
-  ...['SweepRole', 'DeliverRole', 'ApiRole'].map((role) =>
+  ...['DeliverRole', 'ApiRole'].map((role) =>
     [role, `AwsSolutions-IAM5[Resource::${secretsBelow('webhooks/')}]`, OWN_SECRETS] as const),
   ['GraphWebhookRole', `AwsSolutions-IAM5[Resource::${secretsBelow('connections/*/notification-keys')}]`, OWN_SECRETS],
 ];

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tidemark_business::WebhookTarget;
 use tidemark_delivery::webhook_options;
 use tidemark_platform::{Aws, Environment, EnvironmentError};
-use tidemark_service::{Engine, Options, Reached, Service};
+use tidemark_service::{Delivering, Engine, Options, Reached, Service};
 use tidemark_transport::{HttpOptions, ReqwestHttp};
 
 use crate::cloud::{EveryExchange, open_tokens};
@@ -78,6 +78,8 @@ pub fn read_options(environment: &Environment) -> Result<Options, EnvironmentErr
         sweep_every: SignedDuration::from_mins(minutes),
         push_status_minutes: u16::try_from(status).unwrap_or(defaults.push_status_minutes),
         egress_addresses,
+        // The schedule starts `sweep` and `deliver` in the same second.
+        delivering: Delivering::Elsewhere,
         ..defaults
     })
 }
@@ -123,6 +125,7 @@ mod tests {
         let addresses: [IpAddr; 2] = [[203, 0, 113, 7].into(), [203, 0, 113, 9].into()];
         assert_eq!(read.egress_addresses, addresses);
         assert!(options("TIDEMARK_EGRESS_ADDRESSES", "").unwrap().egress_addresses.is_empty());
+        assert_eq!(read.delivering, Delivering::Elsewhere);
         for (name, value) in [
             ("TIDEMARK_CALLBACK_URL", "http://hooks.example"),
             ("TIDEMARK_RETENTION_DAYS", "777"),

@@ -29,7 +29,7 @@ pub use ports::{Engine, Exchange, Planner};
 pub use profile::Rules;
 pub use refresh::{RefreshReport, Refresher, Tokens};
 pub use renew::Renewal;
-pub use service::{Options, Service};
+pub use service::{Delivering, Options, Service};
 pub use sweep::{Reached, SweepReport};
 pub use sync::{RunEnd, RunReport};
 pub use tidemark_intake::SyncTask;

@@ -36,6 +36,18 @@ pub struct Options {
     /// The addresses that Exchange and webhooks are called from, for whoever keeps a firewall (W13);
     /// empty where they are not fixed.
     pub egress_addresses: Vec<IpAddr>,
+    /// Who delivers what endpoints have not got yet.
+    pub delivering: Delivering,
+}
+
+/// Who delivers to webhook endpoints what nobody was woken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivering {
+    /// The minute's work does, among the rest.
+    #[default]
+    InTheMinute,
+    /// Somebody else does every minute, and the minute's work has no right to the endpoints' secrets.
+    Elsewhere,
 }
 
 impl Default for Options {
@@ -48,6 +60,7 @@ impl Default for Options {
             push_status_minutes: 5,
             poll_every: SignedDuration::from_millis(250),
             egress_addresses: Vec::new(),
+            delivering: Delivering::default(),
         }
     }
 }

@@ -17,9 +17,9 @@ use tidemark_store::records::{
 
 pub use self::turns::Reached;
 use self::turns::{last_turn, minute_of, minutes};
-use crate::Service;
 use crate::cost::cap;
 use crate::renew::{Renewal, has_trouble, is_pushing};
+use crate::{Delivering, Service};
 
 /// Most mailboxes of one index shard that are sent per minute.
 const DUE_PER_SHARD_MAX: usize = 250;
@@ -101,8 +101,8 @@ enum Why {
 
 impl Service {
     /// What is done every minute: sends the mailboxes that are due, raises those of which nothing
-    /// was heard for [`crate::Options::sweep_every`], renews subscriptions, delivers to endpoints.
-    /// Ends within [`crate::Options::run_budget`].
+    /// was heard for [`crate::Options::sweep_every`], renews subscriptions, delivers to endpoints
+    /// unless somebody else does ([`crate::Options::delivering`]). Ends within [`crate::Options::run_budget`].
     pub async fn minute(&self) -> SweepReport {
         let mut sweep = self.begin_sweep();
         sweep.send_due().await;
@@ -293,6 +293,9 @@ impl Sweep<'_> {
 
     /// Delivers in at most half of the time that is left, and leaves the rest to renewal.
     async fn deliver(&mut self, organisations: &[OrganisationId]) {
+        if self.service.options.delivering == Delivering::Elsewhere {
+            return;
+        }
         let now = self.service.world.now();
         let half = self.deadline.duration_since(now) / 2;
         let deadline = now.saturating_add(half).unwrap_or(self.deadline);

@@ -158,7 +158,7 @@ async fn subscriptions_are_asked_for_in_bounds() {
 
 #[tokio::test]
 async fn each_minute_compares_endpoints_with_the_heads() {
-    let stage = Stage::new().await;
+    let mut stage = Stage::new().await;
     let records = &stage.service.records;
     let now = stage.service.world.now();
     stage.put_secret("hook", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
@@ -185,6 +185,9 @@ async fn each_minute_compares_endpoints_with_the_heads() {
     let item = ItemCommit { feed: vec![entry], ..ItemCommit::default() };
     records.commit(&Commit::new(scope(1), lease).item(item), now).await.unwrap();
     // Nobody was woken after the commit.
+    stage.service.options.delivering = Delivering::Elsewhere;
+    assert_eq!(stage.service.minute().await.delivered, 0);
+    stage.service.options.delivering = Delivering::InTheMinute;
     assert_eq!(stage.service.minute().await.delivered, 1);
     assert_eq!(stage.webhooks.take_bodies(), ["news"]);
     assert_eq!(stage.service.minute().await.delivered, 0);

@@ -142,6 +142,10 @@ impl Table for ErasedMeanwhile {
         self.table.get_together(keys).await
     }
 
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.table.glance(keys).await
+    }
+
     async fn query(
         &self,
         partition: &str,
