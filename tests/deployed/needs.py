@@ -108,7 +108,7 @@ NEEDS: dict[tuple[str, str, str], Need | ByLambda] = {
             "dynamodb:GetItem": Need("a_refresh"),
             "dynamodb:Query": Need("a_refresh"),
             "dynamodb:PutItem": Need("a_rotation"),
-            "dynamodb:UpdateItem": Need("a_token_that_ends"),
+            "dynamodb:UpdateItem": Need("a_first_token"),
         },
         "MasterKey": {"secretsmanager:GetSecretValue": Need("a_refresh", fresh=True, complaint=NO_START)},
         "Credentials": {

@@ -130,9 +130,11 @@ def the_minute(stage: Stage) -> None:
 
 
 def a_mailbox_that_was_removed(stage: Stage) -> None:
-    if stage.place.admin.call("GET", f"mailboxes/{LEAVING[0]}@{DOMAIN}")[0] == 200:
-        stage.place.synced(LEAVING[0])
-        stage.place.admin.call("DELETE", f"mailboxes/{LEAVING[0]}@{DOMAIN}")
+    admin = stage.place.admin
+    person = next((one for one in LEAVING if admin.call("GET", f"mailboxes/{one}@{DOMAIN}")[0] == 200), None)
+    if person:
+        stage.place.synced(person)
+        admin.done("DELETE", f"mailboxes/{person}@{DOMAIN}")
     invoked(stage, "sweep")
 
 
@@ -162,10 +164,9 @@ def a_refresh(stage: Stage) -> None:
     invoked(stage, "token-refresh")
 
 
-def a_token_that_ends(stage: Stage) -> None:
-    """All tokens of before are refused, so that everybody asks for others."""
-    stage.place.simulator("PATCH", "entra", {"expiresIn": 300})
-    stage.place.simulator("POST", "entra/revoke")
+def a_first_token(stage: Stage) -> None:
+    """Of a connection that has none yet."""
+    connect(stage.place, stage.name(), {"secret": CLIENT_SECRET}, [])
     invoked(stage, "token-refresh")
 
 

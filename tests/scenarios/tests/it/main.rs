@@ -10,6 +10,7 @@ mod credentials;
 mod decisions;
 mod empty_answer;
 mod exit;
+mod export;
 mod first;
 mod first_copy;
 mod guards;
