@@ -39,7 +39,6 @@ pub struct OrganisationView {
 
 /// What is to change about an organisation; none stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(clippy::option_option, reason = "the outer none stays, the inner one takes away")]
 pub struct OrganisationChange {
     /// What people call it.
     pub name: Option<String>,

@@ -119,10 +119,11 @@ impl Service {
             return Ok(None);
         }
         self.records.change_mailbox(scope, |row| row.sweep_doublings = doublings).await?;
+        let minutes = |doublings| lengthened(self.sweep_minutes(), doublings);
         tracing::info!(
             mailbox.id = %scope.mailbox,
-            sweep.doublings = doublings,
-            sweep.doublings_before = row.sweep_doublings,
+            sweep.minutes = minutes(doublings),
+            sweep.minutes_before = minutes(row.sweep_doublings),
             "the cap changes how often the mailbox is swept"
         );
         self.records.mailbox(scope).await
