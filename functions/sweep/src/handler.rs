@@ -30,6 +30,7 @@ pub(crate) async fn handle(service: &Service, frame: &Frame) -> Summary {
     frame.metric(Metric::SweepErrors, report.errors);
     frame.metric(Metric::SweepOutOfTime, u64::from(report.out_of_time));
     frame.number("raised", report.raised);
+    frame.number("peeked", report.peeked);
     frame.number("renewed", report.renewed);
     frame.number("tidied", report.tidied);
     frame.number("cleared", report.cleared);

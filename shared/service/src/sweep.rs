@@ -4,6 +4,7 @@
 //! bounded per minute; what is left over is found again in the next one, since all of it is read off
 //! the state. Errors of one mailbox do not keep the others waiting.
 
+mod peek;
 mod turns;
 mod whom;
 
@@ -49,6 +50,8 @@ pub struct SweepReport {
     pub sent: u64,
     /// Mailboxes that were raised because nothing was heard of them.
     pub raised: u64,
+    /// Mailboxes of which nothing was heard, and which were seen to have nothing new.
+    pub peeked: u64,
     /// Subscriptions that were made.
     pub renewed: u64,
     /// Subscriptions that could not be made or prolonged.
@@ -77,6 +80,10 @@ struct Sweep<'a> {
     asked: u64,
     /// For how many minutes before this one the present organisation was not swept to the end.
     late: i64,
+    /// Mailboxes of the present organisation that are asked whether anything has come to them.
+    silent: peek::Waiting,
+    /// Requests that asked so.
+    peeks: u64,
     /// Mailboxes whose subscription is looked at when everything else is done.
     renewals: Vec<Looked>,
 }
@@ -150,6 +157,8 @@ impl Service {
             looked_for_chunks: 0,
             asked: 0,
             late: 0,
+            silent: peek::Waiting::new(),
+            peeks: 0,
             renewals: Vec::new(),
         }
     }
@@ -338,7 +347,8 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Raises a mailbox that was not synced since its last turn. One that is dirty is not raised
+    /// Raises a mailbox that was not synced since its last turn, or asks it whether there is anything to
+    /// sync. One that is dirty is not raised
     /// again: its due time stands in the index.
     async fn raise_if_silent(
         &mut self,
@@ -359,6 +369,15 @@ impl Sweep<'_> {
         if marks.is_dirty() || (is_fresh && !polled) {
             return Ok(());
         }
+        if let Some(connection) = connection
+            && self.take_to_peek(scope, row, connection, &marks).await?
+        {
+            return Ok(());
+        }
+        self.raise_silent(scope).await
+    }
+
+    async fn raise_silent(&mut self, scope: &MailboxScope) -> Result<(), StoreError> {
         self.service.raise(scope, &Collection::calendar()).await?;
         self.report.raised = self.report.raised.saturating_add(1);
         Ok(())

@@ -61,6 +61,7 @@ impl Sweep<'_> {
             let beyond = reached.and_then(|at| at.beyond);
             self.some_mailboxes(organisation, &connections, period, beyond, listed).await
         };
+        self.peek_rest(&connections).await;
         if let Some(reached) = reached {
             self.service.reached.set(organisation, reached);
         }
