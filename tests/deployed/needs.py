@@ -123,6 +123,7 @@ NEEDS: dict[tuple[str, str, str], Need | ByLambda] = {
     **of_role("api", {
         "Table": {
             "dynamodb:GetItem": Need("a_list_of_mailboxes"),
+            "dynamodb:BatchGetItem": Need("a_feed_that_is_followed"),
             "dynamodb:Query": Need("a_list_of_mailboxes"),
             "dynamodb:PutItem": Need("a_key_that_is_made_and_revoked"),
             "dynamodb:DeleteItem": Need("a_key_that_is_made_and_revoked"),

@@ -196,6 +196,12 @@ def a_list_of_mailboxes(stage: Stage) -> None:
     stage.place.admin.call("GET", "mailboxes")
 
 
+def a_feed_that_is_followed(stage: Stage) -> None:
+    status, page = stage.place.api.call("GET", "changes")
+    if status == 200:
+        stage.place.api.call("GET", f"changes?after={page['cursor']}")
+
+
 def a_key_that_is_made_and_revoked(stage: Stage) -> None:
     status, made = stage.place.admin.call("POST", "keys", {"label": stage.name(), "roles": ["integrator"], "system": "crm"})
     if status < 300:
