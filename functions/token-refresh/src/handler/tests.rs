@@ -116,6 +116,7 @@ async fn connect(records: &Records) {
         enabled: true,
         name: "Contoso".to_owned(),
         allowed_networks: Vec::new(),
+        cap_cents_per_month: None,
         domains: Vec::new(),
         created_at: Timestamp::UNIX_EPOCH,
     };
