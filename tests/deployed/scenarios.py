@@ -11,6 +11,7 @@ import uuid
 
 import export
 import permissions
+import restored
 import tools
 from cloud import Logs, now_ms, wait_for
 from place import HEARD_IN_THE_CLOUD, HEARD_ON_THE_SERVER, Organisation, Place
@@ -323,7 +324,8 @@ BESIDE = [
     [a_credential_is_rotated_under_load],
     [tokens_are_refreshed_on_schedule],
 ]
-ALONE = [export.all_is_exported, a_lost_permission_shows_and_what_failed_is_tried_again, permissions.a_sample_is_missed]
+ALONE = [export.all_is_exported, a_lost_permission_shows_and_what_failed_is_tried_again, permissions.a_sample_is_missed,
+         restored.a_table_is_put_back]
 ALL = [scenario for line in BESIDE for scenario in line] + ALONE
 # Only when they are named: `make soak` does.
 LONG = [permissions.every_permission_is_missed]
