@@ -6,6 +6,8 @@ What it does otherwise than AWS, as far as these tests meet it:
   of the emulator's own address, the latter through a line (world.py) that speaks TLS for Exchange;
 - it hands messages to `sync` and writes logs by itself, without the function's role: whether the role may
   receive, delete and log is not tried by taking it away;
+- it knows no condition keys of sts:GetWebIdentityToken, so that it grants nobody an identity: who misses that
+  permission is tried without its conditions;
 - functions log as text, since it does not hand on the log format that the template sets;
 - alarms are made and not evaluated.
 """

@@ -11,6 +11,7 @@ import uuid
 
 import export
 import permissions
+import restored
 import tools
 from cloud import Logs, now_ms, wait_for
 from place import HEARD_IN_THE_CLOUD, HEARD_ON_THE_SERVER, Organisation, Place
@@ -180,7 +181,7 @@ def a_run_that_is_cut_off_goes_on_and_doubles_nothing(place: Place) -> None:
 def cdk_makes_one_that_serves(place: Place) -> None:
     """The construct, deployed and removed by the commands of its page: an organisation of its own, a change
     in Exchange Server that is told by notification, one of the business system. Its releases are versions."""
-    people = [f"branch{number}" for number in range(10)]
+    people = [f"branch{number}" for number in range(20)]
     with Line(place.cloud.url) as way_in:
         stack = CdkStack(place.cloud, place.folder, SHORTENED | {"CallbackUrl": way_in.url, "Shift": "AllAtOnce"})
         stack.deploy()
@@ -323,7 +324,8 @@ BESIDE = [
     [a_credential_is_rotated_under_load],
     [tokens_are_refreshed_on_schedule],
 ]
-ALONE = [export.all_is_exported, a_lost_permission_shows_and_what_failed_is_tried_again, permissions.a_sample_is_missed]
+ALONE = [export.all_is_exported, a_lost_permission_shows_and_what_failed_is_tried_again, permissions.a_sample_is_missed,
+         restored.a_table_is_put_back]
 ALL = [scenario for line in BESIDE for scenario in line] + ALONE
 # Only when they are named: `make soak` does.
 LONG = [permissions.every_permission_is_missed]

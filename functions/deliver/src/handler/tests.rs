@@ -148,7 +148,7 @@ async fn n9_deliveries_are_metered_on_all_mailboxes_together() {
     let own = records.usage(&scope).await.unwrap();
     let event: Event = serde_json::from_str(SCHEDULED).unwrap();
     let work = handle(&deliveries, event, later(&deliveries), &frame);
-    let (summary, shared) = shared_by(&frame, records, 3, work).await;
+    let (summary, shared) = Box::pin(shared_by(&frame, records, 3, work)).await;
     assert_eq!((summary.unwrap().delivered, taker.0.load(Ordering::Relaxed)), (1, 1));
     assert_eq!(records.usage(&scope).await.unwrap(), own, "the mailbox pays for none of it");
     assert_eq!((shared.invocations, shared.queue_requests), (1, 0));

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tidemark_transport::{Clock, HttpPort, HttpRequest, HttpResponse, TransportFault};
 
 /// How long one call may take. The API's function ends its own after 30 s.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// Largest answer that is read. A page ends after 2 MB and one more listing of 100 entries; Lambda
 /// answers with 6 MB at most, a process on one machine has no such bound.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -237,12 +237,11 @@ fn detail_of(answer: &HttpResponse) -> String {
 /// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), within bounds.
 pub(super) fn read_retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            at.duration_since(now).max(jiff::SignedDuration::ZERO).unsigned_abs()
-        }
+    let wait = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        at.duration_since(now).max(jiff::SignedDuration::ZERO).unsigned_abs()
     };
     Some(wait.clamp(PAUSE, RETRY_AFTER_MAX))
 }

@@ -166,6 +166,12 @@ impl Bench {
         self.wire.scripted.lock().unwrap().insert(number, answer);
     }
 
+    /// The same with an answer that comes.
+    fn say(&self, number: usize, status: u16, headers: HeaderMap, body: &Value) {
+        let body = Bytes::from(body.to_string());
+        self.answer(number, Ok(HttpResponse { status, headers, body }));
+    }
+
     fn calls(&self) -> Vec<String> {
         std::mem::take(&mut *self.wire.calls.lock().unwrap())
     }
@@ -192,10 +198,6 @@ impl Bench {
 
 fn fault(fault: TransportFault) -> Answer {
     Err(TransportError { fault, delivery: Delivery::Unclear })
-}
-
-fn status(status: u16, headers: HeaderMap, body: &Value) -> Answer {
-    Ok(HttpResponse { status, headers, body: Bytes::from(body.to_string()) })
 }
 
 #[tokio::test]
@@ -320,15 +322,15 @@ async fn one_process_writes_an_export_at_a_time() {
 async fn it_waits_as_it_is_asked_to_and_gives_up_in_the_end() {
     let bench = Bench::new().await;
     let asked = HeaderMap::from_iter([("retry-after".parse().unwrap(), HeaderValue::from(7))]);
-    bench.answer(0, status(429, asked, &json!({})));
-    bench.answer(1, status(503, HeaderMap::new(), &json!({})));
+    bench.say(0, 429, asked, &json!({}));
+    bench.say(1, 503, HeaderMap::new(), &json!({}));
     bench.answer(2, fault(TransportFault::Cut));
     bench.run(&bench.arguments()).await.unwrap();
     let waits = std::mem::take(&mut *bench.clock.waits.lock().unwrap());
     assert_eq!(waits, [7, 2, 4].map(Duration::from_secs));
 
     for number in 0..100 {
-        bench.answer(number, status(502, HeaderMap::new(), &json!({})));
+        bench.say(number, 502, HeaderMap::new(), &json!({}));
     }
     let again = ExportArguments { to: bench.file("again"), ..bench.arguments() };
     let error = bench.run(&again).await.unwrap_err();
@@ -345,11 +347,11 @@ async fn refusals_say_what_to_mend() {
     assert!(error.contains("does not know the key"), "{error}");
     assert!(bench.run_as("two\nlines", &bench.arguments()).await.is_err());
     for (number, text) in [(403, "administrator"), (404, "no such API"), (410, "--anew")] {
-        bench.answer(0, status(number, HeaderMap::new(), &json!({})));
+        bench.say(0, number, HeaderMap::new(), &json!({}));
         let error = bench.run(&bench.arguments()).await.unwrap_err();
         assert!(error.contains(text), "{number}: {error}");
     }
-    bench.answer(0, status(418, HeaderMap::new(), &json!({"detail": "no\ncoffee"})));
+    bench.say(0, 418, HeaderMap::new(), &json!({"detail": "no\ncoffee"}));
     let error = bench.run(&bench.arguments()).await.unwrap_err();
     assert_eq!(error, "the API answers 418: no coffee");
     for url in ["tidemark.example", "ftp://tidemark.example", "https://u:p@tidemark.example", ""] {
@@ -361,27 +363,25 @@ async fn refusals_say_what_to_mend() {
 #[tokio::test]
 async fn what_is_not_whole_gets_no_name() {
     let bench = Bench::new().await;
-    let page = |rows: Value, next: Value| {
-        status(200, HeaderMap::new(), &json!({"rows": rows, "next": next}))
-    };
+    let page = |rows: Value, next: Value| json!({"rows": rows, "next": next});
     let organisation = json!({"kind": "organisation", "value": {"id": "demo"}});
     // The walk ends too early: no mailbox was shown.
-    bench.answer(0, page(json!([organisation]), Value::Null));
+    bench.say(0, 200, HeaderMap::new(), &page(json!([organisation]), Value::Null));
     let error = bench.run(&bench.arguments()).await.unwrap_err();
     assert!(error.starts_with(&format!("{} mailboxes are not in the export", PEOPLE + 16)));
     // Another organisation answers.
     let other = json!({"kind": "organisation", "value": {"id": "contoso"}});
-    bench.answer(0, page(json!([other]), Value::Null));
+    bench.say(0, 200, HeaderMap::new(), &page(json!([other]), Value::Null));
     let error = bench.run(&bench.arguments()).await.unwrap_err();
     assert!(error.contains("another organisation"), "{error}");
     // It stands still.
-    bench.answer(0, page(json!([organisation]), json!("here")));
-    bench.answer(1, page(json!([]), json!("here")));
+    bench.say(0, 200, HeaderMap::new(), &page(json!([organisation]), json!("here")));
+    bench.say(1, 200, HeaderMap::new(), &page(json!([]), json!("here")));
     let error = bench.run(&ExportArguments { anew: true, ..bench.arguments() }).await.unwrap_err();
     assert!(error.contains("names the place again"), "{error}");
     // A row that is none, an answer that is none.
     for rows in [json!([{"value": {}}]), json!("rows")] {
-        bench.answer(0, page(rows, Value::Null));
+        bench.say(0, 200, HeaderMap::new(), &page(rows, Value::Null));
         let anew = ExportArguments { anew: true, ..bench.arguments() };
         assert!(bench.run(&anew).await.is_err());
     }

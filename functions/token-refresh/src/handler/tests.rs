@@ -194,7 +194,7 @@ async fn n9_tokens_are_metered_on_all_mailboxes_together() {
 
     let event: Event = serde_json::from_str(SCHEDULED).unwrap();
     let work = handle(&refresher, &rotation, event, &frame);
-    let (summary, shared) = shared_by(&frame, records, 3, work).await;
+    let (summary, shared) = Box::pin(shared_by(&frame, records, 3, work)).await;
     let Summary::Refreshed { connections, failed, .. } = summary.unwrap() else {
         panic!("a schedule asks for the refresh")
     };
@@ -207,7 +207,7 @@ async fn n9_tokens_are_metered_on_all_mailboxes_together() {
     // A step of a rotation that fails is paid for too.
     let step = r#"{"Step":"createSecret","SecretId":"s","ClientRequestToken":"v"}"#;
     let work = handle(&refresher, &rotation, serde_json::from_str(step).unwrap(), &frame);
-    let (refused, shared) = shared_by(&frame, records, 4, work).await;
+    let (refused, shared) = Box::pin(shared_by(&frame, records, 4, work)).await;
     assert!(matches!(refused, Err(Failure::Rotation(_))));
     assert_eq!(shared.invocations, 1);
 }
