@@ -15,7 +15,9 @@ use tidemark_mailbox::ews::{
 use tidemark_mailbox::graph::{
     ChangeFeed, GraphEndpoint, GraphMailbox, MailboxPart, PEEKS_MAX, Peeked, peek,
 };
-use tidemark_mailbox::{Cursor, Disposition, Greeting, Mailbox, MailboxError, Scope, ews, graph, greet};
+use tidemark_mailbox::{
+    Cursor, Disposition, Greeting, Mailbox, MailboxError, Scope, ews, graph, greet,
+};
 use tidemark_model::{OrganisationId, Zone};
 use tidemark_service::Exchange;
 use tidemark_service::ports::{Part, Probe, Seen, TokenFacts};

@@ -16,6 +16,7 @@ mod intake;
 mod moving;
 mod notifications;
 mod patterns;
+mod peek;
 mod preflight;
 mod price;
 mod scripts;

@@ -19,9 +19,9 @@ const ITEMISED: &str = "TIDEMARK_PRICE_ITEMS";
 /// Set to another number of changes a day than the one that is told, to see what that costs.
 const CHANGES: &str = "TIDEMARK_PRICE_CHANGES";
 /// Changes of a mailbox in a day, and the cents of a month that docs/price.md tells for them.
-const TOLD: (u32, f64) = (20, 3.71);
+const TOLD: (u32, f64) = (20, 3.28);
 
-const NAMES: [&str; 20] = [
+pub(super) const NAMES: [&str; 20] = [
     "alex", "blake", "casey", "devon", "ellis", "frankie", "gray", "harper", "indigo", "jamie",
     "kendall", "logan", "morgan", "noel", "oakley", "parker", "quinn", "riley", "sage", "taylor",
 ];
