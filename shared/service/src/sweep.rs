@@ -370,7 +370,7 @@ impl Sweep<'_> {
             return Ok(());
         }
         if let Some(connection) = connection
-            && self.take_to_peek(scope, row, connection, &marks).await?
+            && self.take_to_peek(scope, row, connection, &marks, period).await?
         {
             return Ok(());
         }

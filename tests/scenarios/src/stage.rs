@@ -33,6 +33,8 @@ pub use moves::{FIRST_CONNECTION, SECOND_CONNECTION};
 /// The people whose mailboxes are synced.
 pub const PEOPLE: [&str; 3] =
     ["alex@tidemark.example", "blake@tidemark.example", "casey@tidemark.example"];
+/// How many people the simulator has at least.
+const DEMO_PEOPLE: usize = 20;
 /// When every scenario begins: a Monday morning well before the appointments in them.
 pub const START: &str = "2027-03-01T07:00:00Z";
 /// How long a taken message stays invisible.
@@ -114,8 +116,9 @@ impl Stage {
         let start: Timestamp = START.parse().expect("a valid time");
         let clock = VirtualClock::new(start);
         let random = Arc::new(Random::new(setting.seed));
+        let people_max = setting.people.len().max(DEMO_PEOPLE);
         let simulator = Arc::new(Simulator::new(
-            Config { seed: setting.seed, ..Config::demo() },
+            Config { seed: setting.seed, ..Config::demo_with(people_max) },
             Arc::new(SimulatorClock(clock.clone())),
         ));
         let now = clock.clone();

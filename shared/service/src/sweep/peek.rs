@@ -7,7 +7,8 @@
 //! or when nothing is, the mailbox is raised as if nobody had asked.
 //!
 //! Only a mailbox at rest is asked: one that a run would find with nothing to do but to read on. Once in
-//! [`WHOLE_EVERY`] it is run whole all the same, so that its cursor moves and its meter is read.
+//! [`WHOLE_EVERY`], or [`WHOLE_EVERY_TURNS`], it is run whole all the same, so that its cursor moves and its
+//! meter is read.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -37,6 +38,9 @@ const _: () = assert!(
 /// After how long a mailbox is run whole. The meter is read by the first run of a day, so that it is less
 /// than a day by two turns.
 const WHOLE_EVERY: SignedDuration = SignedDuration::from_hours(22);
+/// After how many turns at most. Each answer makes a new link, and Outlook forgets the oldest ones when its
+/// cache of them is full (delta-query-overview page, "Token duration").
+const WHOLE_EVERY_TURNS: i64 = 60;
 
 /// A mailbox of which nothing was heard.
 pub(super) struct Silent {
@@ -50,19 +54,21 @@ pub(super) struct Silent {
 pub(super) type Waiting = BTreeMap<ConnectionId, Vec<Silent>>;
 
 impl Sweep<'_> {
-    /// Takes a mailbox that is silent among those that are asked; returns whether it was taken.
+    /// Takes a mailbox that is silent, and has its turn once in `period` minutes, among those that are
+    /// asked; returns whether it was taken.
     pub(super) async fn take_to_peek(
         &mut self,
         scope: &MailboxScope,
         row: &MailboxRow,
         connection: &ConnectionRow,
         marks: &Marks,
+        period: i64,
     ) -> Result<bool, StoreError> {
         let most = self.service.exchange.peeks_max(connection);
         if most == 0 || !self.has_time_to_peek() || !is_at_rest(row, connection, marks, self.now) {
             return Ok(false);
         }
-        let Some(cursor) = self.cursor_at_rest(scope).await? else {
+        let Some(cursor) = self.cursor_at_rest(scope, period).await? else {
             return Ok(false);
         };
         let (scope, row, marks) = (scope.clone(), row.clone(), marks.clone());
@@ -86,14 +92,20 @@ impl Sweep<'_> {
     }
 
     /// The cursor of a mailbox, if a run would read on from it and has nothing else to do.
-    async fn cursor_at_rest(&self, scope: &MailboxScope) -> Result<Option<Cursor>, StoreError> {
+    async fn cursor_at_rest(
+        &self,
+        scope: &MailboxScope,
+        period: i64,
+    ) -> Result<Option<Cursor>, StoreError> {
         let records = &self.service.records;
+        let turns = SignedDuration::from_mins(period.saturating_mul(WHOLE_EVERY_TURNS));
         let CursorRow { cursor: Some(cursor), comparing: false, progress, written_at, .. } =
             records.cursor(scope, &Collection::calendar()).await?
         else {
             return Ok(None);
         };
-        let is_young = written_at.is_some_and(|at| self.now.duration_since(at) < WHOLE_EVERY);
+        let is_young =
+            written_at.is_some_and(|at| self.now.duration_since(at) < turns.min(WHOLE_EVERY));
         if !is_young || is_something_left(progress.as_deref()) {
             return Ok(None);
         }

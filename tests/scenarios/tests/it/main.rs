@@ -18,6 +18,7 @@ mod intake;
 mod moving;
 mod notifications;
 mod patterns;
+mod peek;
 mod preflight;
 mod price;
 mod scripts;
