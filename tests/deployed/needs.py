@@ -47,7 +47,7 @@ NEEDS: dict[tuple[str, str, str], Need | ByLambda] = {
         "Table": {
             "dynamodb:GetItem": Need("an_unknown_push"),
             "dynamodb:UpdateItem": Need("a_change_on_the_server"),
-            "dynamodb:PutItem": Need("a_subscription_that_is_gone"),
+            "dynamodb:PutItem": Need("a_subscription_that_is_gone", TURN),
         },
         "Queue": {"sqs:SendMessage": Need("a_change_on_the_server")},
     }),
