@@ -15,6 +15,7 @@ mod guards;
 mod intake;
 mod moving;
 mod notifications;
+mod partitions;
 mod patterns;
 mod preflight;
 mod price;
