@@ -77,11 +77,12 @@ sim: ## Replay one seed of the simulation: make sim SEED=42, or SEED=42 WIRE=gra
 bench: ## Measure, with peers beside
 	$(PYTHON) tests/bench/run.py
 
-soak: ## The long runs: 10,000 seeds, 200 kills, two zips built twice, every parser fuzzed
+soak: ## The long runs: 10,000 seeds, 200 kills, two zips built twice, each permission taken away, every parser fuzzed
 	TIDEMARK_SIM_SEEDS=10000 TIDEMARK_SIM_GRAPH_SEEDS=5000 TIDEMARK_SIM_MOVE_SEEDS=5000 TIDEMARK_SIM_DISK_SEEDS=500 \
 	  $(CARGO) test --release --package tidemark-scenarios --test it -- --nocapture simulation
 	$(PYTHON) tests/tools/package.py --twice ews-webhook deliver
 	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill
+	$(MAKE) deployed DEPLOYED=every_permission_is_missed
 	$(MAKE) fuzz
 
 fuzz: ## Fuzz what reads EWS, Graph and the API's items from outside, FUZZ_SECONDS each (needs a nightly toolchain)

@@ -6,12 +6,15 @@ What it does otherwise than AWS, as far as these tests meet it:
   of the emulator's own address, the latter through a line (world.py) that speaks TLS for Exchange;
 - it hands messages to `sync` and writes logs by itself, without the function's role: whether the role may
   receive, delete and log is not tried by taking it away;
+- it knows no condition keys of sts:GetWebIdentityToken, so that it grants nobody an identity: who misses that
+  permission is tried without its conditions;
 - functions log as text, since it does not hand on the log format that the template sets;
 - alarms are made and not evaluated.
 """
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -110,9 +113,13 @@ class Cloud:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, config=retries, verify=str(self.authority),
                             aws_access_key_id="test", aws_secret_access_key="test")
 
-    def says(self, words: str) -> bool:
-        """Whether the emulator's own log has such words."""
-        return words in self.log.read_text(errors="replace")
+    def says(self, pattern: str, since: int = 0) -> bool:
+        """Whether the emulator's own log has a line of this pattern, from a length of it on."""
+        return bool(re.search(pattern, self.log.read_bytes()[since:].decode(errors="replace")))
+
+    def said(self) -> int:
+        """How long that log is."""
+        return self.log.stat().st_size
 
     def reach(self, url: str) -> str:
         """Where an address that AWS would make is reached here."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make deployed`: the deployment as AWS would have it, in use.
 
-usage: deployed.py [--no-build] [NAME...]      all scenarios when none is named
+usage: deployed.py [--no-build] [NAME...]      all scenarios but the long ones when none is named
 
 MiniStack stands for AWS, with IAM enforced. The commands of docs/aws.md deploy the template with the
 programs of the development profile, update it and remove it; in between scenarios (scenarios.py) use it
@@ -68,6 +68,7 @@ def run_scenarios(report: Report, place: Place, names: list[str]) -> None:
     with concurrent.futures.ThreadPoolExecutor(len(scenarios.BESIDE)) as pool:
         list(pool.map(run, scenarios.BESIDE))
     run(scenarios.ALONE)
+    run([scenario for scenario in scenarios.LONG if scenario.__name__ in names])
     run_at_the_end(report, place)
 
 
@@ -105,7 +106,7 @@ def main() -> int:
     parser.add_argument("--no-build", dest="build", action="store_false")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    known = [one.__name__ for one in scenarios.ALL]
+    known = [one.__name__ for one in [*scenarios.ALL, *scenarios.LONG]]
     if unknown := set(options.names) - set(known):
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     # The emulator and its functions are to end with this program, however it ends.

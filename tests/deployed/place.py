@@ -1,6 +1,5 @@
-"""The deployment in use: an organisation founded with the founding key, a connection over Graph and two
-over EWS, mailboxes of the simulated Exchange. Each scenario has mailboxes of its own, so that scenarios
-can run beside each other."""
+"""A deployment in use: an organisation founded with the founding key, connections, mailboxes of the
+simulated Exchange. Each scenario has mailboxes of its own, so that scenarios can run beside each other."""
 
 import threading
 import urllib.parse
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import tools
 from cloud import Cloud, Logs, wait_for
-from stack import NAME, Stack
+from stack import NAME, Deployment, Stack
 from world import APPLICATION, CLIENT, CLIENT_SECRET, DOMAIN, PASSWORD, TENANT, ZONE, Api, Line, Simulator
 
 # The minute's work makes subscriptions, of each mailbox every five minutes: of several there is soon one.
@@ -21,40 +20,32 @@ SYNCED_SECONDS = 90
 SUBSCRIBED_SECONDS = 310
 
 
-class Place:
-    def __init__(self, folder: Path, cloud: Cloud, stack: Stack, simulator: Simulator, line: Line):
-        self.folder, self.cloud, self.stack, self.simulator, self.line = folder, cloud, stack, simulator, line
-        self.logs = Logs(cloud, NAME)
-        self.lock, self.taken = threading.Lock(), set()
-        self.admin = Api(stack.api_url(), stack.founding_key())
-        self.found()
+class Organisation:
+    """The first one of a deployment, with its business system."""
 
-    def found(self) -> None:
-        admin, simulator = self.admin, self.simulator.url
-        admin.done("PATCH", "organisation", {"domains": [DOMAIN], "allowedNetworks": ["127.0.0.0/8"]})
-        admin.done("POST", "systems", {"id": "crm", "name": "CRM"})
-        key = admin.done("POST", "keys", {"label": "CRM", "roles": ["integrator"], "system": "crm"})
+    def __init__(self, stack: Deployment, simulator: Simulator):
+        self.stack, self.simulator = stack, simulator
+        self.lock, self.taken = threading.Lock(), set()
+        self.users: dict[str, str] = {}
+        self.admin = Api(stack.api_url(), stack.founding_key())
+        self.admin.done("PATCH", "organisation", {"domains": [DOMAIN], "allowedNetworks": ["127.0.0.0/8"]})
+        self.admin.done("POST", "systems", {"id": "crm", "name": "CRM"})
+        key = self.admin.done("POST", "keys", {"label": "CRM", "roles": ["integrator"], "system": "crm"})
         self.api = Api(self.admin.url, key["key"])
-        # The application may replace its own credentials.
-        self.simulator("PATCH", "entra", {"roles": ["User.Read.All", "Application.ReadWrite.OwnedBy"]})
-        self.users = self.simulator.users(OVER_GRAPH)
-        self.graph = self.connect({"name": "Cloud", "graph": {
-            "tenant": TENANT, "client": CLIENT, "cloud": {"other": {"authority": simulator, "graph": f"{simulator}/graph"}},
-            "credential": {"secret": CLIENT_SECRET}, "applicationObject": APPLICATION}}, OVER_GRAPH)
-        for unit in HEARD_ON_THE_SERVER:
-            self.simulator("POST", "mailboxes", {"address": f"{unit}@{DOMAIN}"})
-        account = {"account": f"svc@{DOMAIN}", "password": PASSWORD, "impersonate": True}
-        self.ews = self.connect({"name": "Server", "url": f"{simulator}/EWS/Exchange.asmx"} | account, OVER_EWS)
-        self.slow = self.connect({"name": "Far away", "url": f"{self.line.url}/EWS/Exchange.asmx"} | account,
-                                 OVER_THE_LINE)
+
+    def connect_server(self, name: str, url: str, people: list[str]) -> str:
+        """A connection to Exchange Server. Its mailboxes have to be there."""
+        return self.connect({"name": name, "url": f"{url}/EWS/Exchange.asmx", "account": f"svc@{DOMAIN}",
+                             "password": PASSWORD, "impersonate": True}, people)
 
     def connect(self, connection: dict, people: list[str]) -> str:
         made = self.admin.done("POST", "connections", connection | {"notifications": "push"})["id"]
         self.admin.done("PATCH", f"connections/{made}/fence", {"waiver": {"reason": "a simulator"}})
-        added = self.admin.done("POST", "mailboxes", {
-            "connection": made, "system": "crm",
-            "mailboxes": [{"address": f"{person}@{DOMAIN}", "timeZone": ZONE} for person in people]})
-        assert all(one["outcome"] == "added" for one in added["mailboxes"]), added
+        if people:
+            added = self.admin.done("POST", "mailboxes", {
+                "connection": made, "system": "crm",
+                "mailboxes": [{"address": f"{person}@{DOMAIN}", "timeZone": ZONE} for person in people]})
+            assert all(one["outcome"] == "added" for one in added["mailboxes"]), added
         return made
 
     def synced(self, person: str, seconds: float = SYNCED_SECONDS) -> dict:
@@ -80,6 +71,25 @@ class Place:
         person = wait_for("subscription", look, SUBSCRIBED_SECONDS, every=0.5)
         self.synced(person)
         return person
+
+
+class Place(Organisation):
+    """The deployment that scenarios use: a connection over Graph and two over EWS."""
+
+    def __init__(self, folder: Path, cloud: Cloud, stack: Stack, simulator: Simulator, line: Line):
+        super().__init__(stack, simulator)
+        self.folder, self.cloud, self.line = folder, cloud, line
+        self.logs = Logs(cloud, NAME)
+        # The application may replace its own credentials.
+        simulator("PATCH", "entra", {"roles": ["User.Read.All", "Application.ReadWrite.OwnedBy"]})
+        self.users = simulator.users(OVER_GRAPH)
+        self.graph = self.connect({"name": "Cloud", "graph": {
+            "tenant": TENANT, "client": CLIENT,
+            "cloud": {"other": {"authority": simulator.url, "graph": f"{simulator.url}/graph"}},
+            "credential": {"secret": CLIENT_SECRET}, "applicationObject": APPLICATION}}, OVER_GRAPH)
+        simulator.add(HEARD_ON_THE_SERVER)
+        self.ews = self.connect_server("Server", simulator.url, OVER_EWS)
+        self.slow = self.connect_server("Far away", line.url, OVER_THE_LINE)
 
 
 def program() -> Path:

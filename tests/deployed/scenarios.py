@@ -9,13 +9,15 @@ import subprocess
 import threading
 import uuid
 
+import export
 import permissions
+import restored
 import tools
-from cloud import now_ms, wait_for
-from place import HEARD_IN_THE_CLOUD, HEARD_ON_THE_SERVER, Place
+from cloud import Logs, now_ms, wait_for
+from place import HEARD_IN_THE_CLOUD, HEARD_ON_THE_SERVER, Organisation, Place
 from roles import Roles
-from stack import NAME
-from world import DOMAIN, Feed, Listener, request
+from stack import CDK_NAME, FUNCTIONS, NAME, SHORTENED, CdkStack
+from world import DOMAIN, Feed, Line, Listener, request
 
 # How long a change takes from one side to the other when nothing stands in its way. The sweep would
 # bring what got lost only after a minute, so that this shows the way by notification.
@@ -131,7 +133,7 @@ def a_batch_fails_in_part(place: Place) -> None:
 
 def invoke(place: Place, function: str, event: dict):
     """What the function answers; that it failed as a whole is an error here."""
-    done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event))
+    done = place.cloud.client("lambda").invoke(FunctionName=f"{NAME}-{function}:live", Payload=json.dumps(event))
     said = json.loads(done["Payload"].read() or "null")
     assert "FunctionError" not in done, said
     return said
@@ -176,6 +178,45 @@ def a_run_that_is_cut_off_goes_on_and_doubles_nothing(place: Place) -> None:
     assert place.simulator.subjects("devon") == ["Cut off"]
 
 
+def cdk_makes_one_that_serves(place: Place) -> None:
+    """The construct, deployed and removed by the commands of its page: an organisation of its own, a change
+    in Exchange Server that is told by notification, one of the business system. Its releases are versions."""
+    people = [f"branch{number}" for number in range(20)]
+    with Line(place.cloud.url) as way_in:
+        stack = CdkStack(place.cloud, place.folder, SHORTENED | {"CallbackUrl": way_in.url, "Shift": "AllAtOnce"})
+        stack.deploy()
+        way_in.lead_to(stack.intake_url())
+        place.simulator.add(people)
+        branch = Organisation(stack, place.simulator)
+        branch.connect_server("Server", place.simulator.url, people)
+        person = branch.subscribed(people)
+        feed, since = Feed(branch.api), now_ms()
+        place.simulator.make(person, "Made at the branch", 2)
+        feed.wait("what was made", titled("Made at the branch"), PROMPT_SECONDS)
+        wait_for("log of ews-webhook", lambda: Logs(place.cloud, CDK_NAME).lines("ews-webhook", "REPORT", since),
+                 PROMPT_SECONDS)
+        branch.api.put(person, "crm-1", "For the branch", 3)
+        wait_for("item", lambda: ["For the branch", "Made at the branch"] == place.simulator.subjects(person),
+                 PROMPT_SECONDS)
+        releases_go_live_and_back(stack)
+        branch.api.mailbox(person)
+        stack.remove()
+
+
+def releases_go_live_and_back(stack: CdkStack) -> None:
+    """Other parameters are another release: a version of each function, which goes live, and is taken back."""
+    first = stack.live()
+    stack.parameters["sweepMinutes"] = 30
+    stack.deploy()
+    second = stack.live()
+    stack.take_back(first["api"]["Description"])
+    third = stack.live()
+    for name in FUNCTIONS:
+        versions = [one[name]["Version"] for one in (first, second, third)]
+        minutes = [one[name]["Environment"]["Variables"]["TIDEMARK_SWEEP_MINUTES"] for one in (first, second, third)]
+        assert (versions, minutes) == (["1", "2", "1"], ["60", "30", "60"]), (name, versions, minutes)
+
+
 def a_credential_is_rotated_under_load(place: Place) -> None:
     """The four steps, while somebody writes through the API all the time; then the old secret ends."""
     place.synced("kendall")
@@ -218,7 +259,7 @@ def a_credential_is_rotated_under_load(place: Place) -> None:
 def tokens_are_refreshed_on_schedule(place: Place) -> None:
     """EventBridge, token-refresh. Its five minutes are longer than these tests: the rule gets one."""
     events = place.cloud.client("events")
-    [rule] = [one for one in events.list_rules()["Rules"] if "TokenRefresh" in one["Name"]]
+    rule = events.describe_rule(Name=place.stack.resources()["TokenRefreshTick"])
     assert rule["ScheduleExpression"] == "rate(5 minutes)", rule
     events.put_rule(Name=rule["Name"], ScheduleExpression="rate(1 minute)")
     since = now_ms()
@@ -231,7 +272,7 @@ def what_got_lost_is_taken_up_by_the_sweep(place: Place) -> None:
     """The intake may not send any more: it says so, and the minute's work sends in its place."""
     person = place.subscribed(HEARD_ON_THE_SERVER)
     feed, since = Feed(place.api), now_ms()
-    with Roles(place.cloud).without("ews-webhook", "Queue", "sqs:SendMessage"):
+    with Roles(place.cloud, place.stack).without("ews-webhook", "Queue", "sqs:SendMessage"):
         place.simulator.make(person, "Not sent", 2)
         wait_for("complaint", lambda: place.logs.lines("ews-webhook", "AccessDenied", since), PROMPT_SECONDS)
         feed.wait("what was not sent", titled("Not sent"), TWO_MINUTES)
@@ -243,7 +284,7 @@ def a_lost_permission_shows_and_what_failed_is_tried_again(place: Place) -> None
     """sync may not write any more: it says so, the message dies, is given back, and all catches up."""
     place.synced("jamie")
     since = now_ms()
-    with Roles(place.cloud).without("sync", "Table", "dynamodb:UpdateItem"):
+    with Roles(place.cloud, place.stack).without("sync", "Table", "dynamodb:UpdateItem"):
         place.api.put("jamie", "late", "Late", 3)
         wait_for("complaint", lambda: place.logs.lines("sync", "AccessDenied", since), PROMPT_SECONDS)
         wait_for("dead letter", lambda: dead_letters(place) >= 1, DEAD_SECONDS, every=1)
@@ -270,6 +311,7 @@ def the_store_conforms(place: Place) -> None:
 
 # Each line is one after the other.
 BESIDE = [
+    [cdk_makes_one_that_serves],
     [the_store_conforms],
     [graph_push_reaches_the_feed],
     [ews_push_reaches_the_feed, what_got_lost_is_taken_up_by_the_sweep],
@@ -282,5 +324,8 @@ BESIDE = [
     [a_credential_is_rotated_under_load],
     [tokens_are_refreshed_on_schedule],
 ]
-ALONE = [a_lost_permission_shows_and_what_failed_is_tried_again, permissions.each_is_missed]
+ALONE = [export.all_is_exported, a_lost_permission_shows_and_what_failed_is_tried_again, permissions.a_sample_is_missed,
+         restored.a_table_is_put_back]
 ALL = [scenario for line in BESIDE for scenario in line] + ALONE
+# Only when they are named: `make soak` does.
+LONG = [permissions.every_permission_is_missed]

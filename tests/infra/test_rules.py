@@ -44,7 +44,7 @@ class Found(unittest.TestCase):
             self.assertIsNotNone(rules.schedule_problem(expression), expression)
         for expression in ["rate(1 minute)", "rate(5 minutes)", "rate(1 hour)", "cron(0/15 8-18 ? * MON-FRI *)"]:
             self.assertIsNone(rules.schedule_problem(expression), expression)
-        self.properties("Sweep")["Events"]["Tick"]["Properties"]["Schedule"] = "rate(1 minutes)"
+        self.properties("SweepTick")["ScheduleExpression"] = "rate(1 minutes)"
         self.finds(rules.schedules, "wrong number")
 
     def test_policies(self) -> None:
@@ -58,6 +58,16 @@ class Found(unittest.TestCase):
         self.finds(rules.policies, "what is excepted")
         self.properties("GraphWebhook")["Role"] = {"Fn::GetAtt": ["EwsWebhookRole", "Arn"]}
         self.finds(rules.policies, "GraphWebhook: has no role of its own")
+
+    def test_needs(self) -> None:
+        self.statement("DeliverRole", "Table")["Action"].append("dynamodb:Scan")
+        self.finds(rules.needs, "deliver: dynamodb:Scan (Table) stands in only one")
+        del self.project.needs["sync", "Queue", "sqs:SendMessage"]
+        self.finds(rules.needs, "sync: sqs:SendMessage (Queue) stands in only one")
+        self.project.needs.pop(rules.SAMPLE[0])
+        self.finds(rules.needs, "which nobody holds")
+        self.statement("ApiRole", "Checks")["Resource"] = ["a", "b"]
+        self.finds(rules.needs, "ApiRole, statement Checks: of several")
 
     def test_variables(self) -> None:
         common = self.project.template["Globals"]["Function"]["Environment"]["Variables"]
@@ -114,7 +124,7 @@ class Found(unittest.TestCase):
         self.finds(rules.functions, "SyncSlowMs lies not")
 
     def test_queue(self) -> None:
-        self.properties("Sync")["Events"]["Work"]["Properties"] |= {"BatchSize": 10, "FunctionResponseTypes": []}
+        self.properties("SyncWork").update({"BatchSize": 10, "FunctionResponseTypes": []})
         del self.properties("Sync")["RecursiveLoop"]
         self.finds(rules.queue, "more than one message")
         self.finds(rules.queue, "cannot say which")
@@ -138,13 +148,38 @@ class Found(unittest.TestCase):
 
     def test_ways_in(self) -> None:
         del self.properties("ApiInvokePermission")["InvokedViaFunctionUrl"]
-        self.finds(rules.ways_in, "anybody could invoke Api")
+        self.finds(rules.ways_in, "anybody could invoke ApiLive")
         del self.resources["ApiInvokePermission"]
         self.finds(rules.ways_in, "both permissions")
         self.properties("IntakeStage")["AccessLogSettings"]["Format"] = "$context.path"
         self.finds(rules.ways_in, "is a secret")
         del self.properties("IntakeStage")["DefaultRouteSettings"]["ThrottlingRateLimit"]
         self.finds(rules.ways_in, "no rate limit")
+
+    def test_releases(self) -> None:
+        self.properties("Sync")["AutoPublishAlias"] = "live"
+        self.finds(rules.releases, "Sync: SAM would have")
+        self.properties("Api")["Description"] = {"Fn::Sub": "The API"}
+        self.finds(rules.releases, "Api: another release")
+        del self.resources["SweepVersion"]["UpdateReplacePolicy"]
+        self.finds(rules.releases, "Sweep: the release before")
+        self.properties("DeliverShiftAlarm")["Dimensions"].pop()
+        self.properties("ApiShiftAlarm")["EvaluationPeriods"] = 3
+        self.finds(rules.releases, "Deliver: its alarm")
+        self.finds(rules.releases, "Api: its alarm")
+        self.properties("SyncShift")["AlarmConfiguration"]["Alarms"] = []
+        self.finds(rules.releases, "Sync: goes live whatever")
+        for caller, key in (("SyncWork", "FunctionName"), ("EwsIntegration", "IntegrationUri"),
+                            ("SweepTickPermission", "FunctionName")):
+            self.properties(caller)[key] = {"Ref": "Sync"}
+            self.finds(rules.releases, f"{caller}: calls")
+        self.properties("SweepTick")["Targets"][0]["Arn"] = {"Fn::GetAtt": ["Sweep", "Arn"]}
+        self.finds(rules.releases, "SweepTick: calls")
+        self.properties("ApiUrl")["Qualifier"] = "$LATEST"
+        self.finds(rules.releases, "ApiUrl: calls")
+        live = self.resources["ApiLive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["Fn::If"][1]
+        live["DeploymentGroupName"] = {"Ref": "SyncShift"}
+        self.finds(rules.releases, "CodeDeploy moves")
 
     def test_parameters(self) -> None:
         del self.project.template["Parameters"]["RunSeconds"]["MinValue"]

@@ -16,6 +16,8 @@ usage: judges.py [JUDGE...]        all of them when none is named
              SDKs for Python and, where Node is at hand, for JavaScript read what the business side wrote
   oauth      an OAuth server (oidc-provider) gives the product tokens by secret and by certificate, and
              refuses wrong ones
+  store      DynamoDB's emulator dynoxide, by its own server: the AWS SDK reaches it over HTTP, and the store
+             is held to its conformance suite there, as it is in process by `make test`
   kill       the connector is killed at random moments under load; nothing may be lost or doubled
 
 What they need is installed below .tools. DavMail alone is a package of the system (Debian's
@@ -34,6 +36,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.error
 import urllib.request
 import venv
@@ -53,6 +56,11 @@ NODE = ROOT / ".tools" / "node"
 NODE_PACKAGE = "ews-javascript-api@0.15.3"
 OAUTH_NODE = ROOT / ".tools" / "oauth-node"
 OAUTH_NODE_PACKAGE = "oidc-provider@9.13.3"
+DYNOXIDE = ROOT / ".tools" / "dynoxide"
+# Its server and command line are built here alone: they are in nothing of ours.
+DYNOXIDE_FEATURES = "native-sqlite,http-server,cli"
+# Cases of the suite that it fails over HTTP, with commas. That one of them holds is an error too.
+DYNOXIDE_EXCEPT = ""
 DAVMAIL = pathlib.Path("/usr/share/davmail/davmail.jar")
 DAVMAIL_PACKAGE = "davmail-server"
 KEY = "judges-demo-key"
@@ -61,6 +69,7 @@ STOP_SECONDS = 20
 INSTALL_SECONDS = 600
 BRIDGE_SECONDS = 150
 GRAPH_SECONDS = 180
+STORE_SECONDS = 180
 
 
 # Only CalDAV is offered, on loopback; errors are told, traffic is not. Small pages make it turn them.
@@ -153,6 +162,20 @@ def prepare_node(folder=NODE, package=NODE_PACKAGE) -> None:
     stamp.write_text(package)
 
 
+def prepare_dynoxide() -> None:
+    """Builds the emulator of DynamoDB with its server, once, in the version that the product has in process."""
+    packages = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
+    [version] = [package["version"] for package in packages if package["name"] == "dynoxide-rs"]
+    stamp = DYNOXIDE / "version"
+    if stamp.is_file() and stamp.read_text() == version:
+        return
+    print("   building dynoxide, which takes minutes the first time", flush=True)
+    install([os.environ.get("CARGO", "cargo"), "install", "dynoxide-rs", "--version", f"={version}", "--locked",
+             "--quiet", "--debug", "--no-default-features", "--features", DYNOXIDE_FEATURES, "--root", str(DYNOXIDE)],
+            "dynoxide")
+    stamp.write_text(version)
+
+
 def free_port() -> int:
     """A port that nobody listens on; DavMail cannot be told to pick one."""
     with socket.socket() as taken:
@@ -160,13 +183,12 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
-def build() -> pathlib.Path:
-    """Builds the program and returns where it is."""
+def build(package: str = "tidemark-local", kind: str = "bin", name: str = "tidemark") -> pathlib.Path:
+    """Builds a program and returns where it is."""
     cargo = os.environ.get("CARGO", "cargo")
-    subprocess.run([cargo, "build", "--quiet", "--locked", "--package", "tidemark-local", "--bin", "tidemark"],
-                   cwd=ROOT, check=True)
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
-    return ROOT / target / "debug" / "tidemark"
+    subprocess.run([cargo, "build", "--quiet", "--locked", "--package", package, f"--{kind}", name], cwd=ROOT, check=True)
+    folder = ROOT / pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "debug"
+    return folder / ("examples" if kind == "example" else "") / name
 
 
 class Program:
@@ -356,13 +378,30 @@ class Judges:
         entry = OAUTH_NODE / "node_modules" / "oidc-provider" / "lib" / "index.js"
         judge(JUDGES / "oauth.py", self.binary, entry, self.scratch / "oauth", timeout=300)
 
+    def store(self) -> None:
+        prepare_dynoxide()
+        suite = build("tidemark-platform", "example", "conformance")
+        # It cannot be told to pick a port either.
+        port = free_port()
+        with Program(DYNOXIDE / "bin" / "dynoxide", ["--port", str(port)], self.scratch / "dynoxide.log") as server:
+            server.wait_until_open(port)
+            clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDEMARK_"))}
+            done = subprocess.run([suite], timeout=STORE_SECONDS, stdin=subprocess.DEVNULL, env=clean | {
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "TIDEMARK_TABLE": "conformance",
+                "TIDEMARK_CONFORMANCE_EXCEPT": DYNOXIDE_EXCEPT, "RUST_BACKTRACE": "0"})
+            if done.returncode != 0:
+                print(server.tail())
+                raise Wrong(f"the suite ended with {done.returncode}")
+
     def kill(self) -> None:
         rounds = os.environ.get("TIDEMARK_KILLS", "20")
         seed = os.environ.get("TIDEMARK_KILL_SEED", "1")
         judge(JUDGES / "kill.py", self.binary, self.scratch / "kill", rounds, seed, timeout=600 + 60 * int(rounds))
 
 
-ORDER = ["demo", "simulator", "davmail", "javascript", "graph", "cloud", "oauth", "traffic", "captures", "kill"]
+ORDER = ["demo", "simulator", "davmail", "javascript", "graph", "cloud", "oauth", "traffic", "captures", "store", "kill"]
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ use tidemark_runtime::{Environment, EveryExchange, open_tokens};
 use tidemark_service::border::{
     Caller, MailboxSteps, PreflightAsk, PreflightStep, PreflightView, Role, StepState,
 };
-use tidemark_service::{Border as _, Engine, Options, Service, World};
+use tidemark_service::{Border as _, Engine, Options, Reached, Service, World};
 use tidemark_store::memory::{MemoryQueue, MemorySecrets, MemoryTable};
 use tidemark_store::records::{Keyring, Records};
 use tidemark_store::{Secrets, Table};
@@ -150,7 +150,7 @@ fn administrator(setup: &Setup) -> anyhow::Result<Caller> {
 }
 
 /// The product on a store that is gone with this process.
-fn in_memory(callback_url: Option<&str>) -> anyhow::Result<Service> {
+pub(crate) fn in_memory(callback_url: Option<&str>) -> anyhow::Result<Service> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let world = World::new(Arc::clone(&clock), Arc::clone(&entropy));
@@ -174,5 +174,6 @@ fn in_memory(callback_url: Option<&str>) -> anyhow::Result<Service> {
             callback_url: callback_url.unwrap_or("http://127.0.0.1").to_owned(),
             ..Options::default()
         },
+        reached: Reached::default(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::ErrorKind;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tidemark_embedded::{EmbeddedStore, LocalQueue};
 use tidemark_intake::{GraphIntake, PushIntake};
 use tidemark_runtime::master_key::{draw_master_key, read_master_key};
 use tidemark_runtime::{EveryExchange, open_authority, open_tokens};
-use tidemark_service::{Border, Engine, Options, Refresher, Service, World};
+use tidemark_service::{Border, Engine, Options, Reached, Refresher, Service, World};
 use tidemark_store::Secrets;
 use tidemark_store::records::{Keyring, MailboxScope, Records};
 use tidemark_transport::{
@@ -62,6 +62,8 @@ pub(crate) struct SimulatorPeer {
 pub(crate) struct HostOptions {
     /// Where Exchange reaches this process.
     pub(crate) callback_url: String,
+    /// The addresses that Exchange sees, if they are known.
+    pub(crate) egress_addresses: Vec<IpAddr>,
     /// Private networks that webhooks may reach.
     pub(crate) webhook_networks: Vec<NetworkRange>,
 }
@@ -86,6 +88,7 @@ impl Host {
         let keyring = open_keyring(&*secrets, entropy).await?;
         let service_options = Options {
             callback_url: options.callback_url,
+            egress_addresses: options.egress_addresses,
             run_budget: RUN_BUDGET,
             poll_every: POLL_EVERY,
             ..Options::default()
@@ -118,6 +121,7 @@ impl Host {
             planner: Arc::new(Engine),
             world,
             options: service_options,
+            reached: Reached::default(),
         };
         Ok(Host { service: Arc::new(service), refresher, store, queue })
     }

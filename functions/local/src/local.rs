@@ -37,6 +37,7 @@ pub(crate) async fn run_demo(environment: &Environment) -> anyhow::Result<()> {
     let directory = DataDirectory::named_or_fresh(environment.text("TIDEMARK_DATA"));
     let options = HostOptions {
         callback_url: api_url.clone(),
+        egress_addresses: Vec::new(),
         webhook_networks: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
     };
     let host = Host::open(directory.path(), options).await?;
@@ -86,6 +87,7 @@ pub(crate) async fn run_config(environment: &Environment, file: &Path) -> anyhow
         .context("organisation.allowedNetworks")?;
     let options = HostOptions {
         callback_url: settings.callback_url().unwrap_or(&api_url).to_owned(),
+        egress_addresses: settings.egress_addresses().to_vec(),
         webhook_networks,
     };
     let host = Host::open(Path::new(data), options).await?;

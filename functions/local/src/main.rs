@@ -4,6 +4,7 @@ mod cli;
 mod console;
 mod demo;
 mod doctor;
+mod export;
 mod host;
 mod local;
 mod readiness;
@@ -53,6 +54,7 @@ async fn run(command: Command, environment: &Environment) -> anyhow::Result<Exit
         }
         Command::Simulator => simulator::run(environment).await?,
         Command::Doctor { config } => return doctor::run(environment, &config).await,
+        Command::Export(arguments) => return export::run(environment, &arguments).await,
     }
     Ok(ExitCode::SUCCESS)
 }

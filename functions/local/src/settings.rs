@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -35,6 +36,8 @@ const API_KEY_BYTES: core::ops::RangeInclusive<usize> = 20..=200;
 pub(crate) struct Settings {
     #[serde(default)]
     callback_url: Option<String>,
+    #[serde(default)]
+    egress_addresses: Vec<IpAddr>,
     organisation: OrganisationPart,
     systems: Vec<SystemPart>,
     connections: Vec<ConnectionPart>,
@@ -153,6 +156,11 @@ impl Settings {
     /// Where Exchange reaches this connector, if it is not this machine itself.
     pub(crate) fn callback_url(&self) -> Option<&str> {
         self.callback_url.as_deref().map(|url| url.trim_end_matches('/'))
+    }
+
+    /// The addresses that Exchange and webhooks see calls of this connector come from.
+    pub(crate) fn egress_addresses(&self) -> &[IpAddr] {
+        &self.egress_addresses
     }
 
     /// Checks everything and reads the secrets.
@@ -284,12 +292,9 @@ impl Settings {
 
     fn secret(&self, part: &SecretPart, environment: &Environment) -> anyhow::Result<SecretString> {
         let text = match part {
-            SecretPart::File(file) => read_text(&self.folder.join(file))?.trim().to_owned(),
+            SecretPart::File(file) => return read_secret(&self.folder.join(file)),
             SecretPart::Variable(name) => environment.required(name)?.to_owned(),
         };
-        if text.is_empty() {
-            bail!("the secret is empty");
-        }
         Ok(SecretString::from(text))
     }
 }
@@ -363,6 +368,19 @@ fn each<P, T>(
         .enumerate()
         .map(|(index, part)| read(part).with_context(|| format!("{name}[{index}]")))
         .collect()
+}
+
+/// A secret that stands alone in a file; white space around it does not count.
+///
+/// # Errors
+/// When the file cannot be read, is too large or holds nothing.
+pub(crate) fn read_secret(file: &Path) -> anyhow::Result<SecretString> {
+    let text = read_text(file)?;
+    let text = text.trim();
+    if text.is_empty() {
+        bail!("{}: the secret is empty", file.display());
+    }
+    Ok(SecretString::from(text))
 }
 
 fn read_text(file: &Path) -> anyhow::Result<String> {

@@ -209,6 +209,8 @@ async fn save_organisation(service: &Service, setup: &Setup) -> anyhow::Result<(
         allowed_networks: Some(setup.allowed_networks.clone()),
         // Whoever switched it off through the API did so for longer than this process lives.
         enabled: None,
+        // The file does not know it: it stays as it was set.
+        cap_cents_per_month: None,
     };
     let changed = service.change_organisation(&file_of(setup), change).await;
     changed.map_err(refusal_in_words).context("organisation")?;
@@ -319,6 +321,7 @@ async fn save_mailbox(
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: service.world.now(),
     };
     let settled = service.settle_mailbox(&file_of(setup), wanted).await;

@@ -16,7 +16,6 @@ pub(crate) struct Summary {
     sent: u64,
     raised: u64,
     renewed: u64,
-    delivered: u64,
     errors: u64,
     out_of_time: bool,
 }
@@ -31,15 +30,14 @@ pub(crate) async fn handle(service: &Service, frame: &Frame) -> Summary {
     frame.metric(Metric::SweepErrors, report.errors);
     frame.metric(Metric::SweepOutOfTime, u64::from(report.out_of_time));
     frame.number("raised", report.raised);
+    frame.number("peeked", report.peeked);
     frame.number("renewed", report.renewed);
-    frame.number("delivered", report.delivered);
     frame.number("tidied", report.tidied);
     frame.number("cleared", report.cleared);
     Summary {
         sent: report.sent,
         raised: report.raised,
         renewed: report.renewed,
-        delivered: report.delivered,
         errors: report.errors,
         out_of_time: report.out_of_time,
     }

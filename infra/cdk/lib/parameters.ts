@@ -49,6 +49,18 @@ export interface TidemarkParameters {
    */
   readonly retentionDays?: number;
   /**
+   * How an update goes live. none for at once and for good; otherwise each Release is kept as a
+   * version that can be taken back, and the calls go over to it all at once or by shares, back by
+   * themselves when it fails. From none go to AllAtOnce first.
+   * @default "none"
+   */
+  readonly shift?: 'none' | 'AllAtOnce' | 'Canary10Percent5Minutes' | 'Canary10Percent10Minutes' | 'Canary10Percent15Minutes' | 'Canary10Percent30Minutes' | 'Linear10PercentEvery1Minute' | 'Linear10PercentEvery2Minutes' | 'Linear10PercentEvery3Minutes' | 'Linear10PercentEvery10Minutes';
+  /**
+   * What goes live, if Shift is not none: without another name here an update changes nothing.
+   * @default "1"
+   */
+  readonly release?: string;
+  /**
    * Where Exchange and webhooks are called from: any address of AWS; one fixed address, or two in
    * two zones, which firewalls can allow and the outputs show (see the price first); or SubnetIds.
    * @default "any"
@@ -75,6 +87,12 @@ export interface TidemarkParameters {
    * @default ""
    */
   readonly securityGroupIds?: string[];
+  /**
+   * With own-subnets: the addresses that your network calls Exchange from; only shown, so that
+   * whoever keeps the firewall before Exchange finds them.
+   * @default ""
+   */
+  readonly ownAddresses?: string;
   /**
    * Whether IntakeConcurrency and ApiConcurrency are set aside of the account's limit. false only
    * in an account whose limit is too small for it.

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-import { Token } from 'aws-cdk-lib';
+import { Aws, Fn, Stack, Token } from 'aws-cdk-lib';
 import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
 import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
@@ -27,27 +28,73 @@ export class Tidemark extends Construct {
 
   constructor(scope: Construct, id: string, props: TidemarkProps) {
     super(scope, id);
-    const { packages, ...parameters } = props;
+    const { packages, ...given } = props;
+    const zips = this.addZips(packages);
+    const parameters = isVersioned(given) ? { release: this.nameRelease(zips, given), ...given } : given;
     this.included = new CfnInclude(this, 'Template', {
       templateFile: join(__dirname, 'template.json'),
       preserveLogicalIds: false,
       parameters: fill(parameters),
     });
-    for (const [name, resource] of Object.entries(template.Resources)) {
-      if (resource.Type === 'AWS::Lambda::Function') this.addCode(name, packages);
+    for (const [name, zip] of zips) {
+      const included = this.included.getResource(name) as CfnFunction;
+      included.code = { s3Bucket: zip.s3BucketName, s3Key: zip.s3ObjectKey };
+    }
+    for (const [name, resource] of Object.entries<Resource>(template.Resources)) {
+      if (resource.UpdatePolicy !== undefined) this.addUpdatePolicy(name, resource.UpdatePolicy as AliasUpdate);
     }
     const names = Object.keys(template.Outputs);
     const outputs = names.map((name) => [propertyName(name), String(this.included.getOutput(name).value)]);
     this.outputs = Object.fromEntries(outputs) as TidemarkOutputs;
   }
 
-  /** Puts the zip that the template names where the deployment finds it. */
-  private addCode(name: string, packages: string): void {
-    const included = this.included.getResource(name) as CfnFunction;
-    const { s3Key } = included.code as CfnFunction.CodeProperty;
-    const asset = new Asset(this, `${name}Code`, { path: join(packages, String(s3Key)) });
-    included.code = { s3Bucket: asset.s3BucketName, s3Key: asset.s3ObjectKey };
+  /** Puts the zips that the template names where the deployment finds them; by the names of the functions. */
+  private addZips(packages: string): Map<string, Asset> {
+    const functions = Object.entries<Resource>(template.Resources).filter(([, resource]) => resource.Type === 'AWS::Lambda::Function');
+    return new Map(functions.map(([name, resource]) => {
+      const { Code: code } = resource.Properties as { Code: { S3Key: string } };
+      return [name, new Asset(this, `${name}Code`, { path: join(packages, code.S3Key) })];
+    }));
   }
+
+  /** Another name for whatever could change a function, so that nobody has to think of one. */
+  private nameRelease(zips: Map<string, Asset>, parameters: TidemarkParameters): string {
+    const code = [...zips.values()].map((zip) => zip.assetHash);
+    const all = JSON.stringify([code, Stack.of(this).resolve(parameters), template]);
+    return createHash('sha256').update(all).digest('hex').slice(0, 16);
+  }
+
+  /** CfnInclude leaves out an update policy that asks a condition. */
+  private addUpdatePolicy(name: string, policy: AliasUpdate): void {
+    const [condition, update] = policy.CodeDeployLambdaAliasUpdate['Fn::If'];
+    const reference = (to: { Ref: string }): string => this.included.getResource(to.Ref).ref;
+    this.included.getResource(name).addOverride('UpdatePolicy.CodeDeployLambdaAliasUpdate', Fn.conditionIf(
+      this.included.getCondition(condition).logicalId,
+      { ApplicationName: reference(update.ApplicationName), DeploymentGroupName: reference(update.DeploymentGroupName) },
+      Aws.NO_VALUE,
+    ));
+  }
+}
+
+interface Resource {
+  readonly Type: string;
+  readonly Properties?: unknown;
+  readonly UpdatePolicy?: unknown;
+}
+
+/** How the template says that CodeDeploy moves an alias, if a condition holds. */
+interface AliasUpdate {
+  readonly CodeDeployLambdaAliasUpdate: {
+    readonly 'Fn::If': readonly [
+      condition: string,
+      update: { readonly ApplicationName: { Ref: string }; readonly DeploymentGroupName: { Ref: string } },
+      otherwise: unknown,
+    ];
+  };
+}
+
+function isVersioned(parameters: TidemarkParameters): boolean {
+  return parameters.shift !== undefined && parameters.shift !== 'none';
 }
 
 /** Every parameter with its value or default, so that none is left in the stack around. */

@@ -82,6 +82,32 @@ test('every resource, condition and output of the template is in the stack, and 
   assert.deepEqual(Object.keys(made.Parameters ?? {}), ['BootstrapVersion']);
 });
 
+test('what goes live has another name whenever a function could change', () => {
+  const release = (parameters: TidemarkParameters): Json => {
+    const versions = Template.fromStack(embed(parameters).stack).findResources('AWS::Lambda::Version');
+    const names = new Set(Object.values(versions).map((version) => version.Properties.Description as string));
+    assert.equal(names.size, 1);
+    return [...names][0] ?? null;
+  };
+  const first = release({ shift: 'AllAtOnce' });
+  assert.equal(release({ shift: 'AllAtOnce' }), first);
+  assert.notEqual(release({ shift: 'AllAtOnce', runSeconds: 30 }), first);
+  assert.equal(release({ shift: 'AllAtOnce', release: '2026-11' }), '2026-11');
+  assert.equal(release({}), '1');
+  writeFileSync(join(packages, 'sync.zip'), 'another zip');
+  assert.notEqual(release({ shift: 'AllAtOnce' }), first);
+});
+
+test('CodeDeploy moves each alias', () => {
+  const { stack } = embed({ shift: 'Linear10PercentEvery1Minute' });
+  const template = Template.fromStack(stack);
+  const groups = Object.keys(template.findResources('AWS::CodeDeploy::DeploymentGroup'));
+  const moved = Object.values(template.findResources('AWS::Lambda::Alias')).map((alias) =>
+    alias.UpdatePolicy.CodeDeployLambdaAliasUpdate['Fn::If'][1].DeploymentGroupName.Ref as string);
+  assert.equal(moved.length, zips().length);
+  assert.deepEqual(moved.sort(), groups.sort());
+});
+
 test('each function gets its own zip', () => {
   const { stack } = embed();
   const functions = Object.values(Template.fromStack(stack).findResources('AWS::Lambda::Function'));

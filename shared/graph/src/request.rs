@@ -68,6 +68,13 @@ impl GraphRequest {
         Self::to(Method::Get, Target::Link(link.clone()))
     }
 
+    /// As [`GraphRequest::follow`], as part of a batch: relative to root and version (json-batching
+    /// page). None for a link of another root, or of another version than ours.
+    pub fn follow_in_batch(link: &Link, root: &GraphRoot) -> Option<Self> {
+        let path = root.below(link)?;
+        Some(Self::to(Method::Get, Target::Path(path.to_owned())))
+    }
+
     fn to(method: Method, target: Target) -> Self {
         let prefers = vec![IMMUTABLE_IDS.to_owned()];
         Self { method, target, headers: Vec::new(), prefers, body: None }
@@ -311,6 +318,28 @@ mod tests {
         assert_eq!(followed.path(), None);
         let url = followed.url(&Cloud::Global.root());
         assert_eq!(url, "https://graph.microsoft.com/v1.0/x?$skiptoken=1");
+    }
+
+    #[test]
+    fn a_link_becomes_a_part_of_a_batch_as_it_is() {
+        let roots =
+            [Cloud::Global.root(), GraphRoot::parse("http://127.0.0.1:1/graph").expect("it")];
+        for root in roots {
+            let follow = |text: String| {
+                let link = root.link(&text).expect("a link of the root");
+                GraphRequest::follow_in_batch(&link, &root)
+            };
+            let rest = "/users/a%40b/calendarView/delta?$deltatoken=a%2Bb~'$";
+            let part = follow(root.at(rest)).expect("a part").page_of(100);
+            assert_eq!(part.path(), Some(rest));
+            let prefer = "IdType=\"ImmutableId\", odata.maxpagesize=100".to_owned();
+            assert_eq!(part.headers(), [("Prefer", prefer)]);
+            assert_eq!(follow(format!("{}/beta{rest}", root.as_str())), None);
+            assert_eq!(follow(format!("{}/v1.0x{rest}", root.as_str())), None);
+            assert_eq!(follow(format!("{}/v1.0", root.as_str())), None);
+        }
+        let link = Cloud::Global.root().link("https://graph.microsoft.com/v1.0/x").expect("it");
+        assert_eq!(GraphRequest::follow_in_batch(&link, &Cloud::China.root()), None);
     }
 
     #[test]

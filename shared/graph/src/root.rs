@@ -116,6 +116,18 @@ impl GraphRoot {
     }
 }
 
+impl GraphRoot {
+    /// Path and query of a link of this root's below its version, as a part of a batch names itself
+    /// (json-batching page). None for a link of another root or version.
+    pub(crate) fn below<'a>(&self, link: &'a Link) -> Option<&'a str> {
+        self.link(link.as_str()).ok()?;
+        let rest = split(link.as_str())?.rest;
+        let path = self.text.get(self.host_end..)?;
+        let below = rest.strip_prefix(path)?.strip_prefix("/v1.0")?;
+        (below.starts_with('/') && !below.contains('#')).then_some(below)
+    }
+}
+
 impl fmt::Debug for GraphRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "GraphRoot({})", self.text)

@@ -13,6 +13,7 @@
 //! | `TIDEMARK_ORGANISATION` | `api` only: id of the organisation that this key founds and administers | `main` |
 //! | `TIDEMARK_CALLBACK_URL` | where Exchange reaches the ews-webhook function (below `/ews/`) and Microsoft the graph-webhook function (below `/graph/`); without it nothing is subscribed | empty |
 //! | `TIDEMARK_WEBHOOK_NETWORKS` | private networks (CIDR, with commas) that webhooks may reach | none |
+//! | `TIDEMARK_EGRESS_ADDRESSES` | the addresses that Exchange and webhooks are called from, with commas: shown to administrators | empty: not fixed |
 //! | `TIDEMARK_RUN_SECONDS` | how long a sync run may take, 10 to 840 | 45 |
 //! | `TIDEMARK_RETENTION_DAYS` | how long the feed is kept, 1 to 400 | 30 |
 //! | `TIDEMARK_SWEEP_MINUTES` | how often a silent mailbox is looked at, 5 to 1440 | 60 |

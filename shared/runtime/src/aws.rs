@@ -1,12 +1,13 @@
 //! The product wired to AWS.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tidemark_business::WebhookTarget;
 use tidemark_delivery::webhook_options;
 use tidemark_platform::{Aws, Environment, EnvironmentError};
-use tidemark_service::{Engine, Options, Service};
+use tidemark_service::{Delivering, Engine, Options, Reached, Service};
 use tidemark_transport::{HttpOptions, ReqwestHttp};
 
 use crate::cloud::{EveryExchange, open_tokens};
@@ -36,6 +37,7 @@ pub async fn service_on(aws: &Aws) -> anyhow::Result<Service> {
         planner: Arc::new(Engine),
         world,
         options,
+        reached: Reached::default(),
     })
 }
 
@@ -68,13 +70,27 @@ pub fn read_options(environment: &Environment) -> Result<Options, EnvironmentErr
     let run = environment.bounded("TIDEMARK_RUN_SECONDS", 45, 10, 840)?;
     let minutes = environment.bounded("TIDEMARK_SWEEP_MINUTES", 60, 5, 1440)?;
     let status = environment.bounded("TIDEMARK_PUSH_STATUS_MINUTES", 5, 1, 1440)?;
+    let egress_addresses = read_addresses(environment)?;
     Ok(Options {
         callback_url,
         run_budget: SignedDuration::from_secs(run),
         retention: environment.retention()?,
         sweep_every: SignedDuration::from_mins(minutes),
         push_status_minutes: u16::try_from(status).unwrap_or(defaults.push_status_minutes),
+        egress_addresses,
+        // The schedule starts `sweep` and `deliver` in the same second.
+        delivering: Delivering::Elsewhere,
         ..defaults
+    })
+}
+
+/// The addresses that Exchange and webhooks are called from, where they are fixed.
+fn read_addresses(environment: &Environment) -> Result<Vec<IpAddr>, EnvironmentError> {
+    const NAME: &str = "TIDEMARK_EGRESS_ADDRESSES";
+    let addresses = environment.text(NAME).unwrap_or_default();
+    let addresses = addresses.split(',').map(str::trim).filter(|address| !address.is_empty());
+    addresses.map(str::parse).collect::<Result<_, _>>().map_err(|_| {
+        EnvironmentError::wrong(NAME, "should be addresses such as 203.0.113.7, with commas")
     })
 }
 
@@ -105,12 +121,18 @@ mod tests {
         assert_eq!(read.retention, SignedDuration::from_hours(720));
         let read = options("TIDEMARK_RETENTION_DAYS", "7").unwrap();
         assert_eq!(read.retention, SignedDuration::from_hours(168));
+        let read = options("TIDEMARK_EGRESS_ADDRESSES", "203.0.113.7, 203.0.113.9").unwrap();
+        let addresses: [IpAddr; 2] = [[203, 0, 113, 7].into(), [203, 0, 113, 9].into()];
+        assert_eq!(read.egress_addresses, addresses);
+        assert!(options("TIDEMARK_EGRESS_ADDRESSES", "").unwrap().egress_addresses.is_empty());
+        assert_eq!(read.delivering, Delivering::Elsewhere);
         for (name, value) in [
             ("TIDEMARK_CALLBACK_URL", "http://hooks.example"),
             ("TIDEMARK_RETENTION_DAYS", "777"),
             ("TIDEMARK_RUN_SECONDS", "841"),
             ("TIDEMARK_SWEEP_MINUTES", "soon"),
             ("TIDEMARK_PUSH_STATUS_MINUTES", "1441"),
+            ("TIDEMARK_EGRESS_ADDRESSES", "203.0.113.7/32"),
         ] {
             let error = options(name, value).unwrap_err();
             assert_eq!(error.name, name);

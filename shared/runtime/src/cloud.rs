@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tidemark_graph::{GraphRoot, UserKey};
 use tidemark_identity::{TokenCache, TokenError, TokenSource, WebIdentity};
 use tidemark_mailbox::ews::ConnectionLimiter;
-use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox};
-use tidemark_mailbox::{Disposition, Mailbox, MailboxError};
+use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox, PEEKS_MAX, Peeked, peek};
+use tidemark_mailbox::{Cursor, Disposition, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
 use tidemark_proofs::{Connect, Proofs, connect_to_cloud};
 use tidemark_service::ports::Probe;
@@ -163,6 +163,28 @@ impl Exchange for GraphExchange {
         Ok(Arc::new(self.open_graph(organisation, connection, mailbox)?))
     }
 
+    fn peeks_max(&self, connection: &ConnectionRow) -> usize {
+        if connection.graph().is_some() { PEEKS_MAX } else { 0 }
+    }
+
+    async fn peek(
+        &self,
+        organisation: &OrganisationId,
+        connection: &ConnectionRow,
+        asked: &[(MailboxRow, Cursor)],
+        items_max: usize,
+    ) -> Peeked {
+        let open = |(row, cursor): &(MailboxRow, Cursor)| {
+            Ok((self.open_graph(organisation, connection, row)?, cursor.clone()))
+        };
+        // Where one cannot be opened, a run says why.
+        let opened: Result<Vec<_>, MailboxError> = asked.iter().map(open).collect();
+        match opened {
+            Ok(opened) => peek(&opened, items_max).await,
+            Err(_) => Peeked::default(),
+        }
+    }
+
     fn is_vouched_for(&self) -> bool {
         self.tokens.has_platform()
     }
@@ -212,6 +234,20 @@ impl Exchange for EveryExchange {
             Protocol::Ews(_) => self.ews.server_certificate(connection).await,
             Protocol::Graph(_) => self.graph.server_certificate(connection).await,
         }
+    }
+
+    fn peeks_max(&self, connection: &ConnectionRow) -> usize {
+        self.graph.peeks_max(connection)
+    }
+
+    async fn peek(
+        &self,
+        organisation: &OrganisationId,
+        connection: &ConnectionRow,
+        asked: &[(MailboxRow, Cursor)],
+        items_max: usize,
+    ) -> Peeked {
+        self.graph.peek(organisation, connection, asked, items_max).await
     }
 
     fn is_vouched_for(&self) -> bool {

@@ -30,7 +30,7 @@ pub use connections::{
     CertificateView, ConnectionChange, ConnectionView, NewAccess, NewConnection, NotificationMode,
     ServerCertificateView,
 };
-pub use costs::CostView;
+pub use costs::{CapView, CostView};
 pub use graph::{
     CredentialDetails, CredentialSettings, CredentialView, GraphChange, GraphSettings, GraphView,
 };

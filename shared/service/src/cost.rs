@@ -3,6 +3,8 @@
 //! The list is embedded; what a deployment pays beside its mailboxes (keys, alarms, addresses, logs)
 //! stands in the operator's page on prices, since nobody's meter counts it.
 
+pub(crate) mod cap;
+
 use serde::Deserialize;
 pub use tidemark_store::records::Usage;
 

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use tidemark_engine::{Decision, PlanInput};
 use tidemark_identity::AccessToken;
 use tidemark_mailbox::ews::ServerVersion;
-use tidemark_mailbox::{Greeting, Mailbox, MailboxError};
+use tidemark_mailbox::graph::Peeked;
+use tidemark_mailbox::{Cursor, Greeting, Mailbox, MailboxError};
 use tidemark_model::OrganisationId;
 use tidemark_proofs::Proofs;
 use tidemark_store::records::{ConnectionRow, MailboxRow};
@@ -26,6 +27,24 @@ pub trait Exchange: Send + Sync {
         connection: &ConnectionRow,
         mailbox: &MailboxRow,
     ) -> Result<Arc<dyn Mailbox>, MailboxError>;
+
+    /// How many mailboxes of a connection [`Exchange::peek`] asks at once; 0 where it asks none.
+    fn peeks_max(&self, _connection: &ConnectionRow) -> usize {
+        0
+    }
+
+    /// Whether anything has come to mailboxes of one connection since these cursors: one request, which
+    /// is not sent again. `items_max` is the size of the pages that the cursors are followed with. See
+    /// [`tidemark_mailbox::graph::peek`]; where nothing is known, a run has to look.
+    async fn peek(
+        &self,
+        _organisation: &OrganisationId,
+        _connection: &ConnectionRow,
+        _asked: &[(MailboxRow, Cursor)],
+        _items_max: usize,
+    ) -> Peeked {
+        Peeked::default()
+    }
 
     /// The certificate that a connection's server shows now (E8); none where there is none to be
     /// confirmed, since the connection has no TLS or a server of a public cloud.

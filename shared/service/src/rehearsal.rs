@@ -15,6 +15,7 @@ use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, HttpResponse, Tr
 
 use crate::ports::{Engine, Exchange};
 use crate::service::{Options, Service};
+use crate::sweep::Reached;
 use tidemark_world::World;
 
 /// When everything of a rehearsal takes place, in seconds since 1970: 2 March 2027, 09:00 UTC.
@@ -43,6 +44,7 @@ pub fn service_on(table: MemoryTable) -> Service {
         planner: Arc::new(Engine),
         world: World::new(clock, entropy),
         options: Options::default(),
+        reached: Reached::default(),
     }
 }
 

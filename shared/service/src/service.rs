@@ -1,5 +1,6 @@
 //! The product, composed of its ports.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use tidemark_transport::HttpPort;
 use tidemark_world::World;
 
 use crate::ports::{Exchange, Planner};
+use crate::sweep::Reached;
 
 /// How the product behaves, apart from what organisations set for themselves.
 #[derive(Debug, Clone)]
@@ -31,6 +33,21 @@ pub struct Options {
     pub push_status_minutes: u16,
     /// How often a waiting poll of the feed looks.
     pub poll_every: SignedDuration,
+    /// The addresses that Exchange and webhooks are called from, for whoever keeps a firewall (W13);
+    /// empty where they are not fixed.
+    pub egress_addresses: Vec<IpAddr>,
+    /// Who delivers what endpoints have not got yet.
+    pub delivering: Delivering,
+}
+
+/// Who delivers to webhook endpoints what nobody was woken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivering {
+    /// The minute's work does, among the rest.
+    #[default]
+    InTheMinute,
+    /// Somebody else does every minute, and the minute's work has no right to the endpoints' secrets.
+    Elsewhere,
 }
 
 impl Default for Options {
@@ -42,6 +59,8 @@ impl Default for Options {
             sweep_every: SignedDuration::from_hours(1),
             push_status_minutes: 5,
             poll_every: SignedDuration::from_millis(250),
+            egress_addresses: Vec::new(),
+            delivering: Delivering::default(),
         }
     }
 }
@@ -65,6 +84,8 @@ pub struct Service {
     pub world: World,
     /// How it behaves.
     pub options: Options,
+    /// Up to where the minute schedule of this process came.
+    pub reached: Reached,
 }
 
 /// The collection that items of a kind are read from.

@@ -4,39 +4,37 @@
 //! bounded per minute; what is left over is found again in the next one, since all of it is read off
 //! the state. Errors of one mailbox do not keep the others waiting.
 
-use std::collections::BTreeMap;
+mod peek;
+mod turns;
+mod whom;
 
-use jiff::{SignedDuration, Timestamp};
-use tidemark_model::{MailboxId, OrganisationId};
+use jiff::Timestamp;
+use tidemark_model::OrganisationId;
 use tidemark_store::StoreError;
 use tidemark_store::records::{
-    Collection, ConnectionRow, DUE_SHARDS, Document, MailboxRow, MailboxScope, MailboxState,
-    Notifications, Protocol, SHARDS, Watch, Watched,
+    Collection, ConnectionRow, DUE_SHARDS, MailboxRow, MailboxScope, MailboxState, Notifications,
+    SHARDS, Watched,
 };
 
-use crate::Service;
+pub use self::turns::Reached;
+use self::turns::{last_turn, minute_of, minutes};
+use crate::cost::cap;
 use crate::renew::{Renewal, has_trouble, is_pushing};
+use crate::{Delivering, Service};
 
 /// Most mailboxes of one index shard that are sent per minute.
 const DUE_PER_SHARD_MAX: usize = 250;
-/// Mailboxes that are read at a time.
-const PAGE_MAILBOXES: usize = 100;
 /// Most mailboxes that are raised per minute because nothing was heard of them.
 const RAISED_MAX: u64 = 2000;
 /// Most subscriptions that are asked for per minute: each is a request to Exchange.
 const RENEWALS_MAX: u64 = 100;
-/// Minutes between two looks at a mailbox's subscription. Half of the shortest heartbeat that is
+/// Minutes between two looks at a mailbox's subscription over EWS. Half of the shortest heartbeat that is
 /// sensible, and less than the time in which Exchange gives a subscription up.
 const RENEWAL_EVERY_MINUTES: i64 = 5;
-/// Minutes after its turn in which a mailbox that was not swept then is found again. Each of them
-/// reads its marks.
+/// Minutes after its turn in which a mailbox that was not swept then is found again, beside those in
+/// which no sweep came to its end. Each of them reads its marks. No less than
+/// [`RENEWAL_EVERY_MINUTES`]: so long may it take from a turn of its own to the next look at it.
 const CATCH_UP_MINUTES: i64 = 5;
-/// Minutes between two sweeps of a mailbox whose changes Exchange does not push although it should.
-const UNPUSHED_EVERY_MINUTES: i64 = 15;
-/// Minutes in which all mailboxes of an organisation are looked at after its settings changed.
-const WIDE_MINUTES: i64 = 10;
-/// The same before its first sweep that knows of the list of those to look at: their turns come once.
-const FIRST_WIDE_MINUTES: i64 = 60;
 /// Minutes of a day: how often left-over chunks of a mailbox are looked for.
 const DAY_MINUTES: i64 = 24 * 60;
 /// Most mailboxes per minute whose left-over chunks are looked for.
@@ -52,6 +50,8 @@ pub struct SweepReport {
     pub sent: u64,
     /// Mailboxes that were raised because nothing was heard of them.
     pub raised: u64,
+    /// Mailboxes of which nothing was heard, and which were seen to have nothing new.
+    pub peeked: u64,
     /// Subscriptions that were made.
     pub renewed: u64,
     /// Subscriptions that could not be made or prolonged.
@@ -78,6 +78,12 @@ struct Sweep<'a> {
     report: SweepReport,
     looked_for_chunks: u64,
     asked: u64,
+    /// For how many minutes before this one the present organisation was not swept to the end.
+    late: i64,
+    /// Mailboxes of the present organisation that are asked whether anything has come to them.
+    silent: peek::Waiting,
+    /// Requests that asked so.
+    peeks: u64,
     /// Mailboxes whose subscription is looked at when everything else is done.
     renewals: Vec<Looked>,
 }
@@ -96,14 +102,14 @@ enum Why {
     All(Look),
     /// It stood on the list of those to look at soon.
     Listed(Watched),
-    /// It has its turn.
-    Turn,
+    /// It has its turn, once in so many minutes.
+    Turn(i64),
 }
 
 impl Service {
     /// What is done every minute: sends the mailboxes that are due, raises those of which nothing
-    /// was heard for [`crate::Options::sweep_every`], renews subscriptions, delivers to endpoints.
-    /// Ends within [`crate::Options::run_budget`].
+    /// was heard for [`crate::Options::sweep_every`], renews subscriptions, delivers to endpoints
+    /// unless somebody else does ([`crate::Options::delivering`]). Ends within [`crate::Options::run_budget`].
     pub async fn minute(&self) -> SweepReport {
         let mut sweep = self.begin_sweep();
         sweep.send_due().await;
@@ -111,6 +117,7 @@ impl Service {
         let Some(mut organisations) = sweep.checked(organisations) else {
             return sweep.report;
         };
+        self.reached.keep_only(&organisations);
         // A minute that does not reach all of them begins with another one each time.
         if let Ok(count @ 1..) = i64::try_from(organisations.len()) {
             let first = usize::try_from(minute_of(sweep.now).rem_euclid(count)).unwrap_or(0);
@@ -149,8 +156,16 @@ impl Service {
             report: SweepReport::default(),
             looked_for_chunks: 0,
             asked: 0,
+            late: 0,
+            silent: peek::Waiting::new(),
+            peeks: 0,
             renewals: Vec::new(),
         }
+    }
+
+    /// How often mailboxes are swept, in minutes.
+    pub(crate) fn sweep_minutes(&self) -> i64 {
+        minutes(self.options.sweep_every)
     }
 
     /// Sends a mailbox with an id that no message had, so that none is dropped as a duplicate.
@@ -206,117 +221,6 @@ impl Sweep<'_> {
         }
     }
 
-    async fn mailboxes(&mut self, organisation: &OrganisationId, look: Look) {
-        let connections = self.service.records.connections(organisation).await;
-        let Some(connections) = self.checked(connections) else {
-            return;
-        };
-        let is_on = self.service.is_switched_on(organisation).await;
-        let Some(is_on) = self.checked(is_on) else {
-            return;
-        };
-        let settings = state_of(&connections, is_on);
-        let connections: Vec<_> = connections.into_iter().map(|found| found.value).collect();
-        let connections = if is_on { connections } else { Vec::new() };
-        let watch = match look {
-            Look::StartUp => None,
-            Look::Minute if connections.iter().any(needs_looks) => None,
-            Look::Minute => {
-                let watch = self.watch_list(organisation, settings).await;
-                let Some(watch) = self.checked(watch) else {
-                    return;
-                };
-                watch
-            }
-        };
-        match watch {
-            None => self.all_mailboxes(organisation, &connections, look).await,
-            Some(watch) => self.some_mailboxes(organisation, &connections, watch).await,
-        }
-    }
-
-    /// Which mailboxes of an organisation are to be looked at; none where all of them are.
-    async fn watch_list(
-        &self,
-        organisation: &OrganisationId,
-        settings: String,
-    ) -> Result<Option<Watch>, StoreError> {
-        let records = &self.service.records;
-        let watch = records.watch_list(organisation).await?;
-        if watch.settings.as_ref() != Some(&settings) {
-            let is_first = watch.settings.is_none();
-            let wide = if is_first { FIRST_WIDE_MINUTES } else { WIDE_MINUTES };
-            let until = self.now.saturating_add(SignedDuration::from_mins(wide));
-            let until = until.unwrap_or(Timestamp::MAX).max(watch.wide_until.unwrap_or(self.now));
-            records.note_swept(organisation, &settings, until).await?;
-            return Ok(None);
-        }
-        Ok(Some(watch).filter(|watch| watch.wide_until.is_none_or(|until| until <= self.now)))
-    }
-
-    /// Those that are listed, and those that have their turn.
-    async fn some_mailboxes(
-        &mut self,
-        organisation: &OrganisationId,
-        connections: &[ConnectionRow],
-        watch: Watch,
-    ) {
-        let ids = self.service.records.mailbox_ids(organisation).await;
-        let ids = self.checked(ids).unwrap_or_default();
-        let period = minutes(self.service.options.sweep_every);
-        let is_turn = |id: &MailboxId| is_turn(*id, self.now, period);
-        let mut looked: BTreeMap<_, _> =
-            ids.into_iter().filter(is_turn).map(|id| (id, Why::Turn)).collect();
-        for watched in watch.mailboxes {
-            looked.insert(watched.mailbox, Why::Listed(watched));
-        }
-        for (mailbox, why) in looked {
-            if self.is_out_of_time() {
-                return;
-            }
-            let scope = MailboxScope { organisation: organisation.clone(), mailbox };
-            let row = self.service.records.mailbox(&scope).await;
-            match (self.checked(row), why) {
-                (Some(Some(row)), why) => {
-                    self.mailbox(&scope, &row.value, connections, why).await;
-                }
-                (Some(None), Why::Listed(watched)) => {
-                    let unlisted = self.service.records.unwatch(organisation, watched).await;
-                    self.checked(unlisted);
-                }
-                (Some(None) | None, _) => {}
-            }
-        }
-    }
-
-    async fn all_mailboxes(
-        &mut self,
-        organisation: &OrganisationId,
-        connections: &[ConnectionRow],
-        look: Look,
-    ) {
-        let mut after = None;
-        while !self.is_out_of_time() {
-            let records = &self.service.records;
-            let page = records.mailboxes(organisation, after, PAGE_MAILBOXES).await;
-            let Some(page) = self.checked(page) else {
-                return;
-            };
-            for found in &page.mailboxes {
-                let row = &found.value;
-                let scope = MailboxScope { organisation: organisation.clone(), mailbox: row.id };
-                if self.is_out_of_time() {
-                    return;
-                }
-                self.mailbox(&scope, row, connections, Why::All(look)).await;
-            }
-            after = page.next;
-            if after.is_none() {
-                return;
-            }
-        }
-    }
-
     async fn mailbox(
         &mut self,
         scope: &MailboxScope,
@@ -328,9 +232,9 @@ impl Sweep<'_> {
         let is_used = connection.is_some_and(|it| it.enabled && it.appointments);
         let calm = match why {
             Why::Listed(watched) if row.is_calm() || !(row.is_on() && is_used) => Some(watched),
-            Why::All(_) | Why::Listed(_) | Why::Turn => None,
+            Why::All(_) | Why::Listed(_) | Why::Turn(_) => None,
         };
-        let is_looked_at = matches!(why, Why::All(Look::StartUp) | Why::Turn) || calm.is_some();
+        let is_looked_at = matches!(why, Why::All(Look::StartUp) | Why::Turn(_)) || calm.is_some();
         if is_looked_at || self.is_renewal_due(row, connection) {
             self.renewals.push(Looked { scope: scope.clone(), calm });
         }
@@ -338,14 +242,18 @@ impl Sweep<'_> {
             self.report.failing += u64::from(!row.troubles.is_empty());
             let raised = match why {
                 Why::All(Look::StartUp) => self.raise_afresh(scope).await,
-                Why::All(Look::Minute) | Why::Listed(_) | Why::Turn => {
+                Why::All(Look::Minute) | Why::Listed(_) | Why::Turn(_) => {
                     self.raise_if_silent(scope, row, connection).await
                 }
             };
             self.checked(raised);
         }
-        let is_minute = !matches!(why, Why::All(Look::StartUp));
-        if is_minute && is_turn(row.id, self.now, DAY_MINUTES) {
+        let is_day = match why {
+            Why::All(Look::StartUp) => false,
+            Why::All(Look::Minute) | Why::Listed(_) => self.had_turn(row, DAY_MINUTES, 1),
+            Why::Turn(period) => self.had_turn(row, DAY_MINUTES, period),
+        };
+        if is_day {
             let tidied = self.tidy(scope).await;
             self.checked(tidied);
         }
@@ -382,11 +290,21 @@ impl Sweep<'_> {
             && row.state == MailboxState::New
             && connection.is_some_and(is_pushing)
             && !has_trouble(row);
-        is_new || is_turn(row.id, self.now, RENEWAL_EVERY_MINUTES)
+        is_new || self.had_turn(row, RENEWAL_EVERY_MINUTES, 1)
+    }
+
+    /// Whether a mailbox had its turn of a period since it was looked at last, if that is done every so
+    /// many minutes.
+    fn had_turn(&self, row: &MailboxRow, period: i64, every: i64) -> bool {
+        let ago = minute_of(self.now) - minute_of(last_turn(row.id, self.now, period));
+        ago < every.saturating_add(self.late)
     }
 
     /// Delivers in at most half of the time that is left, and leaves the rest to renewal.
     async fn deliver(&mut self, organisations: &[OrganisationId]) {
+        if self.service.options.delivering == Delivering::Elsewhere {
+            return;
+        }
         let now = self.service.world.now();
         let half = self.deadline.duration_since(now) / 2;
         let deadline = now.saturating_add(half).unwrap_or(self.deadline);
@@ -429,7 +347,8 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Raises a mailbox that was not synced since its last turn. One that is dirty is not raised
+    /// Raises a mailbox that was not synced since its last turn, or asks it whether there is anything to
+    /// sync. One that is dirty is not raised
     /// again: its due time stands in the index.
     async fn raise_if_silent(
         &mut self,
@@ -438,17 +357,11 @@ impl Sweep<'_> {
         connection: Option<&ConnectionRow>,
     ) -> Result<(), StoreError> {
         let polled = connection.is_some_and(|it| it.notifications == Notifications::Poll);
-        let period = if polled {
-            1
-        } else if has_trouble(row) {
-            UNPUSHED_EVERY_MINUTES.min(minutes(self.service.options.sweep_every))
-        } else {
-            minutes(self.service.options.sweep_every)
-        };
+        let period = cap::sweep_minutes(row, connection, self.service.sweep_minutes());
         let since = last_turn(row.id, self.now, period);
         let ago = minute_of(self.now) - minute_of(since);
-        if (row.last_synced.is_some() && ago > CATCH_UP_MINUTES) || self.report.raised >= RAISED_MAX
-        {
+        let is_past = ago > CATCH_UP_MINUTES.saturating_add(self.late);
+        if (row.last_synced.is_some() && is_past) || self.report.raised >= RAISED_MAX {
             return Ok(());
         }
         let marks = self.service.records.marks(scope).await?;
@@ -456,6 +369,15 @@ impl Sweep<'_> {
         if marks.is_dirty() || (is_fresh && !polled) {
             return Ok(());
         }
+        if let Some(connection) = connection
+            && self.take_to_peek(scope, row, connection, &marks, period).await?
+        {
+            return Ok(());
+        }
+        self.raise_silent(scope).await
+    }
+
+    async fn raise_silent(&mut self, scope: &MailboxScope) -> Result<(), StoreError> {
         self.service.raise(scope, &Collection::calendar()).await?;
         self.report.raised = self.report.raised.saturating_add(1);
         Ok(())
@@ -480,48 +402,6 @@ impl Sweep<'_> {
         self.report.tidied = self.report.tidied.saturating_add(removed);
         Ok(())
     }
-}
-
-/// Whether the mailboxes of a connection have to be looked at all the time: those that are polled, and
-/// those whose push shows that it is alive by its heartbeats alone.
-fn needs_looks(connection: &ConnectionRow) -> bool {
-    let is_ews = matches!(connection.protocol, Protocol::Ews(_));
-    connection.enabled && (is_ews || connection.notifications == Notifications::Poll)
-}
-
-/// What changes whenever somebody changes the connections, or switches the organisation.
-fn state_of(connections: &[Document<ConnectionRow>], is_on: bool) -> String {
-    let connections = connections.iter();
-    let revisions = connections.map(|found| format!("{}:{}", found.value.id, found.revision));
-    format!("{}|{}", u8::from(is_on), revisions.collect::<Vec<_>>().join(","))
-}
-
-/// Minutes since 1970.
-fn minute_of(at: Timestamp) -> i64 {
-    at.as_second().div_euclid(60)
-}
-
-/// At least one.
-fn minutes(duration: SignedDuration) -> i64 {
-    (duration.as_secs() / 60).max(1)
-}
-
-/// Which minute of a period is a mailbox's. The end of a UUIDv7 is random, so that mailboxes spread.
-fn place_of(mailbox: MailboxId, period: i64) -> i64 {
-    let [.., a, b, c, d] = *mailbox.uuid().as_bytes();
-    i64::from(u32::from_be_bytes([a, b, c, d])) % period.max(1)
-}
-
-/// Whether this minute is a mailbox's own.
-fn is_turn(mailbox: MailboxId, now: Timestamp, period: i64) -> bool {
-    minute_of(now).rem_euclid(period.max(1)) == place_of(mailbox, period)
-}
-
-/// The beginning of the last minute, this one included, that was a mailbox's own.
-fn last_turn(mailbox: MailboxId, now: Timestamp, period: i64) -> Timestamp {
-    let period = period.max(1);
-    let since = (minute_of(now) - place_of(mailbox, period)).rem_euclid(period);
-    Timestamp::from_second((minute_of(now) - since) * 60).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]

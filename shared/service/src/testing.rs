@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 use crate::ports::{Engine, Exchange};
 use crate::service::{Options, Service};
+use crate::sweep::Reached;
 use tidemark_world::World;
 
 /// A clock that stands until it is moved.
@@ -376,6 +377,7 @@ impl Stage {
             name: "Acme".to_owned(),
             allowed_networks: Vec::new(),
             domains: Vec::new(),
+            cap_cents_per_month: None,
             created_at: now,
         };
         records.save_organisation(&row, None).await.unwrap();
@@ -409,6 +411,7 @@ impl Stage {
                 callback_url: "https://hooks.example.com".to_owned(),
                 ..Options::default()
             },
+            reached: Reached::default(),
         };
         Self { service, table, queue, secrets, exchange, webhooks, clock }
     }
@@ -465,6 +468,7 @@ pub(crate) fn mailbox_row(number: u128, now: Timestamp) -> MailboxRow {
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: now,
     }
 }

@@ -57,7 +57,7 @@ impl Consumed {
 /// How many times a unit a request takes: a transaction takes each twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rate {
-    /// Half a unit: a read of an index.
+    /// Half a unit: a read of an index, or of what may be moments old.
     Half,
     /// A unit: a consistent read, a single write.
     Whole,

@@ -273,10 +273,7 @@ impl Table for DynamoTable {
 
     /// Several times the same key is read once: DynamoDB refuses it otherwise.
     async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
-        if keys.len() > limits::READ_TOGETHER_MAX {
-            return Err(StoreError::TooLarge("more than 100 items read together"));
-        }
-        keys.iter().try_for_each(limits::check_key)?;
+        limits::check_together(keys)?;
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -303,6 +300,10 @@ impl Table for DynamoTable {
             }
         }
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.read_batch(keys).await
     }
 
     async fn query(

@@ -21,7 +21,7 @@ pub(crate) const PARTITION_BYTES_MAX: usize = 2048;
 /// Most bytes of a sort key.
 pub(crate) const SORT_BYTES_MAX: usize = 1024;
 /// Most items that are read together.
-pub(crate) const READ_TOGETHER_MAX: usize = 100;
+const READ_TOGETHER_MAX: usize = 100;
 
 const ITEM_TOO_LARGE: StoreError = StoreError::TooLarge("an item over 400 KB");
 /// What a transaction over 4 MB is refused with.
@@ -40,6 +40,14 @@ pub(crate) fn check_key(key: &Key) -> Result<(), StoreError> {
         return Err(StoreError::TooLarge("a sort key over 1,024 bytes"));
     }
     Ok(())
+}
+
+/// Refuses keys that cannot be read in one request.
+pub(crate) fn check_together(keys: &[Key]) -> Result<(), StoreError> {
+    if keys.len() > READ_TOGETHER_MAX {
+        return Err(StoreError::TooLarge("more than 100 items read together"));
+    }
+    keys.iter().try_for_each(check_key)
 }
 
 /// Refuses attributes that shadow the key or do not fit the index.

@@ -154,16 +154,23 @@ impl Table for MemoryTable {
     }
 
     async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
-        if keys.len() > limits::READ_TOGETHER_MAX {
-            return Err(StoreError::TooLarge("more than 100 items read together"));
-        }
-        keys.iter().try_for_each(limits::check_key)?;
+        limits::check_together(keys)?;
         self.faulted(&Operation::GetTogether(keys), |state| {
             let distinct: BTreeSet<&Key> = keys.iter().collect();
             for key in distinct {
                 let halves = read_halves(state.bytes(key), Rate::Double);
                 self.tally.add_read(Billed::Table(&key.partition), halves);
             }
+            Ok(keys.iter().map(|key| state.item(key)).collect())
+        })
+    }
+
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        limits::check_together(keys)?;
+        self.faulted(&Operation::Glance(keys), |state| {
+            let distinct: BTreeSet<&Key> = keys.iter().collect();
+            let halves = distinct.iter().map(|key| read_halves(state.bytes(key), Rate::Half));
+            self.consumed.add_read(halves.sum());
             Ok(keys.iter().map(|key| state.item(key)).collect())
         })
     }

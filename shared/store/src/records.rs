@@ -20,7 +20,7 @@
 //! | `W#org` | mailbox, or `!` | mailboxes that are looked at soon; with which settings it was last swept | sweep: listed |
 //! | `A#org#sha256(address)` | `ADDRESS` | whose address or alias it is | API paths, conditional so that it is taken once |
 //! | `M#org#mailbox` | `MAILBOX` | settings and visible state | every run, API |
-//! | `M#…` | `STATE` | marks, lease, meter, number of the last accepted change | intake, every run; index `sync#00` to `sync#03` by due time |
+//! | `M#…` | `STATE` | marks, lease, meter, counts of the day, number of the last accepted change | intake, every run; index `sync#00` to `sync#03` by due time |
 //! | `M#…` | `KEY` | data key, wrapped | whoever reads content |
 //! | `M#…` | `LINK#link` | a pairing with its last common state | run, API; listed by page |
 //! | `M#…` | `REDIRECT#link` | the link that it became | API, run |
@@ -37,7 +37,7 @@
 //! | `M#…` | `MAIL#time#epoch#n` | whom Exchange mailed for us; 400 days | console; listed |
 //! | `M#…` | `BRAKE#hour` | deletes and mails of the hour; 2 days | run, the latest |
 //! | `M#…` | `MOVE` | its last move from one connection to another | every run, API |
-//! | `M#…` | `DAY#date` | statistics of a day; 400 days | console; listed |
+//! | `M#…` | `DAY#date` | counts of a day that is over; 400 days | console; listed |
 //! | `M#…` | `READING#date` | what the meter showed when a day began; 400 days | API: what a mailbox costs |
 //! | `M#…` | `SUBSCRIPTION#sha256(key)` | that the subscription is this mailbox's | renewal; listed |
 //! | `M#…` | `CHUNK#sha256#n` | a piece of a content too large for its row | with its row |

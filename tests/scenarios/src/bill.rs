@@ -3,13 +3,20 @@
 //! The functions' durations are reckoned, not taken: 300 ms for a request to Graph, 100 ms for one to
 //! EWS, and what a request to DynamoDB takes within a region. Everything else is counted by the
 //! product's own meter: the table's units by DynamoDB's rules, the queue's requests, the invocations.
+//! The business system is a customer of the API like any other: what it writes and each time that it
+//! pulls the feed is a call of the api function.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
+use serde_json::Value;
 use tidemark_service::SyncTask;
+use tidemark_service::border::Border as _;
 use tidemark_service::cost::Usage;
+use tidemark_store::records::{ApiKeyId, ApiKeyRow, Role};
 use tidemark_transport::Clock as _;
+use uuid::Uuid;
 
 use crate::callbacks;
 use crate::exchange::Wire;
@@ -18,9 +25,12 @@ use crate::stage::Stage;
 
 /// Megabytes of the function that syncs, and of the others; as the template has them.
 const SYNC_MB: u64 = 256;
+const API_MB: u64 = 512;
 const OTHERS_MB: u64 = 256;
 /// Milliseconds of a request to DynamoDB.
 const TABLE_MS: u64 = 5;
+/// The business system's key.
+const KEY: &str = "the-key-that-the-business-system-is-billed-by";
 /// Milliseconds that an invocation takes beside its requests.
 const OVERHEAD_MS: u64 = 2;
 
@@ -29,6 +39,8 @@ pub struct Bill {
     /// The world.
     pub stage: Stage,
     exchange_ms: u64,
+    /// Where the business system goes on pulling.
+    pulled: Option<String>,
 }
 
 impl Bill {
@@ -38,18 +50,37 @@ impl Bill {
             Wire::Ews => 100,
             Wire::Graph => 300,
         };
-        Self { stage, exchange_ms }
+        let mut bill = Self { stage, exchange_ms, pulled: None };
+        bill.give_key();
+        bill
     }
 
-    /// Lets minutes pass. `act` is what people and the business system do at the beginning of each.
+    /// The business system's key, which every call looks up.
+    fn give_key(&mut self) {
+        let row = ApiKeyRow {
+            id: ApiKeyId::new(Uuid::from_u128(1)),
+            organisation: self.stage.organisation.clone(),
+            label: "bill".to_owned(),
+            roles: vec![Role::Integrator],
+            system: Some(self.stage.system.clone()),
+            created_at: self.stage.clock.now(),
+            expires_at: None,
+        };
+        let records = Arc::clone(&self.stage.service.records);
+        let saved = self.stage.run(async move { records.save_api_key(KEY, &row).await });
+        saved.expect("the store answers");
+    }
+
+    /// Lets minutes pass. `act` is what people and the business system do at the beginning of each; at
+    /// its end the business system pulls the feed.
     ///
     /// # Panics
     /// When the store fails, or the queue does not become empty.
-    pub fn pass(&mut self, minutes: u32, mut act: impl FnMut(&mut Stage, u32)) {
+    pub fn pass(&mut self, minutes: u32, mut act: impl FnMut(&mut Self, u32)) {
         for minute in 0..minutes {
             let next = self.stage.clock.now() + SignedDuration::from_mins(1);
             self.stage.clock.advance_to(next);
-            act(&mut self.stage, minute);
+            act(self, minute);
             self.notify();
             self.work();
             let service = self.stage.service.clone();
@@ -58,7 +89,34 @@ impl Bill {
             self.invoked(OTHERS_MB, 0);
             self.notify();
             self.work();
+            self.pull();
         }
+    }
+
+    /// The business system puts an item.
+    ///
+    /// # Panics
+    /// When the API refuses it.
+    pub fn put(&mut self, person: &str, id: &str, item: Value) {
+        self.stage.effects.plan(None);
+        self.sign_in();
+        self.stage.put(person, id, item);
+        self.invoked(API_MB, 0);
+    }
+
+    /// It asks the feed what is new.
+    fn pull(&mut self) {
+        self.stage.effects.plan(None);
+        self.sign_in();
+        let (_, cursor) = self.stage.changes(self.pulled.as_deref()).expect("the feed can be read");
+        self.pulled = Some(cursor);
+        self.invoked(API_MB, 0);
+    }
+
+    fn sign_in(&mut self) {
+        let service = self.stage.service.clone();
+        let caller = self.stage.run(async move { service.authenticate(KEY).await });
+        assert_eq!(caller.map(|caller| caller.system), Ok(Some(self.stage.system.clone())));
     }
 
     /// What all mailboxes' meters show together, by what is not zero.

@@ -12,8 +12,12 @@ use tidemark_mailbox::ews::{
     Access, BasicUser, ConnectionLimiter, Credential, EwsEndpoint, EwsMailbox, EwsUrl,
     MailboxAddress,
 };
-use tidemark_mailbox::graph::{ChangeFeed, GraphEndpoint, GraphMailbox, MailboxPart};
-use tidemark_mailbox::{Disposition, Greeting, Mailbox, MailboxError, Scope, ews, graph, greet};
+use tidemark_mailbox::graph::{
+    ChangeFeed, GraphEndpoint, GraphMailbox, MailboxPart, PEEKS_MAX, Peeked, peek,
+};
+use tidemark_mailbox::{
+    Cursor, Disposition, Greeting, Mailbox, MailboxError, Scope, ews, graph, greet,
+};
 use tidemark_model::{OrganisationId, Zone};
 use tidemark_service::Exchange;
 use tidemark_service::ports::{Part, Probe, Seen, TokenFacts};
@@ -151,6 +155,25 @@ impl Exchange for SimulatedExchange {
             Protocol::Ews(access) => Arc::new(self.ews(access, mailbox)),
             Protocol::Graph(access) => Arc::new(self.graph(access, mailbox)),
         })
+    }
+
+    fn peeks_max(&self, connection: &ConnectionRow) -> usize {
+        if connection.graph().is_some() { PEEKS_MAX } else { 0 }
+    }
+
+    async fn peek(
+        &self,
+        _: &OrganisationId,
+        connection: &ConnectionRow,
+        asked: &[(MailboxRow, Cursor)],
+        items_max: usize,
+    ) -> Peeked {
+        let Some(access) = connection.graph() else {
+            return Peeked::default();
+        };
+        let opened: Vec<_> =
+            asked.iter().map(|(row, cursor)| (self.graph(access, row), cursor.clone())).collect();
+        peek(&opened, items_max).await
     }
 
     fn probe(&self) -> Option<&dyn Probe> {

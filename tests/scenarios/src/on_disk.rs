@@ -59,6 +59,10 @@ impl Table for OnDiskTable {
         self.runtime.block_on(self.table.get_together(keys))
     }
 
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.runtime.block_on(self.table.glance(keys))
+    }
+
     async fn query(
         &self,
         partition: &str,

@@ -261,6 +261,7 @@ impl HttpPort for SimulatedHttp {
 enum Asked<'a> {
     Get(&'a Key),
     Together(&'a [Key]),
+    Glance(&'a [Key]),
     Query(&'a str, &'a Span),
     Due(&'a str),
     Write(Write),
@@ -270,7 +271,7 @@ enum Asked<'a> {
 impl Asked<'_> {
     fn kind(&self) -> EffectKind {
         match self {
-            Self::Get(_) | Self::Together(_) | Self::Query(..) | Self::Due(_) => {
+            Self::Get(_) | Self::Together(_) | Self::Glance(_) | Self::Query(..) | Self::Due(_) => {
                 EffectKind::TableRead
             }
             Self::Write(_) | Self::Transact(_) => EffectKind::TableWrite,
@@ -283,6 +284,9 @@ impl Asked<'_> {
             Self::Get(key) => format!("get {}", row_kind(key)),
             Self::Together(keys) => {
                 format!("get together {}", keys.first().map(row_kind).unwrap_or_default())
+            }
+            Self::Glance(keys) => {
+                format!("glance {}", keys.first().map(row_kind).unwrap_or_default())
             }
             Self::Query(partition, span) => {
                 let (Span::Prefix(sort) | Span::Between(sort, _)) = span;
@@ -362,6 +366,10 @@ impl Table for PausingTable {
 
     async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
         self.perform(Asked::Together(keys), self.table.get_together(keys)).await
+    }
+
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.perform(Asked::Glance(keys), self.table.glance(keys)).await
     }
 
     async fn query(

@@ -43,6 +43,7 @@ impl SecondOrganisation {
                 name: "Second".to_owned(),
                 allowed_networks: Vec::new(),
                 domains: vec!["tidemark.example".to_owned()],
+                cap_cents_per_month: None,
                 created_at: now,
             };
             records.save_organisation(&row, None).await.expect("saved");
@@ -63,6 +64,7 @@ impl SecondOrganisation {
                 troubles: Vec::new(),
                 first_sync: tidemark_store::records::FirstSync::default(),
                 last_synced: None,
+                sweep_doublings: 0,
                 ..like
             };
             records.save_mailbox(&organisation, &row, None).await.expect("saved");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tidemark_model::{MailboxId, OrganisationId, SystemId};
-use tidemark_service::{Engine, Exchange, Options, Planner, RunEnd, Service, World};
+use tidemark_service::{Engine, Exchange, Options, Planner, Reached, RunEnd, Service, World};
 use tidemark_simulator::{Config, Simulator};
 use tidemark_store::Table;
 use tidemark_store::memory::{MemoryQueue, MemorySecrets, MemoryTable};
@@ -33,6 +33,8 @@ pub use moves::{FIRST_CONNECTION, SECOND_CONNECTION};
 /// The people whose mailboxes are synced.
 pub const PEOPLE: [&str; 3] =
     ["alex@tidemark.example", "blake@tidemark.example", "casey@tidemark.example"];
+/// How many people the simulator has at least.
+const DEMO_PEOPLE: usize = 20;
 /// When every scenario begins: a Monday morning well before the appointments in them.
 pub const START: &str = "2027-03-01T07:00:00Z";
 /// How long a taken message stays invisible.
@@ -114,8 +116,9 @@ impl Stage {
         let start: Timestamp = START.parse().expect("a valid time");
         let clock = VirtualClock::new(start);
         let random = Arc::new(Random::new(setting.seed));
+        let people_max = setting.people.len().max(DEMO_PEOPLE);
         let simulator = Arc::new(Simulator::new(
-            Config { seed: setting.seed, ..Config::demo() },
+            Config { seed: setting.seed, ..Config::demo_with(people_max) },
             Arc::new(SimulatorClock(clock.clone())),
         ));
         let now = clock.clone();
@@ -151,6 +154,7 @@ impl Stage {
                 callback_url: "http://127.0.0.1:9".to_owned(),
                 ..Options::default()
             },
+            reached: Reached::default(),
         };
         let mut stage = Self {
             executor: Executor::new(clock.clone(), random.clone()),
@@ -192,6 +196,7 @@ impl Stage {
                 name: "Demo".to_owned(),
                 allowed_networks: vec!["127.0.0.0/8".to_owned()],
                 domains: vec!["tidemark.example".to_owned()],
+                cap_cents_per_month: None,
                 created_at: now,
             };
             records.save_organisation(&row, None).await.expect("saved");
@@ -231,6 +236,7 @@ impl Stage {
                     paused: None,
                     first_sync: FirstSync::default(),
                     last_synced: None,
+                    sweep_doublings: 0,
                     created_at: now,
                 };
                 records.save_mailbox(&organisation, &row, None).await.expect("saved");

@@ -1,5 +1,7 @@
 //! What answers to administrators look like.
 
+use std::net::IpAddr;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
@@ -26,6 +28,13 @@ pub(crate) struct Organisation {
     domains: Vec<String>,
     /// Private networks (CIDR) that its webhooks may reach.
     allowed_networks: Vec<String>,
+    /// The addresses that Exchange and webhooks are called from, for firewalls before them; empty
+    /// where they are not fixed. The deployment says which they are.
+    #[schema(value_type = Vec<String>, example = json!(["203.0.113.7"]))]
+    egress_addresses: Vec<IpAddr>,
+    /// What a mailbox may cost in 30 days, in US cents; `null` without a cap.
+    #[schema(required, example = "2.5")]
+    cap_cents_per_month: Option<String>,
     /// Since when, RFC 3339.
     created: String,
 }
@@ -38,6 +47,8 @@ impl From<OrganisationView> for Organisation {
             enabled: view.enabled,
             domains: view.domains,
             allowed_networks: view.allowed_networks,
+            egress_addresses: view.egress_addresses,
+            cap_cents_per_month: view.cap_cents_per_month,
             created: view.created,
         }
     }

@@ -1,8 +1,8 @@
 //! What costs look like.
 
 use serde::Serialize;
-use tidemark_service::border::CostView;
-use tidemark_service::cost::CostPart;
+use tidemark_service::border::{CapView, CostView};
+use tidemark_service::cost::{Amount, CostPart};
 use utoipa::ToSchema;
 
 /// What a mailbox costs.
@@ -23,8 +23,29 @@ pub(crate) struct Cost {
     parts: Vec<Part>,
     /// Requests to Exchange in that time. They cost nothing themselves.
     exchange_requests: u64,
+    /// The organisation's cap, and what the mailbox is held against it with; `null` without one.
+    #[schema(required)]
+    cap: Option<Cap>,
+    /// Minutes between two looks at the mailbox although nothing was heard of it. 60 unless the
+    /// deployment says otherwise; more above a cap, fewer where Exchange does not tell of changes.
+    sweep_minutes: u32,
     /// What it was reckoned with.
     prices: Prices,
+}
+
+/// A cap on what a mailbox costs.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cap {
+    /// US cents in 30 days, as it was set.
+    #[schema(example = "2.5")]
+    cents_per_month: String,
+    /// What the mailbox itself used in the last seven days, or since it is metered, scaled to 30 days,
+    /// without its part of what all share; `null` before it was metered for a whole day.
+    #[schema(required)]
+    used_cents_per_month: Option<f64>,
+    /// Whether that is more than the cap.
+    exceeded: bool,
 }
 
 /// A part of the cost.
@@ -61,11 +82,23 @@ impl From<CostView> for Cost {
             cents_per_month: view.month.cents(),
             parts: view.parts.into_iter().map(Part::from).collect(),
             exchange_requests: view.exchange_requests,
+            cap: view.cap.map(Cap::from),
+            sweep_minutes: view.sweep_minutes,
             prices: Prices {
                 date: view.prices_date,
                 region: view.prices_region,
                 note: view.prices_note,
             },
+        }
+    }
+}
+
+impl From<CapView> for Cap {
+    fn from(view: CapView) -> Self {
+        Self {
+            cents_per_month: view.cents_per_month,
+            used_cents_per_month: view.used.map(Amount::cents),
+            exceeded: view.exceeded,
         }
     }
 }

@@ -34,10 +34,16 @@ pub(crate) struct ChangeOrganisation {
     #[serde(default)]
     #[schema(nullable = false, example = json!(["10.1.0.0/16"]))]
     allowed_networks: Option<Vec<String>>,
+    /// What a mailbox may cost in 30 days, in US cents: a decimal above 0 and up to 100000 with at most
+    /// four places; `null` for no cap. A mailbox that costs more is swept more rarely.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "2.5")]
+    #[expect(clippy::option_option, reason = "absent, null and a text mean three things")]
+    cap_cents_per_month: Option<Option<String>>,
 }
 
 impl CommandForm for ChangeOrganisation {
-    const FORM: &'static str = r#"{"name": "…", "enabled": true, "domains": ["…"], "allowedNetworks": ["…"]}, each of them or not"#;
+    const FORM: &'static str = r#"{"name": "…", "enabled": true, "domains": ["…"], "allowedNetworks": ["…"], "capCentsPerMonth": "2.5" or null}, each of them or not"#;
 }
 
 impl From<ChangeOrganisation> for OrganisationChange {
@@ -47,6 +53,7 @@ impl From<ChangeOrganisation> for OrganisationChange {
             enabled: command.enabled,
             domains: command.domains,
             allowed_networks: command.allowed_networks,
+            cap_cents_per_month: command.cap_cents_per_month,
         }
     }
 }

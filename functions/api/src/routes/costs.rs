@@ -16,6 +16,9 @@ use crate::state::ApiState;
 /// The part `shared` is its equal part of what functions did for no single mailbox: sweeps, deliveries,
 /// tokens, reads and polls of the API. What a deployment costs beside its functions, table and queue is
 /// not among it. On one machine nothing of it is billed.
+///
+/// Where the organisation has a cap (`capCentsPerMonth`), the answer says whether the mailbox is above it:
+/// its sweeps then come less often, a step a day, and nothing else is held back.
 #[utoipa::path(
     get,
     path = "/v1/mailboxes/{mailbox}/cost",

@@ -20,6 +20,8 @@ fn organisation_view(change: OrganisationChange) -> OrganisationView {
         enabled: change.enabled.unwrap_or(true),
         domains: change.domains.unwrap_or_default(),
         allowed_networks: change.allowed_networks.unwrap_or_default(),
+        egress_addresses: vec![[203, 0, 113, 7].into()],
+        cap_cents_per_month: change.cap_cents_per_month.flatten(),
         created: "2026-03-01T08:00:00Z".to_owned(),
     }
 }
@@ -177,8 +179,21 @@ async fn an_organisation_is_switched_off_and_what_is_absent_stays() {
     let answer = api.send(request("PATCH", path, Some(json!({"enabled": false})))).await.json();
     assert_eq!((&answer["enabled"], &answer["name"]), (&json!(false), &json!("Alpha")));
     assert_eq!(api.get(path).await.json()["enabled"], true);
+    assert_eq!(api.get(path).await.json()["egressAddresses"], json!(["203.0.113.7"]));
     let answer = api.send(request("PATCH", path, Some(json!({"enable": false})))).await;
     answer.problem(422, "invalid");
+}
+
+#[tokio::test]
+async fn a_cap_is_a_text_and_null_takes_it_away() {
+    let api = Api::new();
+    let set =
+        |cap: Value| request("PATCH", "/v1/organisation", Some(json!({"capCentsPerMonth": cap})));
+    assert_eq!(api.send(set(json!("2.5"))).await.json()["capCentsPerMonth"], "2.5");
+    let none = api.send(set(Value::Null)).await.json();
+    assert_eq!(none.get("capCentsPerMonth"), Some(&Value::Null));
+    let problem = api.send(set(json!(2.5))).await.problem(422, "invalid");
+    assert_eq!(problem["errors"][0]["pointer"], "/capCentsPerMonth", "{problem:#}");
 }
 
 #[tokio::test]

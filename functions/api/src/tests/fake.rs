@@ -10,13 +10,14 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tidemark_model::{OrganisationId, SystemId};
 use tidemark_service::border::{
-    Accepted, AssignmentView, Border, BrakePreview, Caller, CertificateView, ConnectionChange,
-    ConnectionView, CostView, CredentialDetails, CredentialView, FeedView, FenceChange, FenceView,
-    FirstCopyView, GateChoice, GraphView, Guards, HistoryView, HoldChoice, HoldDetails, HoldView,
-    ItemChangeRequest, ItemVersion, ItemView, LagView, Listing, MailboxErrorView, MailboxSteps,
-    MailboxView, MoveEntry, MoveRequest, MoveView, MovedItems, MovesAsked, NewAccess,
-    NewConnection, NotificationMode, PreflightAsk, PreflightStep, PreflightView, PreviewItem,
-    Refusal, Role, ServerCertificateView, StepState, WaiverView, WebhookView,
+    Accepted, AssignmentView, Border, BrakePreview, Caller, CapView, CertificateView,
+    ConnectionChange, ConnectionView, CostView, CredentialDetails, CredentialView, FeedView,
+    FenceChange, FenceView, FirstCopyView, GateChoice, GraphView, Guards, HistoryView, HoldChoice,
+    HoldDetails, HoldView, ItemChangeRequest, ItemVersion, ItemView, LagView, Listing,
+    MailboxErrorView, MailboxSteps, MailboxView, MoveEntry, MoveRequest, MoveView, MovedItems,
+    MovesAsked, NewAccess, NewConnection, NotificationMode, PreflightAsk, PreflightStep,
+    PreflightView, PreviewItem, Refusal, Role, ServerCertificateView, StepState, WaiverView,
+    WebhookView,
 };
 use tidemark_service::cost::{Amount, PriceList, Usage};
 use tokio::sync::Notify;
@@ -155,6 +156,12 @@ impl Border for FakeBorder {
             month: Amount::from_cents(126),
             parts,
             exchange_requests: usage.exchange_requests,
+            cap: Some(CapView {
+                cents_per_month: "2.5".to_owned(),
+                used: Some(Amount::from_cents(3)),
+                exceeded: true,
+            }),
+            sweep_minutes: 120,
             prices_date: list.date,
             prices_region: list.region,
             prices_note: list.note,

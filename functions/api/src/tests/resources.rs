@@ -72,6 +72,8 @@ async fn what_a_mailbox_costs_is_told_part_by_part() {
     });
     assert_eq!(writes, Some(&expected));
     assert_eq!(cost["exchangeRequests"], 3);
+    let cap = json!({"centsPerMonth": "2.5", "usedCentsPerMonth": 3.0, "exceeded": true});
+    assert_eq!((&cost["cap"], &cost["sweepMinutes"]), (&cap, &json!(120)));
     assert!(cost["prices"]["date"].is_string(), "{cost:#}");
     api.get("/v1/mailboxes/nobody@tidemark.example/cost").await.problem(404, "not-found");
 }

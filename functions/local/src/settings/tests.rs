@@ -78,6 +78,7 @@ fn what_is_wrong_is_named_with_its_place_and_its_mend() {
             "app passwords",
         ),
         ("/callbackUrl", json!("http://hooks.example"), "callbackUrl"),
+        ("/egressAddresses", json!(["mail.contoso.example"]), "invalid IP address syntax"),
     ];
     for (pointer, value, expected) in cases {
         let mut settings = example();

@@ -118,6 +118,7 @@ fn mailbox(id: MailboxId) -> MailboxRow {
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: Timestamp::UNIX_EPOCH,
     }
 }

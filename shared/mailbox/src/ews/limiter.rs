@@ -119,7 +119,8 @@ impl RequestLimiter {
         Ok(slot)
     }
 
-    fn check(&self, now: Timestamp) -> Result<(), Waiting> {
+    /// Refuses while the server wants to be left alone.
+    pub(crate) fn check(&self, now: Timestamp) -> Result<(), Waiting> {
         let of = |scope, back_off: &BackOff| {
             back_off.remaining(now).map(|remaining| Waiting { scope, remaining })
         };

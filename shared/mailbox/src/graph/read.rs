@@ -255,7 +255,7 @@ impl GraphMailbox {
     }
 
     /// One answer of a batch. A throttled one keeps its neighbours; what it asks is remembered.
-    fn answer_of(&self, answer: BatchAnswer) -> Answer {
+    pub(super) fn answer_of(&self, answer: BatchAnswer) -> Answer {
         if (200..300).contains(&answer.status) {
             return Ok(answer.body);
         }

@@ -2,6 +2,7 @@
 //! after Microsoft's documentation.
 
 mod following;
+mod peeking;
 mod reading;
 mod script;
 mod subscribing;

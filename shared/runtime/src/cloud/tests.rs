@@ -73,6 +73,7 @@ fn mailbox(address: &str) -> MailboxRow {
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: Timestamp::UNIX_EPOCH,
     }
 }

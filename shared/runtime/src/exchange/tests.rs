@@ -92,6 +92,7 @@ fn mailbox(zone: Option<&str>) -> MailboxRow {
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: Timestamp::UNIX_EPOCH,
     }
 }

@@ -110,6 +110,7 @@ impl Service {
             enabled: true,
             allowed_networks: Vec::new(),
             domains: Vec::new(),
+            cap_cents_per_month: None,
             created_at: self.world.now(),
         };
         let after = Some(organisation::shown(&row));

@@ -11,6 +11,7 @@ use super::{check_name, refuse_if_any, wrong};
 use crate::api::access::may_administer;
 use crate::api::save_refusal;
 use crate::border::{Caller, OrganisationChange, OrganisationView, Refusal};
+use crate::cost::cap;
 use crate::service::Service;
 
 /// Most entries of each list of an organisation.
@@ -29,7 +30,8 @@ impl Service {
     ) -> Result<OrganisationView, Refusal> {
         may_administer(caller)?;
         let found = self.records.organisation(&caller.organisation).await?;
-        found.map(|found| view_of(found.value)).ok_or(Refusal::NotFound { what: "organisation" })
+        let found = found.ok_or(Refusal::NotFound { what: "organisation" })?;
+        Ok(self.organisation_view(found.value))
     }
 
     pub(super) async fn set_organisation(
@@ -45,6 +47,7 @@ impl Service {
         row.enabled = change.enabled.unwrap_or(row.enabled);
         row.domains = change.domains.map_or(row.domains, lower_case);
         row.allowed_networks = change.allowed_networks.unwrap_or(row.allowed_networks);
+        row.cap_cents_per_month = change.cap_cents_per_month.unwrap_or(row.cap_cents_per_month);
         refuse_if_any(check(&row))?;
         if row != found.value {
             let action = match (found.value.enabled, row.enabled) {
@@ -59,7 +62,20 @@ impl Service {
             let saved = self.records.change_settings(&row.id, save, &note).await;
             saved.map_err(save_refusal)?;
         }
-        Ok(view_of(row))
+        Ok(self.organisation_view(row))
+    }
+
+    fn organisation_view(&self, row: OrganisationRow) -> OrganisationView {
+        OrganisationView {
+            id: row.id.to_string(),
+            name: row.name,
+            enabled: row.enabled,
+            domains: row.domains,
+            allowed_networks: row.allowed_networks,
+            egress_addresses: self.options.egress_addresses.clone(),
+            cap_cents_per_month: row.cap_cents_per_month,
+            created: row.created_at.to_string(),
+        }
     }
 
     /// Whether anything is to be synced for an organisation.
@@ -88,6 +104,7 @@ pub(super) fn shown(row: &OrganisationRow) -> Value {
         "enabled": row.enabled,
         "domains": row.domains,
         "allowedNetworks": row.allowed_networks,
+        "capCentsPerMonth": row.cap_cents_per_month,
     })
 }
 
@@ -118,20 +135,18 @@ fn check(row: &OrganisationRow) -> Vec<Problem> {
             problems.push(wrong(&format!("/allowedNetworks/{index}"), error.to_string(), mend));
         }
     }
+    if row.cap_cents_per_month.as_deref().is_some_and(|cap| cap::read(cap).is_none()) {
+        let rule = format!(
+            "is no decimal number of US cents above 0 and up to {} with at most {} places",
+            cap::CENTS_MAX,
+            cap::PLACES_MAX
+        );
+        let mend = "an amount as text such as \"2.5\", or null for no cap";
+        problems.push(wrong("/capCentsPerMonth", rule, mend));
+    }
     problems
 }
 
 fn lower_case(domains: Vec<String>) -> Vec<String> {
     domains.into_iter().map(|domain| domain.trim().to_lowercase()).collect()
-}
-
-fn view_of(row: OrganisationRow) -> OrganisationView {
-    OrganisationView {
-        id: row.id.to_string(),
-        name: row.name,
-        enabled: row.enabled,
-        domains: row.domains,
-        allowed_networks: row.allowed_networks,
-        created: row.created_at.to_string(),
-    }
 }

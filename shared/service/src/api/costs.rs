@@ -3,10 +3,10 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use tidemark_store::StoreError;
-use tidemark_store::records::Usage;
+use tidemark_store::records::{MailboxScope, Usage};
 
-use crate::border::{Caller, CostView, Refusal};
-use crate::cost::{Amount, CostPart, PriceList};
+use crate::border::{Caller, CapView, CostView, Refusal};
+use crate::cost::{Amount, CostPart, PriceList, cap};
 use crate::service::Service;
 
 /// Days that are looked back at: a month.
@@ -36,7 +36,33 @@ impl Service {
             usage: self.records.shared_usage(day).await?,
             mailboxes: self.count_mailboxes().await?,
         };
-        cost_view(&total.since(before), &shared, from, now)
+        let view = cost_view(&total.since(before), &shared, from, now)?;
+        let row = &found.row;
+        let connection = self.records.connection(&caller.organisation, row.connection).await?;
+        let connection = connection.map(|found| found.value);
+        let minutes = cap::sweep_minutes(row, connection.as_ref(), self.sweep_minutes());
+        Ok(CostView {
+            cap: self.view_cap(&found.scope, total).await?,
+            sweep_minutes: u32::try_from(minutes).unwrap_or(u32::MAX),
+            ..view
+        })
+    }
+
+    /// The organisation's cap, and how a mailbox stands to it.
+    async fn view_cap(
+        &self,
+        scope: &MailboxScope,
+        total: Usage,
+    ) -> Result<Option<CapView>, StoreError> {
+        let organisation = self.records.organisation(&scope.organisation).await?;
+        let set = organisation.and_then(|found| found.value.cap_cents_per_month);
+        let Some(cents_per_month) = set else {
+            return Ok(None);
+        };
+        let used = self.own_month(scope, total).await?;
+        let cap = cap::read(&cents_per_month);
+        let exceeded = used.zip(cap).is_some_and(|(used, cap)| used > cap);
+        Ok(Some(CapView { cents_per_month, used, exceeded }))
     }
 
     /// The mailboxes of all organisations: they share the deployment.
@@ -78,6 +104,8 @@ fn cost_view(
         month: cost.scaled(seconds(until.duration_since(from)), seconds(MONTH)),
         parts,
         exchange_requests: usage.exchange_requests,
+        cap: None,
+        sweep_minutes: 0,
         prices_date: list.date,
         prices_region: list.region,
         prices_note: list.note,

@@ -55,8 +55,11 @@ impl Service {
         after: Option<&FeedCursor>,
         limit: usize,
     ) -> Result<FeedPage, Refusal> {
-        let now = self.world.now();
-        let page = self.records.read_feed(&caller.organisation, after, limit, now).await;
+        let (organisation, now) = (&caller.organisation, self.world.now());
+        let page = match after {
+            Some(cursor) => self.records.follow_feed(organisation, cursor, limit, now).await,
+            None => self.records.read_feed(organisation, None, limit, now).await,
+        };
         page.map_err(|error| match error {
             FeedError::Gone => Refusal::CursorExpired,
             FeedError::Store(error) => error.into(),

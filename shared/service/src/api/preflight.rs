@@ -366,6 +366,7 @@ fn passing_row(
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: connection.created_at,
     })
 }

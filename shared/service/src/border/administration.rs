@@ -3,6 +3,7 @@
 
 use core::fmt;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -28,6 +29,10 @@ pub struct OrganisationView {
     pub domains: Vec<String>,
     /// Private networks (CIDR) that its webhooks may reach.
     pub allowed_networks: Vec<String>,
+    /// The addresses that Exchange and webhooks are called from; empty where they are not fixed.
+    pub egress_addresses: Vec<IpAddr>,
+    /// What a mailbox may cost in 30 days, in US cents as a decimal; none without a cap (N9).
+    pub cap_cents_per_month: Option<String>,
     /// Since when, RFC 3339.
     pub created: String,
 }
@@ -43,6 +48,8 @@ pub struct OrganisationChange {
     pub domains: Option<Vec<String>>,
     /// Private networks (CIDR) that its webhooks may reach.
     pub allowed_networks: Option<Vec<String>>,
+    /// What a mailbox may cost in 30 days, in US cents as a decimal; an inner none for no cap.
+    pub cap_cents_per_month: Option<Option<String>>,
 }
 
 /// A business system.

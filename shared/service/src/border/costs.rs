@@ -17,10 +17,25 @@ pub struct CostView {
     pub parts: Vec<CostPart>,
     /// Requests to Exchange in that time; they cost nothing themselves.
     pub exchange_requests: u64,
+    /// The organisation's cap, if it has one.
+    pub cap: Option<CapView>,
+    /// Minutes between two sweeps of the mailbox, as its state and the cap have it.
+    pub sweep_minutes: u32,
     /// As of which day the prices are.
     pub prices_date: String,
     /// In which region of AWS they hold.
     pub prices_region: String,
     /// What they leave out.
     pub prices_note: String,
+}
+
+/// A cap on what a mailbox costs, and how the mailbox stands to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapView {
+    /// US cents in 30 days, as it was set.
+    pub cents_per_month: String,
+    /// What the mailbox itself used in the last days, in 30 days; none before it was metered for a day.
+    pub used: Option<Amount>,
+    /// Whether that is more than the cap.
+    pub exceeded: bool,
 }

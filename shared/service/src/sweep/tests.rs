@@ -1,12 +1,17 @@
-use tidemark_model::LinkId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+use tidemark_model::{LinkId, MailboxId};
 use tidemark_store::Table as _;
 use tidemark_store::memory::Operation;
 use tidemark_store::records::{
     Cloud, Commit, DeliveryState, EndpointId, EndpointRow, FeedEntry, GraphAccess, ItemCommit,
-    Trouble,
+    Protocol, Trouble,
 };
 use uuid::Uuid;
 
+use super::whom::FIRST_WIDE_MINUTES;
 use super::*;
 use crate::testing::{Stage, connection_id, organisation, scope, system};
 use tidemark_intake::SyncTask;
@@ -153,7 +158,7 @@ async fn subscriptions_are_asked_for_in_bounds() {
 
 #[tokio::test]
 async fn each_minute_compares_endpoints_with_the_heads() {
-    let stage = Stage::new().await;
+    let mut stage = Stage::new().await;
     let records = &stage.service.records;
     let now = stage.service.world.now();
     stage.put_secret("hook", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
@@ -180,6 +185,9 @@ async fn each_minute_compares_endpoints_with_the_heads() {
     let item = ItemCommit { feed: vec![entry], ..ItemCommit::default() };
     records.commit(&Commit::new(scope(1), lease).item(item), now).await.unwrap();
     // Nobody was woken after the commit.
+    stage.service.options.delivering = Delivering::Elsewhere;
+    assert_eq!(stage.service.minute().await.delivered, 0);
+    stage.service.options.delivering = Delivering::InTheMinute;
     assert_eq!(stage.service.minute().await.delivered, 1);
     assert_eq!(stage.webhooks.take_bodies(), ["news"]);
     assert_eq!(stage.service.minute().await.delivered, 0);
@@ -193,7 +201,6 @@ fn mailboxes_spread_over_their_period() {
         let mailbox = MailboxId::new(Uuid::from_u128(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let turn = last_turn(mailbox, now, 60);
         assert!(turn <= now && now.duration_since(turn) < SignedDuration::from_hours(1));
-        assert_eq!(is_turn(mailbox, now, 60), now.duration_since(turn).as_secs() < 60);
         *turns.entry(turn).or_default() += 1;
     }
     assert_eq!(turns.len(), 60);
@@ -308,4 +315,141 @@ async fn a_mailbox_that_is_listed_anew_meanwhile_stays_listed() {
     assert_eq!(again.len(), 1);
     records.unwatch(&organisation(), again[0]).await.unwrap();
     assert_eq!(records.watch_list(&organisation()).await.unwrap().mailboxes, []);
+}
+
+/// Minutes pass until all mailboxes are no longer looked at because the organisation is new.
+async fn narrow(stage: &Stage) {
+    for _ in 0..=FIRST_WIDE_MINUTES {
+        a_minute(stage).await;
+    }
+}
+
+/// Exchange has ended a mailbox's subscriptions, and said so.
+async fn end_subscriptions(stage: &Stage, scope: &MailboxScope) {
+    let records = &stage.service.records;
+    for row in stage.subscriptions(scope).await {
+        records.retire_subscription(&row.key_digest).await.unwrap();
+    }
+    records.watch(scope).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_listed_is_looked_at_where_all_are() {
+    let stage = Stage::new().await;
+    for _ in 0..20 {
+        // Not one of the minutes in which its subscription is looked at anyway.
+        while minute_of(last_turn(scope(1).mailbox, stage.service.world.now(), 5))
+            == minute_of(stage.service.world.now())
+        {
+            a_minute(&stage).await;
+        }
+        end_subscriptions(&stage, &scope(1)).await;
+        let (report, _) = a_minute(&stage).await;
+        assert_eq!(report.renewed, 1);
+        let watch = stage.service.records.watch_list(&organisation()).await.unwrap();
+        assert!(watch.wide_until.is_some_and(|until| until > stage.service.world.now()));
+        // Its new subscription has it listed once more at most; nothing stays.
+        a_minute(&stage).await;
+        let watch = stage.service.records.watch_list(&organisation()).await.unwrap();
+        assert_eq!(watch.mailboxes, []);
+    }
+}
+
+#[tokio::test]
+async fn who_is_listed_and_is_no_more_is_taken_off_where_all_are_looked_at() {
+    let stage = Stage::new().await;
+    a_minute(&stage).await;
+    stage.service.records.watch(&scope(77)).await.unwrap();
+    a_minute(&stage).await;
+    let watch = stage.service.records.watch_list(&organisation()).await.unwrap();
+    assert_eq!(watch.mailboxes, []);
+}
+
+#[tokio::test]
+async fn over_ews_each_mailbox_is_looked_at_every_five_minutes() {
+    let stage = Stage::new().await;
+    for number in 2..=60 {
+        stage.add_mailbox(number).await;
+    }
+    narrow(&stage).await;
+    let rows: BTreeSet<_> = (1..=60).map(|number| scope(number).mailbox.to_string()).collect();
+    let read = Arc::new(Mutex::new(BTreeSet::new()));
+    let noted = Arc::clone(&read);
+    stage.fail(move |operation| {
+        if let Operation::Get(key) = operation
+            && key.sort == "MAILBOX"
+            && let Some((_, mailbox)) = key.partition.rsplit_once('#')
+        {
+            noted.lock().unwrap().insert(mailbox.to_owned());
+        }
+        false
+    });
+    for _ in 0..2 {
+        let mut seen = BTreeSet::new();
+        for _ in 0..RENEWAL_EVERY_MINUTES {
+            stage.service.minute().await;
+            receive(&stage);
+            stage.clock.advance(SignedDuration::from_mins(1));
+            let now = core::mem::take(&mut *read.lock().unwrap());
+            assert_eq!(now.len(), rows.len() / 5);
+            seen.extend(now);
+        }
+        assert_eq!(seen, rows);
+    }
+}
+
+#[tokio::test]
+async fn turns_that_a_sweep_did_not_reach_are_taken_up_by_the_next_one() {
+    let stage = Stage::new().await;
+    for number in 2..=60 {
+        stage.add_mailbox(number).await;
+    }
+    over_graph(&stage).await;
+    // For ten minutes nobody reaches the organisation's mailboxes.
+    stage.fail(|operation| match operation {
+        Operation::Query { partition, .. } => partition.starts_with("W#"),
+        _ => false,
+    });
+    for _ in 0..10 {
+        assert!(stage.service.minute().await.errors > 0);
+        assert_eq!(receive(&stage), []);
+        stage.clock.advance(SignedDuration::from_mins(1));
+    }
+    stage.mend();
+    let mut raised = BTreeSet::new();
+    for _ in 10..60 {
+        raised.extend(a_minute(&stage).await.1);
+    }
+    assert_eq!(raised.len(), 60, "each was swept within its hour");
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_out_of_time_goes_on_where_it_was() {
+    let mut stage = Stage::new().await;
+    for number in 2..=60 {
+        stage.add_mailbox(number).await;
+    }
+    over_graph(&stage).await;
+    // An hour without a sweep, and then some that have time for three mailboxes each.
+    stage.clock.advance(SignedDuration::from_mins(60));
+    stage.service.options.run_budget = SignedDuration::from_secs(3);
+    let clock = stage.clock.clone();
+    stage.fail(move |operation| {
+        if matches!(operation, Operation::Get(key) if key.sort == "STATE") {
+            clock.advance(SignedDuration::from_secs(1));
+        }
+        false
+    });
+    let mut raised = Vec::new();
+    for _ in 0..30 {
+        let (report, turns) = a_minute(&stage).await;
+        assert!(turns.len() <= 3, "{} at once", turns.len());
+        raised.extend(turns);
+        if !report.out_of_time {
+            break;
+        }
+    }
+    // Those whose turn came again meanwhile are among them twice.
+    let distinct: BTreeSet<_> = raised.iter().collect();
+    assert_eq!(distinct.len(), 60);
 }

@@ -45,6 +45,12 @@ pub(super) struct Progress {
     pub(super) compares: Compares,
 }
 
+/// Whether the next run would have something to do by what a cursor keeps, whatever it finds.
+pub(crate) fn is_something_left(text: Option<&str>) -> bool {
+    let progress = decode(text);
+    !progress.aside.is_empty() || !progress.told.is_empty() || progress.compares.is_owed()
+}
+
 /// The text that the cursor keeps; none when there is nothing to keep.
 pub(super) fn encode(progress: &Progress) -> Option<String> {
     if *progress == Progress::default() { None } else { serde_json::to_string(progress).ok() }

@@ -42,6 +42,13 @@ pub(super) struct Compares {
     begun_at: Option<Timestamp>,
 }
 
+impl Compares {
+    /// Whether a compare is to be made.
+    pub(super) const fn is_owed(self) -> bool {
+        self.owed
+    }
+}
+
 impl Names {
     /// What a run takes up.
     pub(super) fn of(named: &Named) -> Self {

@@ -12,7 +12,7 @@ use super::run::{PENDING_PER_ITEM_MAX, Run};
 use super::stop::Stop;
 
 /// Changes that are asked for at once. Each is read whole, so that a page bounds the memory.
-pub(super) const PAGE_ITEMS: usize = 100;
+pub(crate) const PAGE_ITEMS: usize = 100;
 /// Items that are committed together.
 pub(super) const COMMIT_ITEMS: usize = 10;
 /// Links that are looked at in one go when a compare ends.

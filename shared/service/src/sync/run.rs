@@ -202,6 +202,8 @@ impl Service {
         if settings.as_ref().is_some_and(|settings| !settings.value.enabled) {
             return Ok(None);
         }
+        let cap = settings.as_ref().and_then(|it| it.value.cap_cents_per_month.as_deref());
+        let row = self.keep_to_cap(scope, &row.value, cap, started).await.unwrap_or(row);
         let movement = self.records.mailbox_move(scope).await?;
         let row = self.follow_switch(scope, row, movement.as_ref()).await?;
         let holds = self.records.holds(scope).await?;

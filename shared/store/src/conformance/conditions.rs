@@ -92,6 +92,9 @@ pub(super) async fn conditions_on_a_present_item(scene: &Scene<'_>) -> Outcome {
         (Condition::Any(vec![Condition::Absent, less(n(5))]), false),
         (Condition::All(vec![less(n(6)), Condition::Any(vec![])]), false),
         (Condition::Any(vec![less(n(5)), Condition::All(vec![])]), true),
+        (Condition::All(vec![Condition::Any(vec![less(n(6))])]), true),
+        (Condition::Any(vec![Condition::All(vec![Condition::Any(vec![less(n(5))])])]), false),
+        (Condition::All(vec![Condition::Any(vec![less(n(6))]), Condition::Exists]), true),
     ];
     check_each(scene, "a", cases).await
 }

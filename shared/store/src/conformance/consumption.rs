@@ -33,6 +33,9 @@ pub(super) async fn reads_are_billed_by_4_kb(scene: &Scene<'_>) -> Outcome {
     let before = scene.table.consumed();
     scene.table.get_together(&[scene.key("large"), scene.key("none")]).await?;
     ensure!(scene.taken(before) == halves(8 + 4, 0));
+    let before = scene.table.consumed();
+    scene.table.glance(&[scene.key("large"), scene.key("none")]).await?;
+    ensure!(scene.taken(before) == halves(2 + 1, 0));
     // A query adds its items up before it rounds.
     for sort in ["q1", "q2", "q3"] {
         scene.table.write(scene.put(sort, &[("body", padding(1500))])).await?;

@@ -61,6 +61,8 @@ pub(super) async fn at_most_100_items_are_read_together(scene: &Scene<'_>) -> Ou
     ensure_refused!(scene.table.get_together(&keys).await, StoreError::TooLarge(_));
     let (_, fitting) = keys.split_at(1);
     ensure!(scene.table.get_together(fitting).await?.len() == 100);
+    ensure_refused!(scene.table.glance(&keys).await, StoreError::TooLarge(_));
+    ensure!(scene.table.glance(fitting).await?.len() == 100);
     Ok(())
 }
 

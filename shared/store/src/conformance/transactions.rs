@@ -82,6 +82,7 @@ pub(super) async fn an_item_may_not_appear_twice(scene: &Scene<'_>) -> Outcome {
 pub(super) async fn an_empty_transaction_does_nothing(scene: &Scene<'_>) -> Outcome {
     scene.table.transact(Vec::new()).await?;
     ensure!(scene.table.get_together(&[]).await?.is_empty());
+    ensure!(scene.table.glance(&[]).await?.is_empty());
     Ok(())
 }
 
@@ -145,6 +146,8 @@ pub(super) async fn reading_together_keeps_the_order(scene: &Scene<'_>) -> Outco
     let keys = ["b", "none", "a", "b"].map(|sort| scene.key(sort));
     let (a, b) = (scene.item("a", &[]), scene.item("b", &[]));
     let read = scene.table.get_together(&keys).await?;
-    ensure!(read == [Some(b.clone()), None, Some(a), Some(b)]);
+    let expected = [Some(b.clone()), None, Some(a), Some(b)];
+    ensure!(read == expected);
+    ensure!(scene.table.glance(&keys).await? == expected);
     Ok(())
 }

@@ -115,13 +115,13 @@ impl Expression {
             match self.fold(part) {
                 Folded::Always => {}
                 Folded::Never => return self.take_back(before, Folded::Never),
-                Folded::Text(text) => texts.push(format!("({text})")),
+                Folded::Text(text) => texts.push(text),
             }
         }
         if texts.is_empty() {
             return Folded::Always;
         }
-        Folded::Text(texts.join(" AND "))
+        Folded::Text(grouped(texts, " AND "))
     }
 
     fn fold_any(&mut self, parts: &[Condition]) -> Folded {
@@ -131,13 +131,13 @@ impl Expression {
             match self.fold(part) {
                 Folded::Never => {}
                 Folded::Always => return self.take_back(before, Folded::Always),
-                Folded::Text(text) => texts.push(format!("({text})")),
+                Folded::Text(text) => texts.push(text),
             }
         }
         if texts.is_empty() {
             return Folded::Never;
         }
-        Folded::Text(texts.join(" OR "))
+        Folded::Text(grouped(texts, " OR "))
     }
 
     fn take_back(&mut self, (names, values): (usize, usize), folded: Folded) -> Folded {
@@ -167,6 +167,20 @@ impl Expression {
     fn value(&mut self, value: &Value) -> String {
         self.values.push(value::build_value(value));
         format!(":v{}", self.values.len() - 1)
+    }
+}
+
+/// Each part in parentheses, unless there is only one: DynamoDB refuses an expression in which a pair of
+/// them encloses another one ("The expression has redundant parentheses").
+fn grouped(mut texts: Vec<String>, word: &str) -> String {
+    match texts.pop() {
+        Some(only) if texts.is_empty() => only,
+        Some(last) => {
+            texts.push(last);
+            let texts: Vec<_> = texts.into_iter().map(|text| format!("({text})")).collect();
+            texts.join(word)
+        }
+        None => String::new(),
     }
 }
 

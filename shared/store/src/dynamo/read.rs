@@ -1,11 +1,13 @@
-//! Queries.
+//! Reading of more than one item.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use super::schema::DUE_INDEX;
-use super::{Attributes, DynamoTable, TOTAL, failure, value};
-use crate::limits::{PARTITION, SORT};
-use crate::table::{DUE_AT, DUE_SHARD, DueEntry, Key, Order, Page, Span, StoreError};
+use super::{Attributes, DynamoTable, NOT_BUILT, TOTAL, failure, value};
+use crate::limits::{self, PARTITION, SORT};
+use crate::table::{DUE_AT, DUE_SHARD, DueEntry, Item, Key, Order, Page, Span, StoreError};
 
 /// What a query has to ask, once `after` is seen against the span: DynamoDB refuses a start key
 /// that lies outside, and an upper bound below the lower one.
@@ -16,6 +18,40 @@ enum Start {
 }
 
 impl DynamoTable {
+    /// Reads items without asking for the latest state of them (BatchGetItem; eventually consistent
+    /// reads are its default). What DynamoDB leaves unprocessed makes the whole of it throttled.
+    pub(super) async fn read_batch(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        limits::check_together(keys)?;
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The same key twice would be refused.
+        let distinct: BTreeSet<&Key> = keys.iter().collect();
+        let wanted = distinct.into_iter().map(value::build_key).collect();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(wanted)).build();
+        let output = self
+            .client
+            .batch_get_item()
+            .request_items(&*self.name, wanted.map_err(|_| NOT_BUILT)?)
+            .return_consumed_capacity(TOTAL)
+            .send()
+            .await
+            .map_err(|error| failure::plain(&error))?;
+        self.read(output.consumed_capacity());
+        if output.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
+            return Err(StoreError::Throttled);
+        }
+        let answers = output.responses().into_iter().flat_map(HashMap::values).flatten();
+        let found: Result<HashMap<Key, Item>, StoreError> = answers
+            .map(|attributes| {
+                let item = value::read_item(attributes)?;
+                Ok((item.key.clone(), item))
+            })
+            .collect();
+        let found = found?;
+        Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
     pub(super) async fn read_page(
         &self,
         partition: &str,

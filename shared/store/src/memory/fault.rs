@@ -9,6 +9,8 @@ pub enum Operation<'a> {
     Get(&'a Key),
     /// [`Table::get_together`](crate::Table::get_together).
     GetTogether(&'a [Key]),
+    /// [`Table::glance`](crate::Table::glance).
+    Glance(&'a [Key]),
     /// [`Table::query`](crate::Table::query).
     Query {
         /// Of which partition.

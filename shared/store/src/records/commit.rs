@@ -195,8 +195,8 @@ impl Records {
         let batches = self.prepare(commit, &key, now).await?;
         let count = batches.len();
         for batch in batches {
-            let token = self.carry_batch(commit, batch, now).await?;
-            commit.lease.note_token(&token);
+            let standing = self.carry_batch(commit, batch, now).await?;
+            commit.lease.stand_on(standing);
         }
         Ok(count)
     }

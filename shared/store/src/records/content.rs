@@ -301,19 +301,6 @@ impl Records {
         self.remember_key(scope, &opened);
         Ok(Some(opened))
     }
-
-    /// Destroys the data key of a mailbox: all content of it, wherever it stands, can be read by
-    /// nobody any more. Feed entries keep their numbers and read as blank.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn destroy_data_key(&self, scope: &MailboxScope) -> Result<(), StoreError> {
-        self.forget_key(scope);
-        let key = keys::data_key(scope);
-        self.table.write(Write::Delete { key, condition: None }).await?;
-        self.forget_key(scope);
-        Ok(())
-    }
 }
 
 /// Rows whose time is not over.

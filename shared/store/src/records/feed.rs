@@ -5,6 +5,9 @@
 //! over an entry that commits later. A number below the head that a query does not show is read
 //! again in a transaction, since a query is only read-committed against transactions; only if it is
 //! absent then, it is gone.
+//!
+//! Who asks again and again is content with heads of some moments ago ([`Records::follow_feed`]):
+//! whatever is up to them was committed before them.
 
 mod cursor;
 
@@ -24,7 +27,7 @@ use super::ids::MailboxScope;
 use super::keys::{self, SHARDS};
 use super::row::{Row, RowBuilder, is_expired, later};
 use super::{Records, ids};
-use crate::table::{Condition, Item, Order, Span, StoreError, UpdateAction, Value, Write};
+use crate::table::{Condition, Item, Key, Order, Span, StoreError, UpdateAction, Value, Write};
 
 pub(crate) const HEAD: &str = "head";
 /// Up to which number there is nothing to read any more, for who begins.
@@ -174,6 +177,18 @@ pub(crate) fn read_head(item: Option<&Item>) -> Result<u64, StoreError> {
     item.map_or(Ok(0), |item| Row::new(item)?.count(HEAD))
 }
 
+fn head_keys(organisation: &OrganisationId) -> Vec<Key> {
+    (0..SHARDS).map(|shard| keys::feed_head(organisation, shard)).collect()
+}
+
+fn heads_of(rows: &[Option<Item>]) -> Result<FeedCursor, StoreError> {
+    let mut heads = FeedCursor::default();
+    for (shard, item) in (0..SHARDS).zip(rows) {
+        heads.set(shard, read_head(item.as_ref())?);
+    }
+    Ok(heads)
+}
+
 /// What to do about a number that is kept no more.
 #[derive(Clone, Copy)]
 enum Gaps {
@@ -204,13 +219,7 @@ impl Records {
         &self,
         organisation: &OrganisationId,
     ) -> Result<FeedCursor, StoreError> {
-        let wanted: Vec<_> =
-            (0..SHARDS).map(|shard| keys::feed_head(organisation, shard)).collect();
-        let mut heads = FeedCursor::default();
-        for (shard, item) in (0..SHARDS).zip(self.table.get_together(&wanted).await?) {
-            heads.set(shard, read_head(item.as_ref())?);
-        }
-        Ok(heads)
+        heads_of(&self.table.get_together(&head_keys(organisation)).await?)
     }
 
     /// Lets all numbers leap after the table was restored to an earlier moment, so that no cursor that
@@ -256,11 +265,43 @@ impl Records {
         let heads = self.feed_heads(organisation).await?;
         // Retention does not end at one number for all: who begins there skips what is gone, who
         // was there before is told.
-        let (mut at, gaps) = match cursor {
+        let (at, gaps) = match cursor {
             Some(cursor) => (cursor.clone(), Gaps::Refuse),
             None => (self.beginning(organisation, &heads, now).await?, Gaps::Skip),
         };
-        let mut lags = lags(&at, &heads)?;
+        self.read_up_to(organisation, &heads, at, gaps, limit, now).await
+    }
+
+    /// Like [`Records::read_feed`] for somebody who comes again: what was committed moments ago may
+    /// not show yet, and the heads cost a quarter.
+    ///
+    /// # Errors
+    /// [`FeedError`].
+    pub async fn follow_feed(
+        &self,
+        organisation: &OrganisationId,
+        cursor: &FeedCursor,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<FeedPage, FeedError> {
+        let mut heads = heads_of(&self.table.glance(&head_keys(organisation)).await?)?;
+        // A head below the cursor is old, or the table was set back: that has to be known.
+        if lags(cursor, &heads).is_err() {
+            heads = self.feed_heads(organisation).await?;
+        }
+        self.read_up_to(organisation, &heads, cursor.clone(), Gaps::Refuse, limit, now).await
+    }
+
+    async fn read_up_to(
+        &self,
+        organisation: &OrganisationId,
+        heads: &FeedCursor,
+        mut at: FeedCursor,
+        gaps: Gaps,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<FeedPage, FeedError> {
+        let mut lags = lags(&at, heads)?;
         // The shard with the least to tell goes first: what it leaves of its share goes to the
         // others, and none waits for a busy one.
         lags.sort_unstable();
@@ -293,7 +334,7 @@ impl Records {
                 }
             }
         }
-        let more = at != heads;
+        let more = at != *heads;
         Ok(FeedPage { entries, cursor: at, more })
     }
 

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Records;
 use super::ids::MailboxScope;
 use super::keys;
+use super::ledger::Standing;
 use super::marks::{ATTEMPTS_MAX, Marks, StartedAt, ignore_condition, starting, unmoved};
 use super::row::{Row, number};
 use crate::table::{Condition, Item, StoreError, UpdateAction, Value};
@@ -23,7 +24,7 @@ pub struct Lease {
     epoch: u64,
     until: Timestamp,
     owner: String,
-    token: Arc<Mutex<Option<String>>>,
+    standing: Arc<Mutex<Standing>>,
 }
 
 impl PartialEq for Lease {
@@ -45,14 +46,13 @@ impl Lease {
         self.until
     }
 
-    /// The token of the last commit that is known under it.
-    pub(crate) fn token(&self) -> Option<String> {
-        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What the last commit left that is known under it.
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn note_token(&self, token: &str) {
-        let mut known = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(token.to_owned());
+    pub(crate) fn stand_on(&self, standing: Standing) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 }
 
@@ -270,9 +270,8 @@ fn read_lease(item: Option<&Item>, owner: &str) -> Result<Option<Lease>, StoreEr
     let holder = row.optional_text(LEASE_OWNER)?;
     match (holder, row.moment(LEASE_UNTIL)?) {
         (Some(holder), Some(until)) if holder == owner => {
-            let token = row.optional_text(TOKEN)?.map(str::to_owned);
-            let token = Arc::new(Mutex::new(token));
-            Ok(Some(Lease { epoch: row.count(EPOCH)?, until, owner: owner.to_owned(), token }))
+            let standing = Arc::new(Mutex::new(Standing::read(Some(item))?));
+            Ok(Some(Lease { epoch: row.count(EPOCH)?, until, owner: owner.to_owned(), standing }))
         }
         _ => Ok(None),
     }

@@ -1,13 +1,15 @@
 //! What is counted and accounted for: the brake, mails, statistics.
 
+mod tally;
+
 use core::fmt;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tidemark_model::LinkId;
 
+pub(crate) use self::tally::{Standing, Tally};
 use super::Records;
 use super::content::unexpired;
 use super::ids::{IntentId, MailboxScope};
@@ -205,7 +207,8 @@ impl Records {
         self.table.write(Write::Delete { key, condition: None }).await.map(|_| ())
     }
 
-    /// The counts of a day (`2026-03-01`, in UTC).
+    /// The counts of a day (`2026-03-01`, in UTC): those of its row, and those that stand with the
+    /// marks.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -214,11 +217,16 @@ impl Records {
         scope: &MailboxScope,
         day: jiff::civil::Date,
     ) -> Result<Statistics, StoreError> {
+        // As of one moment: they move from one to the other.
+        let keys = [keys::day(scope, &day.to_string()), keys::state(scope)];
+        let items = self.table.get_together(&keys).await?;
         let mut statistics = Statistics::default();
-        if let Some(item) = self.table.get(&keys::day(scope, &day.to_string())).await? {
-            let row = Row::new(&item)?;
-            for counter in Counter::ALL {
-                statistics.add(counter, row.count(&attribute(counter))?);
+        for item in items.iter().flatten() {
+            if item.key == keys::state(scope) {
+                let tally = Tally::read(item)?;
+                statistics.merge(tally.on(day).unwrap_or(&Statistics::default()));
+            } else {
+                statistics.merge(&Statistics::read(Row::new(item)?)?);
             }
         }
         Ok(statistics)
@@ -279,23 +287,12 @@ pub(crate) fn brake_write(scope: &MailboxScope, brake: Brake, now: Timestamp) ->
     }
 }
 
-/// Adds to the counters of today.
-pub(crate) fn statistics_write(
-    scope: &MailboxScope,
-    statistics: &Statistics,
-    now: Timestamp,
-) -> Write {
-    let day = now.to_zoned(TimeZone::UTC).date().to_string();
-    let mut actions = vec![expires(later(now, LEDGER_SECONDS))];
-    for (counter, count) in &statistics.0 {
-        let count = i64::try_from(*count).unwrap_or(i64::MAX);
-        actions.push(UpdateAction::Add(attribute(*counter), count));
-    }
-    Write::Update { key: keys::day(scope, &day), actions, condition: None }
-}
-
 fn attribute(counter: Counter) -> String {
     format!("{COUNT_PREFIX}{}", counter.as_str())
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn expires(at: Timestamp) -> UpdateAction {

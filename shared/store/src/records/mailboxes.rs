@@ -110,6 +110,10 @@ pub struct MailboxRow {
     /// When a run last came to its end that had something to say here; see
     /// [`super::Marks::synced_at`] for all of them.
     pub last_synced: Option<Timestamp>,
+    /// How often the time between two sweeps of it is doubled, since it costs more than the
+    /// organisation's cap (N9).
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub sweep_doublings: u8,
     /// Since when.
     pub created_at: Timestamp,
 }
@@ -130,6 +134,13 @@ impl MailboxRow {
         let own = core::iter::once(&self.address).chain(&self.aliases);
         own.map(|address| address.trim().to_lowercase()).collect()
     }
+}
+
+/// A count of nothing is left out of the row, so that a version that does not know it sees no
+/// difference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_none_at_all(count: &u8) -> bool {
+    *count == 0
 }
 
 impl fmt::Debug for MailboxRow {

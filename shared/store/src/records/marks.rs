@@ -71,7 +71,8 @@ pub struct Marks {
     pub waiting_since: Option<Timestamp>,
     /// When the last run started.
     pub started_at: Option<Timestamp>,
-    /// When a run last dealt with everything up to its start.
+    /// When a run last dealt with everything up to its start, or somebody saw that there was nothing to
+    /// deal with.
     pub synced_at: Option<Timestamp>,
     /// Counts the leases.
     pub epoch: u64,
@@ -91,6 +92,11 @@ impl Marks {
     /// Whether a hint was not dealt with yet.
     pub const fn is_dirty(&self) -> bool {
         self.hinted > self.synced
+    }
+
+    /// Whether somebody works on the mailbox at `now`, or may.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.lease_until.is_some_and(|until| until > now)
     }
 
     /// Whether whoever raised a hint has to send a message: the last one sent was taken up before.
@@ -141,6 +147,8 @@ pub struct StartedAt {
     pub hinted: u64,
     /// The marks after the start; the dirty collections among them.
     pub marks: Marks,
+    /// Whether it was the first start of its day, which noted what the meter shows.
+    pub is_first_of_day: bool,
 }
 
 /// A mailbox that somebody has to look after.
@@ -301,10 +309,11 @@ impl Records {
         marks: Marks,
         now: Timestamp,
     ) -> Result<StartedAt, StoreError> {
-        if before.read_on < marks.read_on {
+        let is_first_of_day = before.read_on < marks.read_on;
+        if is_first_of_day {
             self.note_reading(scope, marks.usage, now).await?;
         }
-        Ok(StartedAt { hinted: before.hinted, marks })
+        Ok(StartedAt { hinted: before.hinted, marks, is_first_of_day })
     }
 
     /// Notes that all hints of this start were dealt with, apart from any commit. Clean mailboxes
@@ -339,6 +348,29 @@ impl Records {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// Notes that at `at` nothing was there to be dealt with, as a run does that finds nothing: only if
+    /// nobody has hinted or worked since `seen` was read, in which nothing waits and nobody works.
+    /// Returns whether that was so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_silent(
+        &self,
+        scope: &MailboxScope,
+        seen: &Marks,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if seen.is_dirty() || seen.is_held(at) || seen.epoch == 0 {
+            return Ok(false);
+        }
+        // Whoever works here takes a lease first, and leases are counted.
+        let idle = Condition::Equals(EPOCH.to_owned(), number(seen.epoch));
+        let condition = Condition::All(vec![idle, unmoved(seen)]);
+        let actions = vec![UpdateAction::Set(SYNCED_AT.to_owned(), moment(at))];
+        let written = self.update(keys::state(scope), actions, Some(condition)).await;
+        Ok(ignore_condition(written)?.is_some())
     }
 
     /// Looks again at this moment: a wait to its own time.

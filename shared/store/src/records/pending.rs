@@ -15,7 +15,7 @@ use super::ids::{ChangeId, Collection, MailboxScope};
 use super::marks::{ACCEPTED, ATTEMPTS_MAX, Marks, raising};
 use super::row::{Row, RowBuilder, number};
 use super::{ids, keys};
-use crate::table::{Condition, Item, Order, Span, StoreError, UpdateAction, Write};
+use crate::table::{Condition, Item, Order, Span, StoreError, UpdateAction, Value, Write};
 
 pub use idempotency::{IDEMPOTENCY_HOURS, IdempotencyKey};
 pub use waiting::Waiting;
@@ -29,6 +29,10 @@ const NUMBER: &str = "number";
 /// Places of the writes in the transaction that accepts a change.
 const STATE_WRITE: usize = 0;
 const KEY_WRITE: usize = 1;
+/// Stands in the marks once a change was accepted that found the data key. The key is deleted together
+/// with the marks and with nothing less ([`Records::delete_mailbox`]), so that marks which say this
+/// prove that it is there.
+const KEYED: &str = "keyed";
 
 /// What a change asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -200,17 +204,17 @@ impl Records {
             None => None,
         };
         let content = Contents { body, answer };
-        let mut last = Marks::read(self.table.get(&keys::state(scope)).await?.as_ref())?.accepted;
+        let mut last = Last::read(self.table.get(&keys::state(scope)).await?.as_ref())?;
         for _ in 0..ATTEMPTS_MAX {
-            let next = last.saturating_add(1);
-            let writes = accepting(scope, change, collection, &content, next, now)?;
+            let next = last.number.saturating_add(1);
+            let writes = accepting(scope, change, collection, &content, last, now)?;
             match self.table.transact(writes).await {
                 Ok(()) => return self.accepted(scope, next, change).await,
                 Err(StoreError::Conflict) => {}
                 Err(StoreError::ConditionFailed { index: STATE_WRITE, existing }) => {
-                    last = Marks::read(existing.as_deref())?.accepted;
+                    last = Last::read(existing.as_deref())?;
                 }
-                Err(StoreError::ConditionFailed { index: KEY_WRITE, .. }) => {
+                Err(StoreError::ConditionFailed { index: KEY_WRITE, .. }) if !last.is_keyed => {
                     self.forget_key(scope);
                     return Err(StoreError::Corrupt("the mailbox was erased").into());
                 }
@@ -358,14 +362,43 @@ struct Contents {
     answer: Option<Stored>,
 }
 
+/// What the next change that is accepted stands on.
+#[derive(Clone, Copy)]
+struct Last {
+    /// The number of the one before it; 0 for none.
+    number: u64,
+    /// Whether the marks prove that the data key is there.
+    is_keyed: bool,
+}
+
+impl Last {
+    fn read(state: Option<&Item>) -> Result<Self, StoreError> {
+        let is_keyed = state.is_some_and(|item| item.attributes.contains_key(KEYED));
+        Ok(Self { number: Marks::read(state)?.accepted, is_keyed })
+    }
+
+    fn condition(self) -> Condition {
+        let mut unmoved = vec![Condition::Equals(ACCEPTED.to_owned(), number(self.number))];
+        if self.number == 0 {
+            unmoved.push(Condition::Lacks(ACCEPTED.to_owned()));
+        }
+        let mut conditions = vec![Condition::Any(unmoved)];
+        if self.is_keyed {
+            conditions.push(Condition::Has(KEYED.to_owned()));
+        }
+        Condition::All(conditions)
+    }
+}
+
 fn accepting(
     scope: &MailboxScope,
     change: &PendingChange,
     collection: &Collection,
     content: &Contents,
-    next: u64,
+    last: Last,
     now: Timestamp,
 ) -> Result<Vec<Write>, StoreError> {
+    let next = last.number.saturating_add(1);
     let document = PendingDocument {
         id: change.id,
         link: change.link,
@@ -375,29 +408,24 @@ fn accepting(
         system: change.system.clone(),
         accepted_at: now,
     };
-    let before = next.saturating_sub(1);
-    let mut unmoved = vec![Condition::Equals(ACCEPTED.to_owned(), number(before))];
-    if before == 0 {
-        unmoved.push(Condition::Lacks(ACCEPTED.to_owned()));
-    }
     let mut actions = raising(scope, collection, now);
     actions.push(UpdateAction::Set(ACCEPTED.to_owned(), number(next)));
+    if !last.is_keyed {
+        actions.push(UpdateAction::Set(KEYED.to_owned(), Value::Flag(true)));
+    }
     let pending =
         RowBuilder::new(keys::pending(scope, next)).document(&document)?.number(NUMBER, next);
     let waits =
         RowBuilder::new(keys::pending_of_link(scope, change.link, next)).number(NUMBER, next);
     let put = |row: RowBuilder, condition| Write::Put { item: row.build(), condition };
-    let mut writes = vec![
-        Write::Update {
-            key: keys::state(scope),
-            actions,
-            condition: Some(Condition::Any(unmoved)),
-        },
-        // Nothing is accepted that nobody could read any more.
-        Write::Check { key: keys::data_key(scope), condition: Condition::Exists },
-        put(content.body.clone().put(BODY, pending), None),
-        put(waits, None),
-    ];
+    let condition = Some(last.condition());
+    let mut writes = vec![Write::Update { key: keys::state(scope), actions, condition }];
+    // Nothing is accepted that nobody could read any more.
+    if !last.is_keyed {
+        writes.push(Write::Check { key: keys::data_key(scope), condition: Condition::Exists });
+    }
+    writes.push(put(content.body.clone().put(BODY, pending), None));
+    writes.push(put(waits, None));
     if let (Some(key), Some(answer)) = (&change.idempotency, &content.answer) {
         writes.push(key.claim(scope, &change.system, next, answer, now));
     }

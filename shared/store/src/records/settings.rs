@@ -47,6 +47,9 @@ pub struct OrganisationRow {
     pub allowed_networks: Vec<String>,
     /// Domains whose addresses are its employees', lower case.
     pub domains: Vec<String>,
+    /// What a mailbox may cost in 30 days, in US cents as a decimal; none without a cap (N9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_cents_per_month: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
 }

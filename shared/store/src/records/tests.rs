@@ -8,6 +8,7 @@ mod pending;
 mod protocol;
 mod rows;
 mod stage;
+mod tally;
 mod tokens;
 mod usage;
 mod version;

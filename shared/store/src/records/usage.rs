@@ -34,6 +34,8 @@ pub const READINGS_MAX: usize = 400;
 pub const SHARED_EVERY: SignedDuration = SignedDuration::from_mins(15);
 /// The day of the last reading, counted from 1970.
 pub(crate) const READ_ON: &str = "u_day";
+/// When a reading was taken.
+const READ_AT: &str = "at";
 
 macro_rules! usage {
     ($($(#[$doc:meta])* $field:ident = $attribute:literal,)*) => {
@@ -99,6 +101,8 @@ impl Usage {
 pub struct Reading {
     /// Which day, in UTC.
     pub day: Date,
+    /// When the first run of that day began; of readings before this was noted the day's beginning.
+    pub at: Timestamp,
     /// What it showed when the first run of that day began.
     pub total: Usage,
 }
@@ -305,7 +309,7 @@ impl Records {
     ) -> Result<(), StoreError> {
         let day = now.to_zoned(TimeZone::UTC).date();
         let key = keys::reading(scope, day);
-        let row = RowBuilder::new(key).expires(later(now, LEDGER_SECONDS));
+        let row = RowBuilder::new(key).moment(READ_AT, now).expires(later(now, LEDGER_SECONDS));
         let row = total.parts().fold(row, |row, (name, count)| row.number(name, count.get()));
         self.table.write(Write::Put { item: row.build(), condition: None }).await.map(|_| ())
     }
@@ -318,6 +322,9 @@ pub(crate) fn day_number(at: Timestamp) -> i64 {
 
 fn read_reading(item: &crate::table::Item) -> Result<Reading, StoreError> {
     let day = item.key.sort.strip_prefix(keys::READINGS).and_then(|day| day.parse().ok());
-    let day = day.ok_or(StoreError::Corrupt("a reading has no day"))?;
-    Ok(Reading { day, total: Usage::read(Row::new(item)?)? })
+    let day: Date = day.ok_or(StoreError::Corrupt("a reading has no day"))?;
+    let row = Row::new(item)?;
+    let begins = day.to_zoned(TimeZone::UTC).map(|day| day.timestamp());
+    let begins = begins.map_err(|_| StoreError::Corrupt("a reading's day is out of range"))?;
+    Ok(Reading { day, at: row.moment(READ_AT)?.unwrap_or(begins), total: Usage::read(row)? })
 }

@@ -179,6 +179,7 @@ impl Service {
             paused: None,
             first_sync: FirstSync::default(),
             last_synced: None,
+            sweep_doublings: 0,
             created_at: self.world.now(),
         })
     }

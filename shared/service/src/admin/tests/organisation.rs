@@ -22,6 +22,15 @@ async fn an_organisation_is_switched_off_and_keeps_its_settings() {
 }
 
 #[tokio::test]
+async fn w13_the_addresses_that_exchange_is_called_from_are_shown() {
+    let mut stage = stage().await;
+    assert!(stage.service.organisation(&admin()).await.unwrap().egress_addresses.is_empty());
+    stage.service.options.egress_addresses = vec![[203, 0, 113, 7].into()];
+    let view = stage.service.organisation(&admin()).await.unwrap();
+    assert_eq!(view.egress_addresses, stage.service.options.egress_addresses);
+}
+
+#[tokio::test]
 async fn while_it_is_off_nothing_is_subscribed_or_taken() {
     let stage = stage().await;
     let service = &stage.service;
@@ -45,10 +54,42 @@ async fn every_wrong_place_is_named() {
         domains: Some(vec!["ok.example".to_owned(), "not a domain".to_owned()]),
         allowed_networks: Some(vec!["10.0.0.0/99".to_owned()]),
         enabled: None,
+        cap_cents_per_month: Some(Some("2,5".to_owned())),
     };
     let answer = stage.service.change_organisation(&admin(), change).await;
-    assert_eq!(pointers(answer), ["/name", "/domains/1", "/allowedNetworks/0"]);
+    assert_eq!(
+        pointers(answer),
+        ["/name", "/domains/1", "/allowedNetworks/0", "/capCentsPerMonth"]
+    );
     assert!(noted(&stage).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_cap_is_set_noted_kept_and_taken_away() {
+    let stage = stage().await;
+    let service = &stage.service;
+    let cap = |cap: Option<&str>| OrganisationChange {
+        cap_cents_per_month: Some(cap.map(str::to_owned)),
+        ..OrganisationChange::default()
+    };
+    service.change_organisation(&admin(), cap(Some("2.5"))).await.unwrap();
+    let name = Some("Another".to_owned());
+    let renamed = OrganisationChange { name, ..OrganisationChange::default() };
+    let view = service.change_organisation(&admin(), renamed).await.unwrap();
+    assert_eq!(view.cap_cents_per_month.as_deref(), Some("2.5"));
+    for wrong in ["0", "2,5", "2.12345", "100001", "a cent"] {
+        let answer = service.change_organisation(&admin(), cap(Some(wrong))).await;
+        let Err(Refusal::Invalid(problems)) = answer else { panic!("{wrong}: {answer:?}") };
+        assert_eq!(problems[0].pointer, "/capCentsPerMonth");
+        assert!(problems[0].mend.contains("\"2.5\""), "{}", problems[0].mend);
+    }
+    stage.clock.advance(jiff::SignedDuration::from_secs(1));
+    let view = service.change_organisation(&admin(), cap(None)).await.unwrap();
+    assert_eq!(view.cap_cents_per_month, None);
+    let entry = noted(&stage).await.remove(0);
+    assert_eq!((entry.by.as_str(), entry.action.as_str()), ("desk", "organisation-changed"));
+    assert_eq!(entry.before.unwrap()["capCentsPerMonth"], "2.5");
+    assert!(entry.after.unwrap()["capCentsPerMonth"].is_null());
 }
 
 #[tokio::test]

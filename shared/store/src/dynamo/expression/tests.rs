@@ -52,3 +52,14 @@ fn parts_keep_their_grouping() {
     ]));
     assert_eq!(text.as_deref(), Some("(attribute_exists(#n0)) AND ((#n1 = :v0) OR (#n2 = :v1))"));
 }
+
+#[test]
+fn a_part_that_is_alone_has_no_parentheses() {
+    let mut expression = Expression::default();
+    let alone = Condition::Any(vec![number("a", 1)]);
+    let text = expression.guard(&Condition::All(vec![alone.clone()]));
+    assert_eq!(text.as_deref(), Some("#n0 = :v0"));
+    let mut expression = Expression::default();
+    let text = expression.guard(&Condition::All(vec![Condition::Exists, alone]));
+    assert_eq!(text.as_deref(), Some("(attribute_exists(#n0)) AND (#n1 = :v0)"));
+}

@@ -27,7 +27,8 @@ use crate::table::{
 /// Bytes that a batch leaves of a transaction for what is added to it: the state, the head, the
 /// counters.
 const BYTES_MAX: usize = TRANSACTION_BYTES_MAX - 256 * 1024;
-/// Writes that are added to a batch: the state, the head, the statistics, the brake.
+/// Writes that are added to a batch: the state, the head, the counts of a day that is over, the
+/// brake.
 const ADDED_WRITES: usize = 4;
 /// Most writes of items in a batch.
 const WRITES_MAX: usize = TRANSACTION_WRITES_MAX - ADDED_WRITES;

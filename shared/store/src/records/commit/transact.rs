@@ -7,11 +7,10 @@ use super::{Commit, CommitError};
 use crate::records::feed::{head_write, read_head};
 use crate::records::ids::MailboxScope;
 use crate::records::lease::{TOKEN, epoch_is, releasing};
-use crate::records::ledger::{brake_write, statistics_write};
+use crate::records::ledger::{Standing, Tally, brake_write};
 use crate::records::marks::{
     ATTEMPTS_MAX, Finishing, Marks, STARTS, SYNCED_AT, later_than, moment,
 };
-use crate::records::row::Row;
 use crate::records::usage::Usage;
 use crate::records::{Records, keys};
 use crate::table::{Condition, Item, StoreError, UpdateAction, Value, Write};
@@ -22,7 +21,7 @@ const UNCLEAR_MAX: usize = 3;
 
 /// What a transaction stands on; what turned out otherwise is corrected for the next attempt.
 struct Ground {
-    token_before: Option<String>,
+    before: Standing,
     head: u64,
     /// The marks as they stand, where a hint came in since the start.
     later: Option<Marks>,
@@ -33,7 +32,8 @@ struct Ground {
 /// What an attempt that failed leads to.
 enum Next {
     Again,
-    Done,
+    /// It stands there, and so do these counts.
+    Done(Tally),
 }
 
 impl Records {
@@ -43,7 +43,7 @@ impl Records {
         commit: &Commit,
         batch: Batch,
         now: Timestamp,
-    ) -> Result<String, CommitError> {
+    ) -> Result<Standing, CommitError> {
         if !(commit.releases && batch.synced) {
             return self.transact_batch(commit, batch, Usage::default(), now).await;
         }
@@ -58,27 +58,27 @@ impl Records {
         carried
     }
 
-    /// Carries a batch out after the last commit that the lease knows of. Returns its own token.
+    /// Carries a batch out after the last commit that the lease knows of. Returns what it left.
     async fn transact_batch(
         &self,
         commit: &Commit,
         mut batch: Batch,
         usage: Usage,
         now: Timestamp,
-    ) -> Result<String, CommitError> {
+    ) -> Result<Standing, CommitError> {
         let scope = &commit.scope;
         let mut random = [0; TOKEN_BYTES];
         self.keyring.fill(&mut random);
         let token = keys::hex(&random);
         let head = if batch.feed.is_empty() { 0 } else { self.head(scope).await? };
-        let token_before = commit.lease.token();
-        let mut ground = Ground { token_before, head, later: None, usage };
+        let before = commit.lease.standing();
+        let mut ground = Ground { before, head, later: None, usage };
         let mut unclear = 0;
         for _ in 0..ATTEMPTS_MAX {
             let tagged = build(commit, &batch, &ground, &token, now);
             let writes = tagged.iter().map(|tagged| tagged.write.clone()).collect();
             let next = match self.carry_out(writes).await {
-                Ok(()) => Next::Done,
+                Ok(()) => Next::Done(ground.before.tally.with(&batch.statistics, now)),
                 Err(StoreError::Conflict) => Next::Again,
                 Err(StoreError::ConditionFailed { index, existing }) => {
                     let failed = tagged.get(index).ok_or(StoreError::Corrupt(
@@ -95,9 +95,9 @@ impl Records {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if matches!(next, Next::Done) {
+            if let Next::Done(tally) = next {
                 self.delete_chunks(scope, &batch.garbage).await;
-                return Ok(token);
+                return Ok(Standing { token: Some(token), tally });
             }
         }
         Err(StoreError::Conflict.into())
@@ -165,16 +165,16 @@ fn stand_on_state(
     token: &str,
     state: Option<&Item>,
 ) -> Result<Next, CommitError> {
-    let found = read_token(state)?;
+    let found = Standing::read(state)?;
     // Our own token first: a successor may have taken the mailbox over after the transaction.
-    if found.as_deref() == Some(token) {
-        return Ok(Next::Done);
+    if found.token.as_deref() == Some(token) {
+        return Ok(Next::Done(found.tally));
     }
     let marks = Marks::read(state)?;
     if marks.epoch != commit.lease.epoch() {
         return Err(CommitError::LeaseLost);
     }
-    ground.token_before = found;
+    ground.before = found;
     if let Some((started, _)) = &commit.synced {
         ground.later = later_than(started, marks)?;
     }
@@ -202,9 +202,7 @@ fn build(
         number = number.saturating_add(1);
         tagged.push(other(entry.write(scope, number)));
     }
-    if !batch.statistics.is_empty() {
-        tagged.push(other(statistics_write(scope, &batch.statistics, now)));
-    }
+    tagged.extend(ground.before.tally.moving(scope, &batch.statistics, now).map(other));
     for brake in batch.brakes.values() {
         tagged.push(other(brake_write(scope, *brake, now)));
     }
@@ -218,7 +216,7 @@ fn state_write(
     token: &str,
     now: Timestamp,
 ) -> Tagged {
-    let unmoved = match &ground.token_before {
+    let unmoved = match &ground.before.token {
         None => Condition::Lacks(TOKEN.to_owned()),
         Some(before) => Condition::Equals(TOKEN.to_owned(), Value::Text(before.clone())),
     };
@@ -238,6 +236,7 @@ fn state_write(
         actions.extend(releasing());
     }
     actions.extend(ground.usage.adding());
+    actions.extend(ground.before.tally.counting(&batch.statistics, now));
     actions.push(UpdateAction::Set(TOKEN.to_owned(), Value::Text(token.to_owned())));
     let write = Write::Update {
         key: keys::state(&commit.scope),
@@ -245,11 +244,4 @@ fn state_write(
         condition: Some(Condition::All(conditions)),
     };
     Tagged { purpose: Purpose::State, write }
-}
-
-fn read_token(state: Option<&Item>) -> Result<Option<String>, StoreError> {
-    let Some(item) = state else {
-        return Ok(None);
-    };
-    Ok(Row::new(item)?.optional_text(TOKEN)?.map(str::to_owned))
 }

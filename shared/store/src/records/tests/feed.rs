@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -132,10 +132,14 @@ async fn cursors_of_other_forms_are_refused() {
     let cursor = FeedCursor::decode(&good).unwrap();
     let read = records.read_feed(&other, Some(&cursor), 10, at(0)).await;
     assert!(matches!(read, Err(FeedError::Gone)));
+    let read = records.follow_feed(&other, &cursor, 10, at(0)).await;
+    assert!(matches!(read, Err(FeedError::Gone)));
 }
 
-/// A table whose queries do not show an entry yet whose transaction is through.
-struct Behind(MemoryTable);
+/// A table whose queries do not show an entry yet whose transaction is through, and where a glance
+/// sees what the one before should have seen.
+#[derive(Default)]
+struct Behind(MemoryTable, Mutex<Vec<Option<Item>>>);
 
 #[async_trait]
 impl Table for Behind {
@@ -145,6 +149,11 @@ impl Table for Behind {
 
     async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
         self.0.get_together(keys).await
+    }
+
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        let seen = self.0.glance(keys).await?;
+        Ok(core::mem::replace(&mut *self.1.lock().unwrap(), seen))
     }
 
     async fn query(
@@ -184,13 +193,37 @@ impl Table for Behind {
 
 #[tokio::test]
 async fn an_entry_that_a_query_does_not_show_yet_is_read_again() {
-    let records = records_on(Arc::new(Behind(MemoryTable::new())), 1);
+    let records = records_on(Arc::new(Behind::default()), 1);
     let scope = add_mailbox(&records, 1).await;
     let lease = lease(&records, &scope, 0).await;
     let start = records.feed_heads(&organisation()).await.unwrap();
     tell(&records, &scope, &lease, &[1, 2, 3], 0).await;
     let page = records.read_feed(&organisation(), Some(&start), 10, at(0)).await.unwrap();
     assert_eq!(ids(&page), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_glance_that_is_behind_passes_over_nothing() {
+    let records = records_on(Arc::new(Behind::default()), 1);
+    let scope = add_mailbox(&records, 1).await;
+    let lease = lease(&records, &scope, 0).await;
+    let follow = async |cursor: &FeedCursor| {
+        records.follow_feed(&organisation(), cursor, 10, at(0)).await.unwrap()
+    };
+    let start = follow(&FeedCursor::default()).await;
+    assert!(start.entries.is_empty() && !start.more);
+    tell(&records, &scope, &lease, &[1], 0).await;
+    // It does not show yet; the reader stays where it is, and has it the next time.
+    let early = follow(&start.cursor).await;
+    assert!(early.entries.is_empty() && early.cursor == start.cursor);
+    let next = follow(&start.cursor).await;
+    assert_eq!(ids(&next), [1]);
+    tell(&records, &scope, &lease, &[2], 0).await;
+    let page = records.read_feed(&organisation(), Some(&next.cursor), 10, at(0)).await.unwrap();
+    assert_eq!(ids(&page), [2]);
+    // Now the reader is ahead of what a glance sees, and is not taken for one from before a restore.
+    let same = follow(&page.cursor).await;
+    assert!(same.entries.is_empty() && !same.more && same.cursor == page.cursor);
 }
 
 /// Follows the feed while others commit, and writes down what it saw.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::stage::*;
 use crate::memory::{Fault, MemoryTable, Operation};
 use crate::records::*;
-use crate::table::StoreError;
+use crate::table::{DueEntry, Item, Key, Order, Page, Span, StoreError, Table, Write};
 
 async fn accept(
     records: &Records,
@@ -122,6 +122,105 @@ async fn a_change_whose_answer_got_lost_is_accepted_once() {
             assert!(waiting.is_empty());
         }
     }
+}
+
+/// Deletes the mailbox just before the next transaction is tried.
+struct ErasedMeanwhile {
+    table: MemoryTable,
+    eraser: Records,
+    scope: MailboxScope,
+    is_armed: Mutex<bool>,
+}
+
+#[async_trait::async_trait]
+impl Table for ErasedMeanwhile {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.table.get(key).await
+    }
+
+    async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.table.get_together(keys).await
+    }
+
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.table.glance(keys).await
+    }
+
+    async fn query(
+        &self,
+        partition: &str,
+        span: &Span,
+        after: Option<&str>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.table.query(partition, span, after, order, limit).await
+    }
+
+    async fn due(
+        &self,
+        shard: &str,
+        until_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<DueEntry>, StoreError> {
+        self.table.due(shard, until_ms, limit).await
+    }
+
+    async fn write(&self, write: Write) -> Result<Option<Item>, StoreError> {
+        self.table.write(write).await
+    }
+
+    async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        if core::mem::take(&mut *self.is_armed.lock().unwrap()) {
+            self.eraser.delete_mailbox(&self.scope).await?;
+            // A late notification leaves marks behind.
+            self.eraser.raise(&self.scope, &Collection::calendar(), at(9)).await?;
+        }
+        self.table.transact(writes).await
+    }
+
+    fn consumed(&self) -> crate::Consumption {
+        self.table.consumed()
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_for_a_mailbox_that_is_erased_meanwhile() {
+    for before in 0..3 {
+        let (eraser, table, scope) = stage().await;
+        let is_armed = Mutex::new(false);
+        let racing = ErasedMeanwhile { table: table.clone(), eraser, scope, is_armed };
+        let racing = Arc::new(racing);
+        let records = records_on(racing.clone(), 2);
+        for number in 1..=before {
+            accept(&records, &change(number, "{}"), 0).await.unwrap();
+        }
+        // The key is known to this process, so that nothing but the transaction can tell.
+        records.data_key(&racing.scope).await.unwrap();
+        *racing.is_armed.lock().unwrap() = true;
+        let refused = accept(&records, &change(9, "{}"), 1).await.unwrap_err();
+        assert!(refused.to_string().contains("the mailbox was erased"), "{refused}");
+        // What was accepted before waits for its removal.
+        let is_waiting =
+            |item: &Item| ["PENDING#", "WAITS#"].iter().any(|it| item.key.sort.starts_with(it));
+        let waiting = table.items().iter().filter(|item| is_waiting(item)).count();
+        assert_eq!(u128::try_from(waiting).unwrap(), 2 * before);
+        assert_eq!(records.marks(&racing.scope).await.unwrap().accepted, 0);
+    }
+}
+
+#[tokio::test]
+async fn the_first_change_proves_the_key_and_those_after_it_cost_less() {
+    let (records, table, _) = stage().await;
+    let mut costs = Vec::new();
+    for number in 1..=3 {
+        let before = table.consumed();
+        accept(&records, &change(number, "{}"), 0).await.unwrap();
+        costs.push(table.consumed().since(before).write_halves / 2);
+    }
+    // Marks, change and its place with the item. With the first the key is made, which looks whether the
+    // mailbox is there, and checked, and the marks come into the index.
+    assert_eq!(costs, [13, 6, 6]);
 }
 
 #[test]

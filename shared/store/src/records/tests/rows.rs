@@ -33,6 +33,7 @@ async fn settings_are_saved_over_the_revision_that_was_read() {
         name: "Acme".to_owned(),
         allowed_networks: vec!["127.0.0.0/8".to_owned()],
         domains: vec!["tidemark.example".to_owned()],
+        cap_cents_per_month: None,
         created_at: at(0),
     };
     assert_eq!(records.save_organisation(&row, None).await.unwrap(), 1);

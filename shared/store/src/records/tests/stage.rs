@@ -98,6 +98,7 @@ pub(super) fn mailbox_row(number: u128) -> MailboxRow {
         paused: None,
         first_sync: FirstSync::default(),
         last_synced: None,
+        sweep_doublings: 0,
         created_at: at(0),
     }
 }
@@ -183,6 +184,11 @@ impl Table for GivingWay {
     async fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
         pause().await;
         self.0.get_together(keys).await
+    }
+
+    async fn glance(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        pause().await;
+        self.0.glance(keys).await
     }
 
     async fn query(

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 
 use super::stage::*;
 use crate::records::*;
+use crate::table::Write;
 
 /// Every look at it is a millisecond of 100 MB.
 #[derive(Default)]
@@ -91,4 +92,20 @@ async fn what_is_shared_is_written_every_quarter_of_an_hour_and_day_by_day() {
     assert_eq!((rows, shared(&records).await.invocations), (2, 4));
     let later: Date = "2099-01-01".parse().unwrap();
     assert_eq!(records.shared_usage(later).await.unwrap(), Usage::default());
+}
+
+#[tokio::test]
+async fn a_reading_says_when_it_was_taken_and_one_of_before_the_beginning_of_its_day() {
+    let (records, table, scope) = stage().await;
+    let noon = at(14_400);
+    records.note_reading(&scope, invoked(), noon).await.unwrap();
+    let readings = records.readings(&scope, Date::MIN).await.unwrap();
+    assert_eq!((readings.len(), readings[0].at, readings[0].total), (1, noon, invoked()));
+    let mut item =
+        table.items().into_iter().find(|it| it.key.sort.starts_with("READING#")).unwrap();
+    item.attributes.remove("at").unwrap();
+    table.write(Write::Put { item, condition: None }).await.unwrap();
+    let begins = readings[0].day.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    assert!(begins < noon);
+    assert_eq!(records.readings(&scope, Date::MIN).await.unwrap()[0].at, begins);
 }
