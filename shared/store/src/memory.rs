@@ -8,6 +8,7 @@ mod condition;
 mod fault;
 mod queue;
 mod secrets;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -20,8 +21,10 @@ use jiff::Timestamp;
 pub use fault::{Fault, Faults, Operation};
 pub use queue::{Clock, Fifo, FifoEntry, MemoryQueue};
 pub use secrets::MemorySecrets;
+pub use tally::Partition;
 
-use crate::consumption::{Consumed, Consumption, Rate, read_halves, write_halves};
+use self::tally::{Billed, Tally};
+use crate::consumption::{Consumption, Rate, read_halves, write_halves};
 use crate::limits;
 use crate::table::{
     Condition, DUE_AT, DUE_SHARD, DueEntry, EXPIRES, Item, Key, Order, Page, Span, StoreError,
@@ -41,7 +44,7 @@ const PAGE_BYTES_MAX: usize = 1024 * 1024;
 pub struct MemoryTable {
     state: Arc<Mutex<State>>,
     faults: Arc<Mutex<Option<Faults>>>,
-    consumed: Arc<Consumed>,
+    tally: Arc<Tally>,
 }
 
 #[derive(Default)]
@@ -74,6 +77,16 @@ impl MemoryTable {
     /// table itself.
     pub fn set_faults(&self, faults: Option<Faults>) {
         *lock(&self.faults) = faults;
+    }
+
+    /// From now on adds up what each partition key consumes, from nothing.
+    pub fn tally_partitions(&self) {
+        self.tally.begin();
+    }
+
+    /// What each partition key consumed since [`MemoryTable::tally_partitions`].
+    pub fn partitions(&self) -> BTreeMap<Partition, Consumption> {
+        self.tally.partitions()
     }
 
     /// Drops items whose [`EXPIRES`] (seconds since 1970) lies before `now`, as DynamoDB's time to
@@ -134,7 +147,8 @@ impl Table for MemoryTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         limits::check_key(key)?;
         self.faulted(&Operation::Get(key), |state| {
-            self.consumed.add_read(read_halves(state.bytes(key), Rate::Whole));
+            let halves = read_halves(state.bytes(key), Rate::Whole);
+            self.tally.add_read(Billed::Table(&key.partition), halves);
             Ok(state.item(key))
         })
     }
@@ -143,8 +157,10 @@ impl Table for MemoryTable {
         limits::check_together(keys)?;
         self.faulted(&Operation::GetTogether(keys), |state| {
             let distinct: BTreeSet<&Key> = keys.iter().collect();
-            let halves = distinct.iter().map(|key| read_halves(state.bytes(key), Rate::Double));
-            self.consumed.add_read(halves.sum());
+            for key in distinct {
+                let halves = read_halves(state.bytes(key), Rate::Double);
+                self.tally.add_read(Billed::Table(&key.partition), halves);
+            }
             Ok(keys.iter().map(|key| state.item(key)).collect())
         })
     }
@@ -171,7 +187,8 @@ impl Table for MemoryTable {
             let page = state.query(partition, span, after, order, limit);
             let bytes =
                 page.items.iter().map(|item| limits::item_bytes(&item.key, &item.attributes));
-            self.consumed.add_read(read_halves(bytes.sum(), Rate::Whole));
+            let halves = read_halves(bytes.sum(), Rate::Whole);
+            self.tally.add_read(Billed::Table(partition), halves);
             Ok(page)
         })
     }
@@ -190,7 +207,8 @@ impl Table for MemoryTable {
                 .map(|(due_at_ms, key)| DueEntry { key: key.clone(), due_at_ms: *due_at_ms })
                 .collect();
             let bytes = entries.iter().map(|entry| index_bytes(shard, entry.due_at_ms, &entry.key));
-            self.consumed.add_read(read_halves(bytes.sum(), Rate::Half));
+            let halves = read_halves(bytes.sum(), Rate::Half);
+            self.tally.add_read(Billed::Index(shard), halves);
             Ok(entries)
         })
     }
@@ -199,7 +217,7 @@ impl Table for MemoryTable {
         limits::check_write(&write)?;
         self.faulted(&Operation::Write(&write), |state| {
             let decided = state.decide_all(slice::from_ref(&write));
-            self.consumed.add_write(state.halves(slice::from_ref(&write), &decided, Rate::Whole));
+            state.bill(&self.tally, slice::from_ref(&write), &decided, Rate::Whole);
             let mut after = None;
             for effect in decided? {
                 after = effect.item();
@@ -213,7 +231,7 @@ impl Table for MemoryTable {
         limits::check_transaction(&writes)?;
         self.faulted(&Operation::Transact(&writes), |state| {
             let decided = state.decide_all(&writes);
-            self.consumed.add_write(state.halves(&writes, &decided, Rate::Double));
+            state.bill(&self.tally, &writes, &decided, Rate::Double);
             for effect in decided? {
                 state.perform(effect);
             }
@@ -222,7 +240,7 @@ impl Table for MemoryTable {
     }
 
     fn consumed(&self) -> Consumption {
-        self.consumed.total()
+        self.tally.total()
     }
 }
 
@@ -260,24 +278,28 @@ impl State {
         self.attributes(key).map_or(0, |attributes| limits::item_bytes(key, attributes))
     }
 
-    /// What writes take, before any of them happens: each is billed by the larger of what is there
-    /// before and after, and what moves in the index once more, at the rate of a single write.
-    /// Refused ones are billed as well. Source: DynamoDB developer guide, "Capacity unit consumption
-    /// for writes" and "Provisioned throughput considerations for global secondary indexes".
-    fn halves(
+    /// Bills writes before any of them happens: each by the larger of what is there before and after,
+    /// and what moves in the index once more, at the rate of a single write. Refused ones are billed as
+    /// well. Source: DynamoDB developer guide, "Capacity unit consumption for writes" and "Provisioned
+    /// throughput considerations for global secondary indexes".
+    fn bill(
         &self,
+        tally: &Tally,
         writes: &[Write],
         decided: &Result<Vec<Effect>, StoreError>,
         rate: Rate,
-    ) -> u64 {
+    ) {
         let Ok(effects) = decided else {
-            let before = writes.iter().map(|write| self.bytes(limits::write_key(write)));
-            return before.map(|bytes| write_halves(bytes, rate)).sum();
+            for key in writes.iter().map(limits::write_key) {
+                let halves = write_halves(self.bytes(key), rate);
+                tally.add_write(Billed::Table(&key.partition), halves);
+            }
+            return;
         };
-        let mut halves = 0;
         for (write, effect) in writes.iter().zip(effects) {
             let key = limits::write_key(write);
-            halves += write_halves(self.bytes(key).max(effect.bytes()), rate);
+            let halves = write_halves(self.bytes(key).max(effect.bytes()), rate);
+            tally.add_write(Billed::Table(&key.partition), halves);
             let before = self.attributes(key).and_then(due);
             let after = match effect {
                 Effect::Store(_, attributes) => due(attributes),
@@ -286,10 +308,10 @@ impl State {
             };
             let is_moved = before != after;
             for (shard, due_at_ms) in [before, after].into_iter().flatten().filter(|_| is_moved) {
-                halves += write_halves(index_bytes(shard, due_at_ms, key), Rate::Whole);
+                let halves = write_halves(index_bytes(shard, due_at_ms, key), Rate::Whole);
+                tally.add_write(Billed::Index(shard), halves);
             }
         }
-        halves
     }
 
     fn decide(&self, index: usize, write: &Write) -> Result<Effect, StoreError> {

@@ -17,6 +17,7 @@ mod guards;
 mod intake;
 mod moving;
 mod notifications;
+mod partitions;
 mod patterns;
 mod peek;
 mod preflight;
