@@ -19,8 +19,8 @@ use tidemark_service::cost::Usage;
 use tidemark_simulator::NewAppointment;
 use tidemark_store::memory::{MemoryTable, Partition};
 use tidemark_store::records::{
-    Collection, ConnectionId, DeliveryState, EndpointId, EndpointRow, FirstSync, Keyring,
-    MailboxRow, MailboxScope, MailboxState, OrganisationRow, Records,
+    Collection, ConnectionId, DeliveryState, EndpointId, EndpointRow, FirstSync, MailboxRow,
+    MailboxScope, MailboxState, OrganisationRow,
 };
 use tidemark_store::{Consumption, Item, Key, Order, Span, Table as _, Write};
 use tidemark_transport::Clock as _;
@@ -106,8 +106,7 @@ impl Fleet {
 
     /// Lets the window pass.
     pub(super) fn measure(mut self) -> Measured {
-        let mut cursors = BTreeMap::new();
-        self.work_for(1, &mut cursors);
+        self.work_for(1);
         let unread = self.table.consumed();
         let before = self.meters();
         // Whoever is next pays for what was read here, which is no part of the traffic.
@@ -115,7 +114,7 @@ impl Fleet {
         let told = self.told();
         self.table.tally_partitions();
         let minutes = u32::try_from(self.window.end - self.window.start - 1).unwrap();
-        let changes = self.work_for(minutes, &mut cursors);
+        let changes = self.work_for(minutes);
         let partitions = self.table.partitions();
         let mut usage = self.meters().since(before);
         usage.read_halves -= reading.read_halves;
@@ -126,21 +125,19 @@ impl Fleet {
 
     /// Lets minutes pass in which mailboxes change, and every business system reads its feed. Says
     /// how many changes were made.
-    fn work_for(&mut self, minutes: u32, cursors: &mut BTreeMap<OrganisationId, String>) -> u64 {
+    fn work_for(&mut self, minutes: u32) -> u64 {
         let (live, organisations) = (&self.live, &self.organisations);
         let mut changes = 0;
-        self.bill.pass(minutes, |stage, _| {
-            let now = place(stage.clock.now());
+        self.bill.pass(minutes, |bill, _| {
+            let now = place(bill.stage.clock.now());
             for one in live.iter().filter(|one| one.changes_at == now) {
-                stage.organisation = one.scope.organisation.clone();
-                change(stage, one);
+                bill.stage.organisation = one.scope.organisation.clone();
+                change(bill, one);
                 changes += 1;
             }
             for organisation in organisations {
-                stage.organisation = organisation.clone();
-                let cursor = cursors.get(organisation).map(String::as_str);
-                let (_, cursor) = stage.changes(cursor).expect("the feed can be read");
-                cursors.insert(organisation.clone(), cursor);
+                bill.stage.organisation = organisation.clone();
+                bill.pull();
             }
         });
         changes
@@ -163,6 +160,7 @@ impl Fleet {
             paused: None,
             first_sync: FirstSync::default(),
             last_synced: None,
+            sweep_doublings: 0,
             created_at: self.bill.stage.clock.now(),
         };
         (MailboxScope { organisation, mailbox: id }, row)
@@ -360,12 +358,12 @@ fn found(stage: &mut Stage, count: usize) -> Vec<OrganisationId> {
 }
 
 /// A change as most are: a new item, by a person or by the business system.
-fn change(stage: &mut Stage, one: &Live) {
+fn change(bill: &mut Bill, one: &Live) {
     if one.by_person {
-        appoint(stage, &one.address, 48);
+        appoint(&bill.stage, &one.address, 48);
         return;
     }
-    let start = stage.clock.now() + SignedDuration::from_hours(48);
+    let start = bill.stage.clock.now() + SignedDuration::from_hours(48);
     let item = json!({
         "title": "Boiler",
         "description": "The customer waits at the gate.",
@@ -373,7 +371,7 @@ fn change(stage: &mut Stage, one: &Live) {
         "timeZone": "Europe/Berlin",
         "duration": "PT45M",
     });
-    stage.put(&one.address, "erp-1", item);
+    bill.put(&one.address, "erp-1", item);
 }
 
 fn appoint(stage: &Stage, person: &str, hours: i64) {
