@@ -51,6 +51,41 @@ async fn the_first_message_leaves_the_time_of_its_hint() {
 }
 
 #[tokio::test]
+async fn what_was_silent_is_noted_only_if_nobody_came_meanwhile() {
+    let (records, table, scope) = stage().await;
+    let ttl = SignedDuration::from_secs(60);
+    let seen = records.marks(&scope).await.unwrap();
+    assert!(!records.note_silent(&scope, &seen, at(0)).await.unwrap(), "no run was ever there");
+    let run = async |second| {
+        hint(&records, &scope, second).await;
+        let (lease, started) = records.begin_run(&scope, "a", at(second), ttl).await.unwrap();
+        let during = records.marks(&scope).await.unwrap();
+        records.finish(&scope, &lease, &started, None).await.unwrap();
+        let held = records.marks(&scope).await.unwrap();
+        records.release_lease(&scope, &lease).await.unwrap();
+        (during, held)
+    };
+    let (dirty, held) = run(1).await;
+    let seen = records.marks(&scope).await.unwrap();
+    assert!(!records.note_silent(&scope, &dirty, at(10)).await.unwrap());
+    assert!(!records.note_silent(&scope, &held, at(10)).await.unwrap());
+    let before = table.consumed();
+    assert!(records.note_silent(&scope, &seen, at(10)).await.unwrap());
+    assert_eq!(table.consumed().since(before).write_halves, 2, "one small write");
+    let after = records.marks(&scope).await.unwrap();
+    let mut expected = seen.clone();
+    expected.synced_at = Some(at(10));
+    assert_eq!(after, expected);
+    // A run came and went, and then a hint.
+    run(20).await;
+    assert!(!records.note_silent(&scope, &seen, at(30)).await.unwrap());
+    let seen = records.marks(&scope).await.unwrap();
+    hint(&records, &scope, 40).await;
+    assert!(!records.note_silent(&scope, &seen, at(50)).await.unwrap());
+    assert!(records.marks(&scope).await.unwrap().is_dirty());
+}
+
+#[tokio::test]
 async fn a_run_begins_in_one_update_and_ends_in_one() {
     let (records, table, scope) = stage().await;
     hint(&records, &scope, 0).await;
