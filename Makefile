@@ -82,7 +82,7 @@ soak: ## The long runs: 10,000 seeds, 200 kills, two zips built twice, each perm
 	  $(CARGO) test --release --package tidemark-scenarios --test it -- --nocapture simulation
 	$(PYTHON) tests/tools/package.py --twice ews-webhook deliver
 	TIDEMARK_KILLS=200 $(PYTHON) tests/tools/judges.py kill
-	$(MAKE) deployed DEPLOYED=every_permission_is_missed
+	$(MAKE) deployed DEPLOYED="a_table_is_put_back every_permission_is_missed"
 	$(MAKE) fuzz
 
 fuzz: ## Fuzz what reads EWS, Graph and the API's items from outside, FUZZ_SECONDS each (needs a nightly toolchain)

@@ -324,8 +324,7 @@ BESIDE = [
     [a_credential_is_rotated_under_load],
     [tokens_are_refreshed_on_schedule],
 ]
-ALONE = [export.all_is_exported, a_lost_permission_shows_and_what_failed_is_tried_again, permissions.a_sample_is_missed,
-         restored.a_table_is_put_back]
+ALONE = [export.all_is_exported, a_lost_permission_shows_and_what_failed_is_tried_again, permissions.a_sample_is_missed]
 ALL = [scenario for line in BESIDE for scenario in line] + ALONE
 # Only when they are named: `make soak` does.
-LONG = [permissions.every_permission_is_missed]
+LONG = [restored.a_table_is_put_back, permissions.every_permission_is_missed]

@@ -4,6 +4,7 @@
 mod fleet;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use tidemark_service::cost::PriceList;
 use tidemark_store::Consumption;
@@ -25,9 +26,10 @@ const SETTINGS: &str = "O#demo";
 /// it and a mailbox's turn: some 17 million a day.
 const CHANGES_A_SECOND_MIN: u64 = 200;
 
-fn hundred() -> Measured {
+/// What many are compared with.
+static HUNDRED: LazyLock<Measured> = LazyLock::new(|| {
     measured("100 mailboxes", &Plan { organisations: 1, mailboxes: 100, window: 10..30 })
-}
+});
 
 fn measured(name: &str, plan: &Plan) -> Measured {
     let measured = Fleet::new(plan).measure();
@@ -41,7 +43,7 @@ fn n9_no_partition_is_hot_where_organisations_share_10_000_mailboxes() {
     let shared = measured("10,000 in 25 organisations", &plan);
     assert_eq!(beyond_share(&shared), Vec::<&Partition>::new());
     assert_bearable(&shared);
-    assert_costs_as(&hundred(), &shared);
+    assert_costs_as(&HUNDRED, &shared);
 }
 
 #[test]
@@ -57,7 +59,7 @@ fn n9_only_the_settings_are_read_much_where_10_000_mailboxes_have_one_organisati
     println!("the settings of one organisation bear {borne} changes a second");
     assert!(borne >= CHANGES_A_SECOND_MIN, "{borne} changes a second are too many for settings");
     assert_bearable(&one);
-    assert_costs_as(&hundred(), &one);
+    assert_costs_as(&HUNDRED, &one);
 }
 
 /// The partition keys that take more than their share.

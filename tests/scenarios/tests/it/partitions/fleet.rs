@@ -196,7 +196,7 @@ impl Fleet {
             }
             panic!("a first copy does not come to its end");
         });
-        let by_person = (number / 60) % 2 == 0;
+        let by_person = (number / 60).is_multiple_of(2);
         self.live.push(Live { scope, address, changes_at, by_person });
     }
 
