@@ -169,8 +169,10 @@ impl Table for MemoryTable {
         limits::check_together(keys)?;
         self.faulted(&Operation::Glance(keys), |state| {
             let distinct: BTreeSet<&Key> = keys.iter().collect();
-            let halves = distinct.iter().map(|key| read_halves(state.bytes(key), Rate::Half));
-            self.consumed.add_read(halves.sum());
+            for key in distinct {
+                let halves = read_halves(state.bytes(key), Rate::Half);
+                self.tally.add_read(Billed::Table(&key.partition), halves);
+            }
             Ok(keys.iter().map(|key| state.item(key)).collect())
         })
     }

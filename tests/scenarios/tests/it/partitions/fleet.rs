@@ -4,6 +4,7 @@
 //! that real ones leave behind, under ids of their own: they are there, and nothing happens to them.
 
 use core::ops::Range;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,13 +15,14 @@ use tidemark_model::{MailboxId, OrganisationId};
 use tidemark_scenarios::bill::Bill;
 use tidemark_scenarios::exchange::Wire;
 use tidemark_scenarios::stage::{FIRST_CONNECTION, Setting, Stage};
-use tidemark_service::RunEnd;
+use tidemark_service::border::Caller;
 use tidemark_service::cost::Usage;
+use tidemark_service::{Border as _, RunEnd};
 use tidemark_simulator::NewAppointment;
 use tidemark_store::memory::{MemoryTable, Partition};
 use tidemark_store::records::{
-    Collection, ConnectionId, DeliveryState, EndpointId, EndpointRow, FirstSync, Keyring,
-    MailboxRow, MailboxScope, MailboxState, OrganisationRow, Records,
+    Collection, ConnectionId, DeliveryState, EndpointId, EndpointRow, FirstSync, MailboxRow,
+    MailboxScope, MailboxState, OrganisationRow,
 };
 use tidemark_store::{Consumption, Item, Key, Order, Span, Table as _, Write};
 use tidemark_transport::Clock as _;
@@ -30,7 +32,7 @@ use uuid::Uuid;
 const FIRST_MINUTES: u32 = 62;
 /// Minutes within which mailboxes that are ready have to be off the list of those to look at.
 const CALM_MINUTES: u32 = 15;
-/// Runs within which a first copy of two appointments has to be made.
+/// Runs within which the first copy of an appointment has to be made.
 const FIRST_COPY_RUNS_MAX: usize = 10;
 const HOUR_MINUTES: i64 = 60;
 
@@ -129,17 +131,23 @@ impl Fleet {
     fn work_for(&mut self, minutes: u32, cursors: &mut BTreeMap<OrganisationId, String>) -> u64 {
         let (live, organisations) = (&self.live, &self.organisations);
         let mut changes = 0;
-        self.bill.pass(minutes, |stage, _| {
-            let now = place(stage.clock.now());
+        self.bill.pass(minutes, |bill, _| {
+            let now = place(bill.stage.clock.now());
             for one in live.iter().filter(|one| one.changes_at == now) {
-                stage.organisation = one.scope.organisation.clone();
-                change(stage, one);
+                bill.stage.organisation = one.scope.organisation.clone();
+                change(bill, one);
                 changes += 1;
             }
-            for organisation in organisations {
-                stage.organisation = organisation.clone();
-                let cursor = cursors.get(organisation).map(String::as_str);
-                let (_, cursor) = stage.changes(cursor).expect("the feed can be read");
+            bill.stage.organisation = organisations[0].clone();
+            // The feed of the first one is pulled by the bill itself.
+            for organisation in &organisations[1..] {
+                let (service, caller) = (bill.stage.service.clone(), bill.stage.caller());
+                let caller = Caller { organisation: organisation.clone(), ..caller };
+                let after = cursors.get(organisation).cloned();
+                let page = bill.stage.run(async move {
+                    service.changes(&caller, after.as_deref(), 1000, Duration::ZERO).await
+                });
+                let cursor = page.expect("the feed can be read").cursor;
                 cursors.insert(organisation.clone(), cursor);
             }
         });
@@ -163,12 +171,13 @@ impl Fleet {
             paused: None,
             first_sync: FirstSync::default(),
             last_synced: None,
+            sweep_doublings: 0,
             created_at: self.bill.stage.clock.now(),
         };
         (MailboxScope { organisation, mailbox: id }, row)
     }
 
-    /// A mailbox with two appointments, copied and subscribed.
+    /// A mailbox with an appointment, copied and subscribed.
     fn add_live(&mut self, number: usize) {
         let (scope, row) = self.row(number);
         let changes_at = {
@@ -179,9 +188,7 @@ impl Fleet {
         let stage = &mut self.bill.stage;
         let wanted = json!({ "address": address, "inScope": true });
         stage.control("POST", "mailboxes", &wanted.to_string());
-        for hours in [30, 80] {
-            appoint(stage, &address, hours);
-        }
+        appoint(stage, &address, 30);
         let (service, of) = (stage.service.clone(), scope.clone());
         let now = stage.clock.now();
         stage.run(async move {
@@ -198,7 +205,7 @@ impl Fleet {
             }
             panic!("a first copy does not come to its end");
         });
-        let by_person = (number / 60) % 2 == 0;
+        let by_person = (number / 60).is_multiple_of(2);
         self.live.push(Live { scope, address, changes_at, by_person });
     }
 
@@ -360,12 +367,12 @@ fn found(stage: &mut Stage, count: usize) -> Vec<OrganisationId> {
 }
 
 /// A change as most are: a new item, by a person or by the business system.
-fn change(stage: &mut Stage, one: &Live) {
+fn change(bill: &mut Bill, one: &Live) {
     if one.by_person {
-        appoint(stage, &one.address, 48);
+        appoint(&bill.stage, &one.address, 48);
         return;
     }
-    let start = stage.clock.now() + SignedDuration::from_hours(48);
+    let start = bill.stage.clock.now() + SignedDuration::from_hours(48);
     let item = json!({
         "title": "Boiler",
         "description": "The customer waits at the gate.",
@@ -373,7 +380,7 @@ fn change(stage: &mut Stage, one: &Live) {
         "timeZone": "Europe/Berlin",
         "duration": "PT45M",
     });
-    stage.put(&one.address, "erp-1", item);
+    bill.put(&one.address, "erp-1", item);
 }
 
 fn appoint(stage: &Stage, person: &str, hours: i64) {
