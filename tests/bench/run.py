@@ -205,12 +205,15 @@ def main() -> int:
     parser.add_argument("--wire", choices=[EWS, GRAPH], action="append")
     parser.add_argument("--quick", action="store_true",
                         help="fewer items, and no calendar of 100,000")
-    parser.add_argument("--no-build", action="store_true")
+    parser.add_argument("--no-build", action="store_true",
+                        help="measure what was built and packed before")
+    parser.add_argument("--profile", choices=["lambda", "release", "dev"], default="lambda",
+                        help="of the functions whose start is measured; goals are those of lambda")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     parts = options.only or ["decode", "live", "first-sync", "start"]
     wires = options.wire or [EWS, GRAPH]
-    if not options.no_build:
+    if not options.no_build and parts != ["start"]:
         build()
     report = Report()
     quick = options.quick
@@ -227,7 +230,8 @@ def main() -> int:
             report.attempt(f"first sync over {wire}", lambda: bench_first_sync(
                 report, wire, [1_000] if quick else sizes[wire]))
     if "start" in parts:
-        report.attempt("functions", lambda: start.bench(report))
+        starts = start.STARTS_QUICK if quick else start.STARTS
+        report.attempt("functions", lambda: start.bench(report, options.profile, starts, options.no_build))
     report.show()
     if options.json:
         options.json.write_text(json.dumps({"machine": machine()} | report.result, indent=1))

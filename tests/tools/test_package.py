@@ -15,6 +15,12 @@ import sbom
 PROGRAM = Path(sys.executable).resolve().read_bytes()
 
 
+class Functions(unittest.TestCase):
+    def test_every_function_is_packed_but_the_host_of_all(self) -> None:
+        folders = {path.name for path in (package.ROOT / "functions").iterdir() if path.is_dir()}
+        self.assertEqual(set(package.FUNCTIONS), folders - {"local"})
+
+
 class Zips(unittest.TestCase):
     def test_the_same_program_makes_the_same_bytes_at_any_time(self) -> None:
         with mock.patch("time.time", return_value=0), mock.patch("time.localtime", return_value=(1999,) * 9):
