@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use serde_json::Value;
+use tidemark_model::OrganisationId;
 use tidemark_service::SyncTask;
 use tidemark_service::border::Border as _;
 use tidemark_service::cost::Usage;
@@ -39,8 +40,8 @@ pub struct Bill {
     /// The world.
     pub stage: Stage,
     exchange_ms: u64,
-    /// Where the business system goes on pulling.
-    pulled: Option<String>,
+    /// Where the business system of each organisation goes on pulling.
+    pulled: BTreeMap<OrganisationId, String>,
 }
 
 impl Bill {
@@ -50,7 +51,7 @@ impl Bill {
             Wire::Ews => 100,
             Wire::Graph => 300,
         };
-        let mut bill = Self { stage, exchange_ms, pulled: None };
+        let mut bill = Self { stage, exchange_ms, pulled: BTreeMap::new() };
         bill.give_key();
         bill
     }
@@ -71,8 +72,7 @@ impl Bill {
         saved.expect("the store answers");
     }
 
-    /// Lets minutes pass. `act` is what people and the business system do at the beginning of each; at
-    /// its end the business system pulls the feed.
+    /// Lets minutes pass. `act` is what people and the business system do at the beginning of each.
     ///
     /// # Panics
     /// When the store fails, or the queue does not become empty.
@@ -89,7 +89,6 @@ impl Bill {
             self.invoked(OTHERS_MB, 0);
             self.notify();
             self.work();
-            self.pull();
         }
     }
 
@@ -104,12 +103,17 @@ impl Bill {
         self.invoked(API_MB, 0);
     }
 
-    /// It asks the feed what is new.
-    fn pull(&mut self) {
+    /// It asks the feed of the stage's organisation what is new.
+    ///
+    /// # Panics
+    /// When the feed cannot be read.
+    pub fn pull(&mut self) {
         self.stage.effects.plan(None);
         self.sign_in();
-        let (_, cursor) = self.stage.changes(self.pulled.as_deref()).expect("the feed can be read");
-        self.pulled = Some(cursor);
+        let organisation = self.stage.organisation.clone();
+        let after = self.pulled.get(&organisation).map(String::as_str);
+        let (_, cursor) = self.stage.changes(after).expect("the feed can be read");
+        self.pulled.insert(organisation, cursor);
         self.invoked(API_MB, 0);
     }
 

@@ -44,6 +44,7 @@ fn day_of(people: &[String], wire: Wire, changes: u32) -> Usage {
         bill.stage.effects.itemise();
     }
     bill.pass(DAY_MINUTES, |bill, minute| {
+        bill.pull();
         for (number, person) in people.iter().enumerate() {
             // Each mailbox has minutes of its own.
             let place = minute + u32::try_from(number).unwrap() * 7;

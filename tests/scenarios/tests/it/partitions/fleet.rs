@@ -4,7 +4,6 @@
 //! that real ones leave behind, under ids of their own: they are there, and nothing happens to them.
 
 use core::ops::Range;
-use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,9 +14,8 @@ use tidemark_model::{MailboxId, OrganisationId};
 use tidemark_scenarios::bill::Bill;
 use tidemark_scenarios::exchange::Wire;
 use tidemark_scenarios::stage::{FIRST_CONNECTION, Setting, Stage};
-use tidemark_service::border::Caller;
+use tidemark_service::RunEnd;
 use tidemark_service::cost::Usage;
-use tidemark_service::{Border as _, RunEnd};
 use tidemark_simulator::NewAppointment;
 use tidemark_store::memory::{MemoryTable, Partition};
 use tidemark_store::records::{
@@ -32,7 +30,7 @@ use uuid::Uuid;
 const FIRST_MINUTES: u32 = 62;
 /// Minutes within which mailboxes that are ready have to be off the list of those to look at.
 const CALM_MINUTES: u32 = 15;
-/// Runs within which the first copy of an appointment has to be made.
+/// Runs within which a first copy of two appointments has to be made.
 const FIRST_COPY_RUNS_MAX: usize = 10;
 const HOUR_MINUTES: i64 = 60;
 
@@ -108,8 +106,7 @@ impl Fleet {
 
     /// Lets the window pass.
     pub(super) fn measure(mut self) -> Measured {
-        let mut cursors = BTreeMap::new();
-        self.work_for(1, &mut cursors);
+        self.work_for(1);
         let unread = self.table.consumed();
         let before = self.meters();
         // Whoever is next pays for what was read here, which is no part of the traffic.
@@ -117,7 +114,7 @@ impl Fleet {
         let told = self.told();
         self.table.tally_partitions();
         let minutes = u32::try_from(self.window.end - self.window.start - 1).unwrap();
-        let changes = self.work_for(minutes, &mut cursors);
+        let changes = self.work_for(minutes);
         let partitions = self.table.partitions();
         let mut usage = self.meters().since(before);
         usage.read_halves -= reading.read_halves;
@@ -128,7 +125,7 @@ impl Fleet {
 
     /// Lets minutes pass in which mailboxes change, and every business system reads its feed. Says
     /// how many changes were made.
-    fn work_for(&mut self, minutes: u32, cursors: &mut BTreeMap<OrganisationId, String>) -> u64 {
+    fn work_for(&mut self, minutes: u32) -> u64 {
         let (live, organisations) = (&self.live, &self.organisations);
         let mut changes = 0;
         self.bill.pass(minutes, |bill, _| {
@@ -138,17 +135,9 @@ impl Fleet {
                 change(bill, one);
                 changes += 1;
             }
-            bill.stage.organisation = organisations[0].clone();
-            // The feed of the first one is pulled by the bill itself.
-            for organisation in &organisations[1..] {
-                let (service, caller) = (bill.stage.service.clone(), bill.stage.caller());
-                let caller = Caller { organisation: organisation.clone(), ..caller };
-                let after = cursors.get(organisation).cloned();
-                let page = bill.stage.run(async move {
-                    service.changes(&caller, after.as_deref(), 1000, Duration::ZERO).await
-                });
-                let cursor = page.expect("the feed can be read").cursor;
-                cursors.insert(organisation.clone(), cursor);
+            for organisation in organisations {
+                bill.stage.organisation = organisation.clone();
+                bill.pull();
             }
         });
         changes
@@ -177,7 +166,7 @@ impl Fleet {
         (MailboxScope { organisation, mailbox: id }, row)
     }
 
-    /// A mailbox with an appointment, copied and subscribed.
+    /// A mailbox with two appointments, copied and subscribed.
     fn add_live(&mut self, number: usize) {
         let (scope, row) = self.row(number);
         let changes_at = {
@@ -188,7 +177,9 @@ impl Fleet {
         let stage = &mut self.bill.stage;
         let wanted = json!({ "address": address, "inScope": true });
         stage.control("POST", "mailboxes", &wanted.to_string());
-        appoint(stage, &address, 30);
+        for hours in [30, 80] {
+            appoint(stage, &address, hours);
+        }
         let (service, of) = (stage.service.clone(), scope.clone());
         let now = stage.clock.now();
         stage.run(async move {
