@@ -114,9 +114,7 @@ impl GraphRoot {
             Err(foreign)
         }
     }
-}
 
-impl GraphRoot {
     /// Path and query of a link of this root's below its version, as a part of a batch names itself
     /// (json-batching page). None for a link of another root or version.
     pub(crate) fn below<'a>(&self, link: &'a Link) -> Option<&'a str> {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use tidemark_mailbox::{Mailbox, MailboxError};
 use tidemark_store::memory::{MemoryQueue, MemorySecrets, MemoryTable};
-use tidemark_store::records::{ConnectionRow, Keyring, MailboxRow, Records};
+use tidemark_store::records::{ConnectionRow, Keyring, MailboxRow, Records, SHARED_EVERY, Usage};
 use tidemark_transport::{Clock, Entropy, HttpPort, HttpRequest, HttpResponse, TransportError};
 
 use crate::ports::{Engine, Exchange};
@@ -20,6 +21,8 @@ use tidemark_world::World;
 
 /// When everything of a rehearsal takes place, in seconds since 1970: 2 March 2027, 09:00 UTC.
 const NOW_SECONDS: i64 = 1_804_064_400;
+/// After all writing of what is shared, in seconds since 1970: 1 January 2100.
+const LATER_SECONDS: i64 = 4_102_444_800;
 /// How long a message that was taken stays invisible.
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(120);
 
@@ -46,6 +49,26 @@ pub fn service_on(table: MemoryTable) -> Service {
         options: Options::default(),
         reached: Reached::default(),
     }
+}
+
+/// Does a unit of work, and tells by how much what all mailboxes share has grown with it. Each unit has a
+/// later `number`, so that it is written down.
+///
+/// # Panics
+/// When the store fails.
+#[expect(clippy::expect_used, reason = "the store is in memory and does not fail")]
+pub async fn shared_by<T>(
+    records: &Records,
+    number: i32,
+    unit: impl Future<Output = T>,
+) -> (T, Usage) {
+    let before = records.shared_usage(Date::MIN).await.expect("the store answers");
+    let done = unit.await;
+    let later = Timestamp::from_second(LATER_SECONDS).expect("a moment");
+    let written = records.write_shared(later + SHARED_EVERY * number).await;
+    written.expect("the store answers");
+    let after = records.shared_usage(Date::MIN).await.expect("the store answers");
+    (done, after.since(before))
 }
 
 /// No rehearsal gets as far as a mailbox or an endpoint.

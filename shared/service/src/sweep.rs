@@ -348,8 +348,7 @@ impl Sweep<'_> {
     }
 
     /// Raises a mailbox that was not synced since its last turn, or asks it whether there is anything to
-    /// sync. One that is dirty is not raised
-    /// again: its due time stands in the index.
+    /// sync. One that is dirty is not raised again: its due time stands in the index.
     async fn raise_if_silent(
         &mut self,
         scope: &MailboxScope,

@@ -145,27 +145,7 @@ impl Border for FakeBorder {
 
     async fn cost(&self, _: &Caller, name: &str) -> Result<CostView, Refusal> {
         self.refused()?;
-        resolve(name)?;
-        let usage = Usage { write_halves: 2_000_000, exchange_requests: 3, ..Usage::default() };
-        let list = PriceList::embedded().unwrap();
-        let parts = list.price(&usage);
-        Ok(CostView {
-            from: "2027-03-01T00:00:00Z".to_owned(),
-            until: "2027-03-16T00:00:00Z".to_owned(),
-            cost: Amount::from_cents(63),
-            month: Amount::from_cents(126),
-            parts,
-            exchange_requests: usage.exchange_requests,
-            cap: Some(CapView {
-                cents_per_month: "2.5".to_owned(),
-                used: Some(Amount::from_cents(3)),
-                exceeded: true,
-            }),
-            sweep_minutes: 120,
-            prices_date: list.date,
-            prices_region: list.region,
-            prices_note: list.note,
-        })
+        resolve(name).map(|_| cost_view())
     }
 
     async fn change_item(

@@ -4,16 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::civil::Date;
 use secrecy::SecretString;
 use tidemark_model::{LinkId, MailboxId, SystemId};
 use tidemark_platform::{Called, Environment};
 use tidemark_service::Service;
-use tidemark_service::rehearsal::service_on;
+use tidemark_service::rehearsal::{service_on, shared_by};
 use tidemark_store::memory::MemoryTable;
 use tidemark_store::records::{
     Commit, ConnectionId, DeliveryState, EndpointRow, FeedEntry, FirstSync, ItemCommit, MailboxRow,
-    MailboxScope, MailboxState, OrganisationRow, Payer, Records, SHARED_EVERY, Usage,
+    MailboxScope, MailboxState, OrganisationRow, Payer,
 };
 use tidemark_transport::{HttpPort, HttpRequest, HttpResponse, TransportError};
 use tidemark_world::SystemClock;
@@ -112,26 +111,15 @@ async fn something_to_deliver(service: &Service) -> MailboxScope {
     scope
 }
 
-/// Does a unit of work, and tells by how much what is shared has grown with it. Each unit has a later
-/// `number`, so that it is written down.
-async fn shared_by<F: Future>(
-    frame: &Frame,
-    records: &Records,
-    number: i32,
-    work: F,
-) -> (F::Output, Usage) {
-    let unit = Called {
+/// A call that no mailbox pays for.
+fn unit() -> Called<'static> {
+    Called {
         request_id: "r1",
         trace: None,
         ends_at: Timestamp::MAX,
         payer: Payer::Everybody,
         queue_requests: 0,
-    };
-    let before = records.shared_usage(Date::MIN).await.unwrap();
-    let done = frame.run(unit, work).await.unwrap();
-    let later: Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
-    records.write_shared(later + SHARED_EVERY * number).await.unwrap();
-    (done, records.shared_usage(Date::MIN).await.unwrap().since(before))
+    }
 }
 
 #[tokio::test]
@@ -143,13 +131,13 @@ async fn n9_deliveries_are_metered_on_all_mailboxes_together() {
     let (frame, records) = (frame(), &service.records);
     frame.meter(records);
     // What was used before the first unit goes to it, so it is the second one that tells what none takes.
-    shared_by(&frame, records, 1, async {}).await;
-    let ((), idle) = shared_by(&frame, records, 2, async {}).await;
+    shared_by(records, 1, frame.run(unit(), async {})).await.0.unwrap();
+    let (_, idle) = shared_by(records, 2, frame.run(unit(), async {})).await;
     let own = records.usage(&scope).await.unwrap();
     let event: Event = serde_json::from_str(SCHEDULED).unwrap();
     let work = handle(&deliveries, event, later(&deliveries), &frame);
-    let (summary, shared) = Box::pin(shared_by(&frame, records, 3, work)).await;
-    assert_eq!((summary.unwrap().delivered, taker.0.load(Ordering::Relaxed)), (1, 1));
+    let (summary, shared) = Box::pin(shared_by(records, 3, frame.run(unit(), work))).await;
+    assert_eq!((summary.unwrap().unwrap().delivered, taker.0.load(Ordering::Relaxed)), (1, 1));
     assert_eq!(records.usage(&scope).await.unwrap(), own, "the mailbox pays for none of it");
     assert_eq!((shared.invocations, shared.queue_requests), (1, 0));
     assert!(shared.read_halves > idle.read_halves, "endpoints and feed are read: {shared:?}");

@@ -2,18 +2,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use secrecy::SecretString;
 use tidemark_model::OrganisationId;
 use tidemark_platform::{Called, Environment};
 use tidemark_service::refresh::rotation::{EntraAuthority, SecretFacts, SecretVersions};
-use tidemark_service::rehearsal::service_on;
+use tidemark_service::rehearsal::{service_on, shared_by};
 use tidemark_service::{Service, Tokens};
 use tidemark_store::StoreError;
 use tidemark_store::memory::MemoryTable;
 use tidemark_store::records::{
     Cloud, ConnectionId, ConnectionRow, CredentialKind, Fence, GraphAccess, GraphCredential,
-    Notifications, OrganisationRow, Payer, Protocol, Records, SHARED_EVERY, Usage,
+    Notifications, OrganisationRow, Payer, Protocol, Records,
 };
 use tidemark_world::SystemClock;
 use uuid::Uuid;
@@ -152,26 +151,15 @@ async fn connect(records: &Records) {
     records.save_connection(&organisation.id, &row, None).await.unwrap();
 }
 
-/// Does a unit of work, and tells by how much what is shared has grown with it. Each unit has a later
-/// `number`, so that it is written down.
-async fn shared_by<F: Future>(
-    frame: &Frame,
-    records: &Records,
-    number: i32,
-    work: F,
-) -> (F::Output, Usage) {
-    let unit = Called {
+/// A call that no mailbox pays for.
+fn unit() -> Called<'static> {
+    Called {
         request_id: "r1",
         trace: None,
         ends_at: Timestamp::MAX,
         payer: Payer::Everybody,
         queue_requests: 0,
-    };
-    let before = records.shared_usage(Date::MIN).await.unwrap();
-    let done = frame.run(unit, work).await.unwrap();
-    let later: Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
-    records.write_shared(later + SHARED_EVERY * number).await.unwrap();
-    (done, records.shared_usage(Date::MIN).await.unwrap().since(before))
+    }
 }
 
 #[tokio::test]
@@ -189,13 +177,13 @@ async fn n9_tokens_are_metered_on_all_mailboxes_together() {
     let (refresher, rotation) = compose(&service);
     frame.meter(records);
     // What was used before the first unit goes to it, so it is the second one that tells what none takes.
-    shared_by(&frame, records, 1, async {}).await;
-    let ((), idle) = shared_by(&frame, records, 2, async {}).await;
+    shared_by(records, 1, frame.run(unit(), async {})).await.0.unwrap();
+    let (_, idle) = shared_by(records, 2, frame.run(unit(), async {})).await;
 
     let event: Event = serde_json::from_str(SCHEDULED).unwrap();
     let work = handle(&refresher, &rotation, event, &frame);
-    let (summary, shared) = Box::pin(shared_by(&frame, records, 3, work)).await;
-    let Summary::Refreshed { connections, failed, .. } = summary.unwrap() else {
+    let (summary, shared) = Box::pin(shared_by(records, 3, frame.run(unit(), work))).await;
+    let Summary::Refreshed { connections, failed, .. } = summary.unwrap().unwrap() else {
         panic!("a schedule asks for the refresh")
     };
     assert_eq!((connections, failed), (1, 1));
@@ -207,7 +195,7 @@ async fn n9_tokens_are_metered_on_all_mailboxes_together() {
     // A step of a rotation that fails is paid for too.
     let step = r#"{"Step":"createSecret","SecretId":"s","ClientRequestToken":"v"}"#;
     let work = handle(&refresher, &rotation, serde_json::from_str(step).unwrap(), &frame);
-    let (refused, shared) = Box::pin(shared_by(&frame, records, 4, work)).await;
-    assert!(matches!(refused, Err(Failure::Rotation(_))));
+    let (refused, shared) = Box::pin(shared_by(records, 4, frame.run(unit(), work))).await;
+    assert!(matches!(refused.unwrap(), Err(Failure::Rotation(_))));
     assert_eq!(shared.invocations, 1);
 }

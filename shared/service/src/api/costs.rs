@@ -36,16 +36,15 @@ impl Service {
             usage: self.records.shared_usage(day).await?,
             mailboxes: self.count_mailboxes().await?,
         };
-        let view = cost_view(&total.since(before), &shared, from, now)?;
         let row = &found.row;
         let connection = self.records.connection(&caller.organisation, row.connection).await?;
         let connection = connection.map(|found| found.value);
         let minutes = cap::sweep_minutes(row, connection.as_ref(), self.sweep_minutes());
-        Ok(CostView {
+        let sweeps = Sweeps {
+            every_minutes: u32::try_from(minutes).unwrap_or(u32::MAX),
             cap: self.view_cap(&found.scope, total).await?,
-            sweep_minutes: u32::try_from(minutes).unwrap_or(u32::MAX),
-            ..view
-        })
+        };
+        cost_view(&total.since(before), &shared, sweeps, from, now)
     }
 
     /// The organisation's cap, and how a mailbox stands to it.
@@ -82,9 +81,16 @@ struct Shared {
     mailboxes: u64,
 }
 
+/// How often a mailbox is swept, and the cap that may lengthen that.
+struct Sweeps {
+    every_minutes: u32,
+    cap: Option<CapView>,
+}
+
 fn cost_view(
     usage: &Usage,
     shared: &Shared,
+    sweeps: Sweeps,
     from: Timestamp,
     until: Timestamp,
 ) -> Result<CostView, Refusal> {
@@ -104,8 +110,8 @@ fn cost_view(
         month: cost.scaled(seconds(until.duration_since(from)), seconds(MONTH)),
         parts,
         exchange_requests: usage.exchange_requests,
-        cap: None,
-        sweep_minutes: 0,
+        cap: sweeps.cap,
+        sweep_minutes: sweeps.every_minutes,
         prices_date: list.date,
         prices_region: list.region,
         prices_note: list.note,
@@ -122,12 +128,13 @@ mod tests {
         let usage = Usage { write_halves: 3200, ..Usage::default() };
         let alone = Shared { usage: Usage::default(), mailboxes: 1 };
         let until = from + SignedDuration::from_hours(24);
-        let view = cost_view(&usage, &alone, from, until).unwrap();
+        let sweeps = || Sweeps { every_minutes: 60, cap: None };
+        let view = cost_view(&usage, &alone, sweeps(), from, until).unwrap();
         assert!((view.cost.cents() - 0.1).abs() < 1e-9, "{view:?}");
         assert!((view.month.cents() - 3.0).abs() < 1e-9, "{view:?}");
         // A fourth of as much that four mailboxes share.
         let shared = Shared { usage, mailboxes: 4 };
-        let view = cost_view(&usage, &shared, from, until).unwrap();
+        let view = cost_view(&usage, &shared, sweeps(), from, until).unwrap();
         assert!((view.cost.cents() - 0.125).abs() < 1e-9, "{view:?}");
         assert_eq!(view.parts.last().map(|part| part.what), Some("shared"));
     }
