@@ -11,8 +11,8 @@
 //! - whatever is refused is an RFC 9457 problem with a stable `type` and this request id;
 //! - one log line with the route's template, never the filled path.
 //!
-//! The OpenAPI 3.1 document is generated from the handlers and served at `/openapi.json`;
-//! `openapi.json` in this crate is the agreed copy, and a test fails when they differ.
+//! `openapi.json` in this crate is the agreed OpenAPI 3.1 document. It is served at `/openapi.json`, and a
+//! test fails when the handlers make another.
 
 mod answers;
 mod commands;
@@ -38,8 +38,6 @@ use axum::middleware::from_fn_with_state;
 use tidemark_jscalendar::INPUT_BYTES_MAX;
 use tidemark_service::{Border, World};
 use tower_http::catch_panic::CatchPanicLayer;
-
-pub use openapi::document as openapi_document;
 
 use crate::state::ApiState;
 

@@ -1,7 +1,7 @@
 //! The OpenAPI document: complete, and the one that was agreed.
 
 use super::*;
-use crate::openapi_document;
+use crate::openapi::document::document as openapi_document;
 
 /// Where the agreed document stands.
 const AGREED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
