@@ -42,6 +42,7 @@ impl Intake {
             return Err(Declined::Retired);
         }
         let bound = match &news.subscription_id {
+            Some(id) if found.value.subscription_id.as_ref() == Some(id) => found,
             Some(id) => self.records.bind_subscription(&found.value.key_digest, id).await?,
             // Only the news that a subscription is gone comes without its id.
             None if news.is_error => found,

@@ -72,14 +72,7 @@ impl Service {
         };
         let now = self.world.now();
         let keys = self.content_keys(&connection, &known).await?;
-        let wanted = keys.as_deref().map(NotificationKeys::certificate_id);
-        let alive = known
-            .iter()
-            .filter(|found| found.value.connection == connection.id)
-            .filter(|found| found.value.certificate_id.as_deref() == wanted)
-            .filter(|found| found.value.expires_at.is_some() == expires(&connection))
-            .filter(|found| is_alive(&found.value, now))
-            .max_by_key(|found| (found.value.created_at, &found.value.key_digest));
+        let alive = alive(&known, &connection, keys.as_deref(), now);
         let due = alive.filter(|found| found.value.renew_at <= now);
         if let (Some(alive), None) = (alive, due) {
             self.retire(&known, Some(&alive.value.key_digest)).await?;
@@ -108,6 +101,29 @@ impl Service {
         }
     }
 
+    /// As [`Self::renew_mailbox`], for a mailbox whose row and connection have just been read in an
+    /// organisation that is switched on. While its one subscription is alive nothing else is read.
+    ///
+    /// # Errors
+    /// As [`Self::renew_mailbox`].
+    pub(crate) async fn renew_read(
+        &self,
+        scope: &MailboxScope,
+        mailbox: &MailboxRow,
+        connection: &ConnectionRow,
+    ) -> Result<Renewal, StoreError> {
+        if is_pushed(mailbox, connection) && !has_trouble(mailbox) {
+            let known = self.records.subscriptions(scope).await?;
+            let keys = self.content_keys(connection, &known).await?;
+            let now = self.world.now();
+            let alive = alive(&known, connection, keys.as_deref(), now);
+            if known.len() == 1 && alive.is_some_and(|alive| alive.value.renew_at > now) {
+                return Ok(Renewal::Alive);
+            }
+        }
+        self.renew_mailbox(scope).await
+    }
+
     /// The mailbox and its connection, if Exchange is to push it.
     async fn pushed(
         &self,
@@ -123,9 +139,7 @@ impl Service {
         let connection = self.records.connection(&scope.organisation, mailbox.connection).await?;
         Ok(connection
             .map(|found| found.value)
-            .filter(|connection| mailbox.enabled && is_pushing(connection))
-            // A subscription opens the mailbox.
-            .filter(|connection| fence::check(connection, mailbox.state).is_ok())
+            .filter(|connection| is_pushed(&mailbox, connection))
             .map(|connection| (connection, mailbox)))
     }
 
@@ -355,6 +369,29 @@ pub(crate) fn has_trouble(row: &MailboxRow) -> bool {
 /// Whether Exchange is to push what this connection reaches.
 pub(crate) fn is_pushing(connection: &ConnectionRow) -> bool {
     connection.enabled && connection.appointments && connection.notifications == Notifications::Push
+}
+
+/// Whether Exchange is to push a mailbox of a connection.
+fn is_pushed(mailbox: &MailboxRow, connection: &ConnectionRow) -> bool {
+    // A subscription opens the mailbox.
+    mailbox.enabled && is_pushing(connection) && fence::check(connection, mailbox.state).is_ok()
+}
+
+/// The subscription among those that are known that is alive and as it is to be.
+fn alive<'a>(
+    known: &'a [Document<SubscriptionRow>],
+    connection: &ConnectionRow,
+    keys: Option<&NotificationKeys>,
+    now: Timestamp,
+) -> Option<&'a Document<SubscriptionRow>> {
+    let wanted = keys.map(NotificationKeys::certificate_id);
+    known
+        .iter()
+        .filter(|found| found.value.connection == connection.id)
+        .filter(|found| found.value.certificate_id.as_deref() == wanted)
+        .filter(|found| found.value.expires_at.is_some() == expires(connection))
+        .filter(|found| is_alive(&found.value, now))
+        .max_by_key(|found| (found.value.created_at, &found.value.key_digest))
 }
 
 fn is_ours(trouble: &Trouble) -> bool {

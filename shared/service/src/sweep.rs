@@ -91,6 +91,8 @@ struct Sweep<'a> {
 /// A mailbox whose subscription is looked at.
 struct Looked {
     scope: MailboxScope,
+    /// What was read of it; nothing where its connection is not known or its organisation is off.
+    read: Option<(MailboxRow, ConnectionRow)>,
     /// How it stood on the list of those to look at, if it can be taken off.
     calm: Option<Watched>,
 }
@@ -236,7 +238,8 @@ impl Sweep<'_> {
         };
         let is_looked_at = matches!(why, Why::All(Look::StartUp) | Why::Turn(_)) || calm.is_some();
         if is_looked_at || self.is_renewal_due(row, connection) {
-            self.renewals.push(Looked { scope: scope.clone(), calm });
+            let read = connection.map(|connection| (row.clone(), connection.clone()));
+            self.renewals.push(Looked { scope: scope.clone(), read, calm });
         }
         if row.is_on() && is_used {
             self.report.failing += u64::from(!row.troubles.is_empty());
@@ -316,12 +319,16 @@ impl Sweep<'_> {
     }
 
     async fn renew_listed(&mut self) {
-        for Looked { scope, calm } in core::mem::take(&mut self.renewals) {
+        for Looked { scope, read, calm } in core::mem::take(&mut self.renewals) {
             let is_enough = self.asked >= RENEWALS_MAX && self.deadline != Timestamp::MAX;
             if is_enough || self.is_out_of_time() {
                 return;
             }
-            let renewed = self.renew(&scope).await;
+            let renewed = match &read {
+                Some((row, connection)) => self.service.renew_read(&scope, row, connection).await,
+                None => self.service.renew_mailbox(&scope).await,
+            };
+            let renewed = renewed.map(|renewal| self.note_renewal(&renewal));
             if self.checked(renewed).is_some()
                 && let Some(watched) = calm
             {
@@ -332,19 +339,14 @@ impl Sweep<'_> {
         }
     }
 
-    async fn renew(&mut self, scope: &MailboxScope) -> Result<(), StoreError> {
-        match self.service.renew_mailbox(scope).await? {
-            Renewal::Renewed => {
-                self.asked = self.asked.saturating_add(1);
-                self.report.renewed = self.report.renewed.saturating_add(1);
-            }
-            Renewal::Failed(_) => {
-                self.asked = self.asked.saturating_add(1);
-                self.report.renewals_failed = self.report.renewals_failed.saturating_add(1);
-            }
-            Renewal::Alive | Renewal::NotWanted | Renewal::Waits(_) => {}
-        }
-        Ok(())
+    fn note_renewal(&mut self, renewal: &Renewal) {
+        let counted = match renewal {
+            Renewal::Renewed => &mut self.report.renewed,
+            Renewal::Failed(_) => &mut self.report.renewals_failed,
+            Renewal::Alive | Renewal::NotWanted | Renewal::Waits(_) => return,
+        };
+        *counted = counted.saturating_add(1);
+        self.asked = self.asked.saturating_add(1);
     }
 
     /// Raises a mailbox that was not synced since its last turn, or asks it whether there is anything to

@@ -9,10 +9,10 @@
 //! | `SHARED` | date | what functions used that is no single mailbox's; 400 days | API: what a mailbox costs |
 //! | `O#org` | `ORGANISATION` | its settings | API, console |
 //! | `O#org` | `SYSTEM#system` | a business system | API; listed |
-//! | `O#org` | `CONNECTION#id` | a connection to an Exchange | every run; listed |
-//! | `O#org` | `PROFILE#sha256(name)` | rules by which mailboxes are synced | every run; listed |
 //! | `O#org` | `APIKEY#id` | an API key as people see it, with the hash of the key | listed, revoked |
 //! | `O#org` | `ENDPOINT#id` | a webhook endpoint | deliver; listed |
+//! | `C#org` | `CONNECTION#id` | a connection to an Exchange | every run; listed |
+//! | `P#org` | `PROFILE#sha256(name)` | rules by which mailboxes are synced | every run; listed |
 //! | `APIKEY#sha256(key)` | `APIKEY` | whose key it is | every API call, by hash |
 //! | `V#org` | time#0#0#n | what an administrator changed; 400 days | API, newest first |
 //! | `L#org` | mailbox | that it exists | API, sweep: listed by page |

@@ -73,7 +73,8 @@ pub(crate) fn shared_usage(day: Date) -> Key {
     key(SHARED.to_owned(), day.to_string())
 }
 
-/// Partition of an organisation's settings.
+/// Partition of an organisation's settings. Connections and profiles are not in it: each run reads one of
+/// each kind, and a partition key bears only so much.
 pub(crate) fn settings_partition(organisation: &OrganisationId) -> String {
     format!("O#{organisation}")
 }
@@ -92,13 +93,23 @@ pub(crate) fn system(organisation: &OrganisationId, system: &SystemId) -> Key {
     key(settings_partition(organisation), format!("{SYSTEMS}{system}"))
 }
 
+/// Partition of an organisation's connections.
+pub(crate) fn connections_partition(organisation: &OrganisationId) -> String {
+    format!("C#{organisation}")
+}
+
 pub(crate) fn connection(organisation: &OrganisationId, connection: ConnectionId) -> Key {
-    key(settings_partition(organisation), format!("{CONNECTIONS}{connection}"))
+    key(connections_partition(organisation), format!("{CONNECTIONS}{connection}"))
+}
+
+/// Partition of an organisation's profiles.
+pub(crate) fn profiles_partition(organisation: &OrganisationId) -> String {
+    format!("P#{organisation}")
 }
 
 /// A profile's name is chosen by people.
 pub(crate) fn profile(organisation: &OrganisationId, name: &str) -> Key {
-    key(settings_partition(organisation), format!("{PROFILES}{}", digest(name.as_bytes())))
+    key(profiles_partition(organisation), format!("{PROFILES}{}", digest(name.as_bytes())))
 }
 
 pub(crate) fn api_key_listing(organisation: &OrganisationId, id: ApiKeyId) -> Key {

@@ -269,7 +269,7 @@ impl Records {
         &self,
         organisation: &OrganisationId,
     ) -> Result<Vec<Document<ConnectionRow>>, StoreError> {
-        self.list_documents(&keys::settings_partition(organisation), keys::CONNECTIONS).await
+        self.list_documents(&keys::connections_partition(organisation), keys::CONNECTIONS).await
     }
 
     /// A profile by its name.
@@ -305,7 +305,7 @@ impl Records {
         &self,
         organisation: &OrganisationId,
     ) -> Result<Vec<Document<ProfileRow>>, StoreError> {
-        self.list_documents(&keys::settings_partition(organisation), keys::PROFILES).await
+        self.list_documents(&keys::profiles_partition(organisation), keys::PROFILES).await
     }
 
     pub(crate) async fn document<T: DeserializeOwned>(
