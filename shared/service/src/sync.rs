@@ -22,7 +22,6 @@ mod stamps;
 mod stop;
 pub(crate) mod wish;
 
-pub(crate) use aside::is_something_left;
 pub(crate) use item::CANNOT_BE_SILENT;
 pub use lease::REQUEST_TIMEOUT;
 pub(crate) use pages::PAGE_ITEMS;

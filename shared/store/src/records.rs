@@ -94,7 +94,7 @@ pub use api_keys::{ApiKeyRow, Role};
 pub use backlog::Backlog;
 pub use commit::{Commit, CommitError, IntentRef, ItemCommit, LinkWrite};
 pub use crypto::{CONTENT_BYTES_MAX, FillRandom, Keyring};
-pub use cursors::CursorRow;
+pub use cursors::{CursorRow, Kept};
 pub use endpoints::{DeliveryState, DueEndpoint, EndpointRow, RETRIES_MAX, RetryRow};
 pub use feed::{FeedCursor, FeedEntry, FeedError, FeedPage, FeedRecord};
 pub use fence::{Fence, FenceFinding, FenceWaiver, Gate};

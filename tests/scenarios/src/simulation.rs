@@ -235,6 +235,7 @@ impl Simulation {
             FaultKind::CutAfter,
             FaultKind::StaleChangeKey,
             FaultKind::SyncStateLost,
+            FaultKind::ChangesDelayed,
             FaultKind::BrokenItem,
             FaultKind::NotificationDropped,
             FaultKind::NotificationDoubled,

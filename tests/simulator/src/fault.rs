@@ -22,6 +22,9 @@ pub enum FaultKind {
     StaleChangeKey,
     /// All sync states of the mailbox become invalid.
     SyncStateLost,
+    /// Graph's changes do not tell yet what happened since they were read last.
+    /// Source: delta-query-overview page, "Processing delays".
+    ChangesDelayed,
     /// One item of a page cannot be read.
     BrokenItem,
     /// A notification is never sent.

@@ -23,7 +23,7 @@ use tidemark_store::records::{
 
 use super::Sweep;
 use crate::preflight::fence;
-use crate::sync::{PAGE_ITEMS, is_something_left};
+use crate::sync::PAGE_ITEMS;
 
 /// Most requests of a minute. Mailboxes beyond are raised.
 const REQUESTS_MAX: u64 = 60;
@@ -106,7 +106,7 @@ impl Sweep<'_> {
         };
         let is_young =
             written_at.is_some_and(|at| self.now.duration_since(at) < turns.min(WHOLE_EVERY));
-        if !is_young || is_something_left(progress.as_deref()) {
+        if !is_young || progress.is_some_and(|kept| kept.is_work) {
             return Ok(None);
         }
         // Changes that are held wait for a person; a run plans them anew each time.

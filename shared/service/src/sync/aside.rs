@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tidemark_mailbox::{Disposition, RemoteId};
+use tidemark_store::records::Kept;
 
 use super::named::Compares;
 use super::run::Run;
@@ -45,20 +46,20 @@ pub(super) struct Progress {
     pub(super) compares: Compares,
 }
 
-/// Whether the next run would have something to do by what a cursor keeps, whatever it finds.
-pub(crate) fn is_something_left(text: Option<&str>) -> bool {
-    let progress = decode(text);
-    !progress.aside.is_empty() || !progress.told.is_empty() || progress.compares.is_owed()
+/// What the cursor keeps; none when there is nothing to keep.
+pub(super) fn encode(progress: &Progress) -> Option<Kept> {
+    if *progress == Progress::default() {
+        return None;
+    }
+    let is_work =
+        !progress.aside.is_empty() || !progress.told.is_empty() || progress.compares.is_owed();
+    let text = serde_json::to_string(progress).ok()?;
+    Some(Kept { text, is_work })
 }
 
-/// The text that the cursor keeps; none when there is nothing to keep.
-pub(super) fn encode(progress: &Progress) -> Option<String> {
-    if *progress == Progress::default() { None } else { serde_json::to_string(progress).ok() }
-}
-
-/// What such a text says. What cannot be read is left to the next compare.
-pub(super) fn decode(text: Option<&str>) -> Progress {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+/// What the cursor has kept. What cannot be read is left to the next compare.
+pub(super) fn decode(kept: Option<&Kept>) -> Progress {
+    kept.and_then(|kept| serde_json::from_str(&kept.text).ok()).unwrap_or_default()
 }
 
 impl Run<'_> {
@@ -114,9 +115,11 @@ mod tests {
         let aside = vec![Aside { id: "a".to_owned(), tries: 3 }];
         let progress =
             Progress { aside, told: vec!["b".to_owned()], compares: Compares::default() };
-        assert_eq!(decode(encode(&progress).as_deref()), progress);
+        let kept = encode(&progress).unwrap();
+        assert_eq!((decode(Some(&kept)), kept.is_work), (progress, true));
         assert_eq!(encode(&Progress::default()), None);
-        assert_eq!(decode(Some("nonsense")), Progress::default());
+        let nonsense = Kept { text: "nonsense".to_owned(), is_work: true };
+        assert_eq!(decode(Some(&nonsense)), Progress::default());
         let wait = |tries| Aside { id: String::new(), tries }.wait().as_mins();
         assert_eq!([wait(0), wait(1), wait(9), wait(99)], [1, 2, 512, 512]);
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use tidemark_engine::StampView;
 use tidemark_mailbox::{Change, ChangePage, Cursor, Disposition, RemoteEvent, RemoteId, RemoteRef};
-use tidemark_store::records::{Commit, CursorRow, FirstSyncPhase, ItemCommit, LinkRow, LinkState};
+use tidemark_store::records::{
+    Commit, CursorRow, FirstSyncPhase, ItemCommit, Kept, LinkRow, LinkState,
+};
 
 use super::aside;
 use super::item::{Seen, Work};
@@ -138,7 +140,7 @@ impl Run<'_> {
     }
 
     /// What the cursor keeps while there are changes left to read.
-    fn progress(&self, mut told: Vec<String>) -> Option<String> {
+    fn progress(&self, mut told: Vec<String>) -> Option<Kept> {
         // What has open intents is found again by those.
         let unseen = self.created.iter().filter(|(_, it)| !it.seen && it.intents.is_empty());
         told.extend(unseen.map(|(id, _)| id.clone()));
@@ -148,7 +150,7 @@ impl Run<'_> {
 
     /// What the cursor keeps once everything was read: `untold` is what [`Self::find_lost_creates`]
     /// says. What was kept by the reading before has had its reading and is not kept again.
-    fn progress_at_end(&self, untold: Vec<String>) -> Option<String> {
+    fn progress_at_end(&self, untold: Vec<String>) -> Option<Kept> {
         let compares = self.names.kept_at_end();
         aside::encode(&aside::Progress { aside: self.aside.clone(), told: untold, compares })
     }

@@ -341,7 +341,7 @@ impl Run<'_> {
         }
         let cursor = self.service.records.cursor(&self.scope, &self.collection).await?;
         self.generation = cursor.generation;
-        let progress = aside::decode(cursor.progress.as_deref());
+        let progress = aside::decode(cursor.progress.as_ref());
         self.aside = progress.aside;
         self.names.go_on(progress.compares);
         for id in progress.told {

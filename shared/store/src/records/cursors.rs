@@ -22,11 +22,20 @@ pub struct CursorRow {
     pub generation: u64,
     /// Whether a compare run is under way.
     pub comparing: bool,
-    /// In the caller's form: how far a compare run has come beyond the cursor.
-    pub progress: Option<String>,
+    /// What is kept besides the place.
+    pub progress: Option<Kept>,
     /// When it was written; none for one that never was.
     pub written_at: Option<Timestamp>,
     pub(crate) chunks: Vec<ChunkRef>,
+}
+
+/// What a reading leaves to the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// In the caller's form.
+    pub text: String,
+    /// Whether the next run has something to do by it, whatever it finds.
+    pub is_work: bool,
 }
 
 impl CursorRow {
@@ -42,7 +51,20 @@ pub(crate) struct CursorDocument {
     pub(crate) generation: u64,
     pub(crate) comparing: bool,
     pub(crate) progress: Option<String>,
+    /// Whether the progress is work for the next run.
+    #[serde(default = "is_work_unless_said")]
+    pub(crate) is_work: bool,
     pub(crate) updated_at: Timestamp,
+}
+
+const fn is_work_unless_said() -> bool {
+    true
+}
+
+impl CursorDocument {
+    fn kept(&self) -> Option<Kept> {
+        self.progress.clone().map(|text| Kept { text, is_work: self.is_work })
+    }
 }
 
 impl fmt::Debug for CursorRow {
@@ -76,10 +98,26 @@ impl Records {
             cursor: self.load_content(scope, key.as_ref(), row, CURSOR, &context).await?,
             generation: document.generation,
             comparing: document.comparing,
-            progress: document.progress,
+            progress: document.kept(),
             written_at: Some(document.updated_at),
             chunks: chunks_of(&item)?,
         })
+    }
+
+    /// Whether a reading has come to its end and keeps nothing for the next one. No content is read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_read_out(
+        &self,
+        scope: &MailboxScope,
+        collection: &Collection,
+    ) -> Result<bool, StoreError> {
+        let Some(item) = self.table.get(&keys::cursor(scope, collection)).await? else {
+            return Ok(false);
+        };
+        let document: CursorDocument = Row::new(&item)?.document()?;
+        Ok(!document.comparing && document.kept().is_none_or(|kept| !kept.is_work))
     }
 }
 

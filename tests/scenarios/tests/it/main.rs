@@ -8,6 +8,7 @@ mod cap;
 mod crash;
 mod credentials;
 mod decisions;
+mod echo;
 mod empty_answer;
 mod exit;
 mod export;

@@ -21,7 +21,7 @@ const CHANGES: &str = "TIDEMARK_PRICE_CHANGES";
 /// Set to `ews` to see what that costs over Exchange Web Services with push.
 const WIRE: &str = "TIDEMARK_PRICE_WIRE";
 /// Changes of a mailbox in a day, and the cents of a month that docs/price.md tells for them.
-const TOLD: (u32, f64) = (20, 3.55);
+const TOLD: (u32, f64) = (20, 3.02);
 
 pub(super) const NAMES: [&str; 20] = [
     "alex", "blake", "casey", "devon", "ellis", "frankie", "gray", "harper", "indigo", "jamie",

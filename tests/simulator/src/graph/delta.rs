@@ -154,6 +154,12 @@ fn round(
     }
     let state = call.state.graph.deltas.list.get(token).cloned();
     match state.filter(|state| state.mailbox == call.mailbox && state.folder == folder) {
+        Some(state) if matches!(state.step, Step::Delta { .. }) => {
+            if call.state.faults.fires(FaultKind::ChangesDelayed) {
+                return Ok(nothing_yet(call, &state));
+            }
+            answer(call, &state, false)
+        }
         Some(state) => answer(call, &state, false),
         None => Err(lost(call)),
     }
@@ -167,6 +173,15 @@ fn lost(call: &mut Call<'_>) -> GraphError {
     } else {
         GraphError::sync_state(400)
     }
+}
+
+/// The answer to a delta link before anything that happened since is tracked.
+fn nothing_yet(call: &mut Call<'_>, state: &State) -> Answer {
+    let token = call.state.graph.deltas.keep(state.clone());
+    let link = call.request.link(&[("$deltatoken", &token)]);
+    let context = format!("{}/$metadata#Collection(event)", call.request.root);
+    let body = json!({ "@odata.context": context, "@odata.deltaLink": link, "value": [] });
+    Answer::json(200, body)
 }
 
 /// One page.

@@ -313,7 +313,8 @@ impl Records {
         let document = CursorDocument {
             generation: cursor.generation,
             comparing: cursor.comparing,
-            progress: cursor.progress.clone(),
+            progress: cursor.progress.as_ref().map(|kept| kept.text.clone()),
+            is_work: cursor.progress.as_ref().is_some_and(|kept| kept.is_work),
             updated_at: now,
         };
         let mut row = RowBuilder::new(keys::cursor(scope, collection)).document(&document)?;

@@ -162,6 +162,20 @@ fn a_lost_state_asks_for_a_full_round() {
 }
 
 #[test]
+fn changes_that_are_not_tracked_yet_come_with_a_later_round() {
+    let bench = Bench::new();
+    let (_, link) = round(&bench, &first_url(), 50);
+    bench.create(&visit());
+    let rule = FaultRule::times(FaultKind::ChangesDelayed, 1);
+    bench.simulator.set_faults(FaultPlan::new(1, vec![rule]));
+    let (none, link) = round(&bench, &link, 50);
+    assert_eq!(none.len(), 0);
+    let (found, link) = round(&bench, &link, 50);
+    assert_eq!(found.len(), 1);
+    assert_eq!(round(&bench, &link, 50).0.len(), 0);
+}
+
+#[test]
 fn a_mutable_id_of_what_moved_is_the_old_one() {
     let bench = Bench::new();
     bench.create(&visit());
