@@ -65,6 +65,9 @@ impl Intake {
                     fresh |= intake.wish == Wish::Delete;
                     intake.wish = Wish::Upsert;
                     intake.add(patch, change);
+                    if fresh {
+                        intake.forget_the_rest();
+                    }
                 }
                 BusinessOperation::Delete => {
                     intake.wish = Wish::Delete;
@@ -73,9 +76,6 @@ impl Intake {
                     intake.authors.clear();
                 }
             }
-        }
-        if fresh && intake.wish == Wish::Upsert {
-            intake.forget_the_rest();
         }
         if intake.patch.get(Property::Status)
             == Some(&PropertyValue::Status(EventStatus::Cancelled))

@@ -33,11 +33,13 @@ fn facts() -> MailboxFacts {
     }
 }
 
+fn schedule_at(hour: i8) -> Schedule {
+    let start = date(2030, 1, 7).at(hour, 0, 0, 0);
+    Schedule::timed(start, Zone::utc(), SignedDuration::from_hours(1), None).unwrap()
+}
+
 fn event(title: &str) -> Event {
-    let start = date(2030, 1, 7).at(9, 0, 0, 0);
-    let schedule =
-        Schedule::timed(start, Zone::utc(), SignedDuration::from_hours(1), None).unwrap();
-    let mut event = Event::new(schedule);
+    let mut event = Event::new(schedule_at(9));
     event.title = Some(title.to_owned());
     event
 }
@@ -237,6 +239,62 @@ fn a_cut_off_series_write_is_carried_on() {
     };
     assert_eq!(*again, target);
     assert_eq!(second.business, None);
+}
+
+#[test]
+fn an_exception_that_a_cut_off_move_took_away_comes_back_with_the_series() {
+    let rule = Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(10) };
+    let mut old = event("a");
+    old.recurrence = Some(rule.clone());
+    let id = RecurrenceId::new(date(2030, 1, 9).at(9, 0, 0, 0));
+    old.overrides.insert(id, tidemark_model::Override::Excluded);
+    let base = base(&old);
+    // The business system moves the series, which has no exceptions then, and is cut off.
+    let mut moved = old.clone();
+    moved.schedule = schedule_at(12);
+    moved.overrides.clear();
+    let begun = Unfinished::update(old.clone(), moved.clone());
+    // It moves the series back before that is told, and says its exception again.
+    let back = upsert(vec![
+        PropertyValue::Schedule(old.schedule.clone(), Some(rule)),
+        old.value(Property::Override(id)),
+    ]);
+    let view = present(&moved, CopyRole::Appointment);
+    let profile = Profile::default();
+    let decision = run(LinkView::Linked(&base), view, &back, &profile, Some(&begun));
+    let ExchangeAction::Update { target, .. } = &decision.exchange else {
+        panic!("{}", decision.explain());
+    };
+    assert_eq!((&target.schedule, &target.overrides), (&old.schedule, &old.overrides));
+}
+
+#[test]
+fn what_a_new_item_in_place_of_a_deleted_one_cleared_is_nobody_elses_change() {
+    let mut old = event("a");
+    old.location = Some("Muster".to_owned());
+    let base = base(&old);
+    let again = vec![PropertyValue::Schedule(old.schedule.clone(), None), title("b")];
+    let anew = |last| {
+        let mut changes = vec![change(BusinessOperation::Delete)];
+        changes.extend(upsert(again.clone()));
+        changes.extend(last);
+        changes
+    };
+    // A run has written that and was cut off before it could say so.
+    let cleared = event("b");
+    let deleted =
+        plain(LinkView::Linked(&base), &cleared, &anew(vec![change(BusinessOperation::Delete)]));
+    assert!(matches!(deleted.exchange, ExchangeAction::Delete { .. }), "{}", deleted.explain());
+    let placed = plain(LinkView::Linked(&base), &cleared, &anew(upsert(vec![location("Hall")])));
+    let ExchangeAction::Update { target, .. } = &placed.exchange else {
+        panic!("{}", placed.explain());
+    };
+    assert_eq!(target.location.as_deref(), Some("Hall"));
+    assert!(
+        placed.outcomes.iter().all(|it| it.verdict == Verdict::Applied),
+        "{}",
+        placed.explain()
+    );
 }
 
 #[test]

@@ -76,8 +76,8 @@ impl Sides<'_> {
             };
         };
         let stated = opinion.filter(|value| {
-            let began = self.wrote(property) && !self.was_to_vanish(property);
-            began
+            let began = self.wrote(property);
+            (began && (!self.was_to_vanish(property) || self.is_wanted_again(value)))
                 || self.was_written_before(property)
                 || !value.same(&base.business.value(property))
         });
@@ -185,6 +185,17 @@ impl Sides<'_> {
         };
         let target = &begun.target;
         !has_occurrence(&target.schedule, target.recurrence.as_ref(), id)
+    }
+
+    /// Whether the business system wants an override again, of an occurrence that its times have again.
+    fn is_wanted_again(&self, value: &PropertyValue) -> bool {
+        let PropertyValue::Override(id, Some(_)) = value else {
+            return false;
+        };
+        matches!(
+            self.opinion(Property::Schedule),
+            Some(PropertyValue::Schedule(times, rule)) if has_occurrence(&times, rule.as_ref(), *id)
+        )
     }
 
     fn is_create(&self) -> bool {
