@@ -13,7 +13,7 @@ use tidemark_simulator::NewAppointment;
 use tidemark_simulator::store::{Change, ItemNumber};
 use tidemark_store::records::NAMED_ITEMS_MAX;
 
-const ALEX: &str = "alex@tidemark.example";
+pub(super) const ALEX: &str = "alex@tidemark.example";
 /// The stage's clock begins on 2027-03-01: 500 days later, and 60 days before.
 const FAR: &str = "2028-07-13T09:00:00";
 const PAST: &str = "2026-12-31T09:00:00";
@@ -21,7 +21,7 @@ const PAST: &str = "2026-12-31T09:00:00";
 const SOON: &str = "2027-03-05T09:00:00";
 
 /// A stage over Graph whose first copy is done and that is told of changes.
-fn watched() -> Stage {
+pub(super) fn watched() -> Stage {
     let mut stage = Stage::new(Setting { wire: Wire::Graph, ..Setting::default() });
     stage.sync(ALEX);
     stage.subscribe(ALEX);
@@ -30,7 +30,7 @@ fn watched() -> Stage {
 }
 
 /// Lets notifications come and runs end.
-fn settle(stage: &mut Stage) {
+pub(super) fn settle(stage: &mut Stage) {
     stage.tick(SignedDuration::from_secs(20));
 }
 

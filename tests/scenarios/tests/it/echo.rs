@@ -3,24 +3,10 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use tidemark_scenarios::exchange::Wire;
-use tidemark_scenarios::stage::{Setting, Stage};
+use tidemark_scenarios::stage::Stage;
 use tidemark_simulator::{FaultKind, FaultPlan, FaultRule};
 
-const ALEX: &str = "alex@tidemark.example";
-
-fn watched() -> Stage {
-    let mut stage = Stage::new(Setting { wire: Wire::Graph, ..Setting::default() });
-    stage.sync(ALEX);
-    stage.subscribe(ALEX);
-    settle(&mut stage);
-    stage
-}
-
-/// Lets notifications come and runs end.
-fn settle(stage: &mut Stage) {
-    stage.tick(SignedDuration::from_secs(20));
-}
+use super::beyond::{ALEX, settle, watched};
 
 /// The business system makes an item; how many runs that takes.
 fn runs_of_a_new_item(stage: &mut Stage) -> u64 {
