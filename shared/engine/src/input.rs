@@ -4,7 +4,7 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use tidemark_model::{CopyRole, Event, EventPatch, Property, Zone};
+use tidemark_model::{CopyRole, Event, EventPatch, Override, Property, RecurrenceId, Zone};
 
 use crate::profile::Profile;
 use crate::sameness::holds;
@@ -159,25 +159,41 @@ pub struct Unfinished {
     /// about to change from what people had changed before, and what they put back afterwards.
     /// Where an update comes without it, the last common state stands for it.
     pub seen: Option<Event>,
+    /// Whether an occurrence is brought back that was taken out. Exchange does that only if the rule of
+    /// the series is written again, which takes all of its exceptions out.
+    pub brings_back: bool,
 }
 
 impl Unfinished {
     /// A create that was begun.
     pub const fn create(target: Event) -> Self {
-        Self { target, seen: None }
+        Self { target, seen: None, brings_back: false }
     }
 
     /// An update that was begun when Exchange showed `seen`.
-    pub const fn update(seen: Event, target: Event) -> Self {
-        Self { target, seen: Some(seen) }
+    pub fn update(seen: Event, target: Event) -> Self {
+        let brings_back = brings_back(&seen, &target);
+        Self { target, seen: Some(seen), brings_back }
+    }
+
+    /// Whether Exchange shows that the rule was written again to bring an occurrence back: there are no
+    /// exceptions but those that this write has written since.
+    pub(crate) fn has_brought_back(&self, remote: &Event, zone: &Zone) -> bool {
+        let is_ours = |id: &RecurrenceId| {
+            let property = Property::Override(*id);
+            holds(&remote.value(property), &self.target.value(property), zone)
+        };
+        self.brings_back && remote.overrides.keys().all(is_ours)
     }
 
     /// The write that carries this one on, with another target, when Exchange shows `remote`. What
     /// comes from the first attempt is no person's, so what was seen before that is kept.
     #[must_use]
     pub fn carried_on(self, remote: &Event, target: Event, zone: &Zone) -> Self {
+        let brings_back = self.brings_back || brings_back(remote, &target);
+        let brought_back = self.has_brought_back(remote, zone);
         let Some(mut seen) = self.seen else {
-            return Self::create(target);
+            return Self { brings_back, ..Self::create(target) };
         };
         let written = |property: Property, seen: &Event| {
             let wanted = self.target.value(property);
@@ -189,13 +205,19 @@ impl Unfinished {
             remote.properties().into_iter().chain(seen.properties()).collect();
         for property in properties {
             let dropped = matches!(property, Property::Override(id)
-                if moved && !remote.overrides.contains_key(&id));
+                if (moved || brought_back) && !remote.overrides.contains_key(&id));
             if !dropped && !written(property, &seen) {
                 seen.apply(remote.value(property));
             }
         }
-        Self::update(seen, target)
+        Self { target, seen: Some(seen), brings_back }
     }
+}
+
+/// Whether a write of `target` over `seen` brings an occurrence back that was taken out.
+fn brings_back(seen: &Event, target: &Event) -> bool {
+    let excludes = |event: &Event, id| event.overrides.get(id) == Some(&Override::Excluded);
+    seen.overrides.keys().any(|id| excludes(seen, id) && !excludes(target, id))
 }
 
 /// What a plan has to know of the mailbox. `Debug` shows no address.

@@ -6,8 +6,8 @@ use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tidemark_model::{
-    Attendee, AttendeeRole, CopyRole, Event, EventPatch, MailMode, Participation, Pattern, Privacy,
-    Property, PropertyValue, Range, Recurrence, RecurrenceId, Schedule, Zone,
+    Attendee, AttendeeRole, CopyRole, Event, EventPatch, MailMode, OccurrencePatch, Participation,
+    Pattern, Privacy, Property, PropertyValue, Range, Recurrence, RecurrenceId, Schedule, Zone,
 };
 
 use super::*;
@@ -266,6 +266,43 @@ fn an_exception_that_a_cut_off_move_took_away_comes_back_with_the_series() {
         panic!("{}", decision.explain());
     };
     assert_eq!((&target.schedule, &target.overrides), (&old.schedule, &old.overrides));
+}
+
+#[test]
+fn an_exception_that_went_when_a_cut_off_write_brought_another_back_is_ours() {
+    let mut old = event("a");
+    old.recurrence =
+        Some(Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(10) });
+    let day = |day| RecurrenceId::new(date(2030, 1, day).at(9, 0, 0, 0));
+    let titled = |text: &str| {
+        let patch =
+            OccurrencePatch { title: Some(Some(text.to_owned())), ..OccurrencePatch::default() };
+        PropertyValue::Override(day(8), Some(made::changed(patch)))
+    };
+    old.apply(titled("once"));
+    let base = base(&old);
+    // The first write took an occurrence out. The second was to bring it back and to rename the other:
+    // of that only the rule was written, which has taken both exceptions out.
+    let mut fewer = old.clone();
+    fewer.overrides.insert(day(9), tidemark_model::Override::Excluded);
+    let mut target = old.clone();
+    target.apply(titled("twice"));
+    let begun = Unfinished::update(old.clone(), fewer.clone());
+    let begun = begun.carried_on(&fewer, target.clone(), &Zone::utc());
+    let mut bare = old.clone();
+    bare.overrides.clear();
+    let mut changes = upsert(vec![titled("twice")]);
+    if let BusinessOperation::Upsert(patch) = &mut changes[0].change {
+        patch.overrides_complete = true;
+    }
+    let view = present(&bare, CopyRole::Appointment);
+    let profile = Profile::default();
+    let decision = run(LinkView::Linked(&base), view, &changes, &profile, Some(&begun));
+    let ExchangeAction::Update { target: again, .. } = &decision.exchange else {
+        panic!("{}", decision.explain());
+    };
+    assert_eq!(again.overrides, target.overrides);
+    assert!(decision.outcomes.iter().all(|it| it.verdict == Verdict::Applied));
 }
 
 #[test]

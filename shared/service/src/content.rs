@@ -97,15 +97,18 @@ struct StoredWrite {
     target: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<Value>,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    brings_back: bool,
 }
 
 /// The bytes of a write that is about to begin: what is to stand in Exchange, and what stood there.
 ///
 /// # Errors
 /// As [`encode_base`].
-pub fn encode_write(target: &Event, seen: Option<&Event>) -> Result<Vec<u8>, ContentError> {
-    let seen = seen.map(value_of).transpose()?;
-    serde_json::to_vec(&StoredWrite { v: VERSION, target: value_of(target)?, seen })
+pub fn encode_write(write: &Unfinished) -> Result<Vec<u8>, ContentError> {
+    let seen = write.seen.as_ref().map(value_of).transpose()?;
+    let (target, brings_back) = (value_of(&write.target)?, write.brings_back);
+    serde_json::to_vec(&StoredWrite { v: VERSION, target, seen, brings_back })
         .map_err(|_| ContentError)
 }
 
@@ -119,10 +122,8 @@ pub fn decode_write(bytes: &[u8]) -> Result<Unfinished, ContentError> {
         return Err(ContentError);
     }
     let target = event_of(&stored.target)?;
-    Ok(match stored.seen.as_ref().map(event_of).transpose()? {
-        Some(seen) => Unfinished::update(seen, target),
-        None => Unfinished::create(target),
-    })
+    let seen = stored.seen.as_ref().map(event_of).transpose()?;
+    Ok(Unfinished { target, seen, brings_back: stored.brings_back })
 }
 
 fn value_of(event: &Event) -> Result<Value, ContentError> {
@@ -230,10 +231,11 @@ mod tests {
 
     #[test]
     fn a_write_comes_back_as_it_was() {
-        let bytes = encode_write(&event("a"), Some(&event("b"))).unwrap();
-        assert_eq!(decode_write(&bytes).unwrap(), Unfinished::update(event("b"), event("a")));
-        let bytes = encode_write(&event("a"), None).unwrap();
-        assert_eq!(decode_write(&bytes).unwrap(), Unfinished::create(event("a")));
+        let update = Unfinished::update(event("b"), event("a"));
+        let brings_back = Unfinished { brings_back: true, ..update.clone() };
+        for write in [update, brings_back, Unfinished::create(event("a"))] {
+            assert_eq!(decode_write(&encode_write(&write).unwrap()).unwrap(), write);
+        }
     }
 
     #[test]

@@ -172,7 +172,9 @@ impl Sides<'_> {
             return false;
         };
         let schedule = Property::Schedule;
-        let rewritten = self.wrote(schedule) || self.is_create();
+        let brought_back =
+            self.unfinished.is_some_and(|begun| begun.has_brought_back(self.remote, self.zone));
+        let rewritten = self.wrote(schedule) || self.is_create() || brought_back;
         rewritten
             && !self.remote.overrides.contains_key(&id)
             && self.holds(schedule, &target.value(schedule))

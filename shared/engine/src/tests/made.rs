@@ -205,11 +205,15 @@ pub(super) fn held(mut event: Event) -> Event {
 }
 
 /// What Exchange shows after each request of a write, the first being before all of them: the
-/// series, which drops its exceptions when it moves, then every occurrence that differs.
+/// series, which drops its exceptions when it moves or an occurrence comes back that was taken out, then
+/// every occurrence that differs.
 pub(super) fn steps(remote: &Event, target: &Event) -> Vec<Event> {
     let mut now = held(target.clone());
     let schedule = Property::Schedule;
-    let moves = !now.value(schedule).same(&remote.value(schedule));
+    let excludes = |event: &Event, id| event.overrides.get(id) == Some(&Override::Excluded);
+    let brings_back =
+        remote.overrides.keys().any(|id| excludes(remote, id) && !excludes(target, id));
+    let moves = !now.value(schedule).same(&remote.value(schedule)) || brings_back;
     now.overrides.clear();
     if !moves {
         now.overrides.clone_from(&remote.overrides);

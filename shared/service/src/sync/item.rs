@@ -345,7 +345,7 @@ impl Run<'_> {
             (_, Some(remote)) => Unfinished::update(remote.event.clone(), target.clone()),
             (_, None) => Unfinished::create(target.clone()),
         };
-        Ok(encode_write(&write.target, write.seen.as_ref())?)
+        Ok(encode_write(&write)?)
     }
 
     /// Reads an item again after somebody else was faster.
