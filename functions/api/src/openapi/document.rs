@@ -1,5 +1,5 @@
-//! The OpenAPI 3.1 document as the handlers make it. It takes longer than all else that a function does
-//! when it starts: what is served is the agreed copy, which a test compares with this.
+//! The OpenAPI 3.1 document as the handlers make it. To make it costs some milliseconds at every start of
+//! the function: what is served is the agreed copy, which a test compares with this.
 
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};

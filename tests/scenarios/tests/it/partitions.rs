@@ -21,6 +21,7 @@ const COST_MORE_MAX: f64 = 20.0;
 /// guide, "Best practices for designing and using partition keys effectively".
 const READ_UNITS_MAX: u64 = 3_000;
 const WRITE_UNITS_MAX: u64 = 1_000;
+
 /// What many are compared with.
 static HUNDRED: LazyLock<Measured> = LazyLock::new(|| {
     measured("100 mailboxes", &Plan { organisations: 1, mailboxes: 100, window: 10..30 })
