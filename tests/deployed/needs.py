@@ -128,7 +128,7 @@ NEEDS: dict[tuple[str, str, str], Need | ByLambda] = {
             "dynamodb:PutItem": Need("a_key_that_is_made_and_revoked"),
             "dynamodb:DeleteItem": Need("a_key_that_is_made_and_revoked"),
             "dynamodb:UpdateItem": Need("an_appointment"),
-            "dynamodb:ConditionCheckItem": Need("an_appointment"),
+            "dynamodb:ConditionCheckItem": Need("a_first_appointment"),
         },
         "Queue": {"sqs:SendMessage": Need("an_appointment")},
         "MasterKey": {"secretsmanager:GetSecretValue": Need("a_list_of_mailboxes", fresh=True, complaint=NO_START)},
@@ -150,6 +150,7 @@ NEEDS: dict[tuple[str, str, str], Need | ByLambda] = {
 SAMPLE = [
     ("api", "Table", "dynamodb:Query"),
     ("api", "Table", "dynamodb:UpdateItem"),
+    ("api", "Table", "dynamodb:ConditionCheckItem"),
     ("api", "Queue", "sqs:SendMessage"),
     ("api", "Credentials", "secretsmanager:CreateSecret"),
     ("deliver", "Table", "dynamodb:Query"),

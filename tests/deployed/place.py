@@ -42,11 +42,14 @@ class Organisation:
         made = self.admin.done("POST", "connections", connection | {"notifications": "push"})["id"]
         self.admin.done("PATCH", f"connections/{made}/fence", {"waiver": {"reason": "a simulator"}})
         if people:
-            added = self.admin.done("POST", "mailboxes", {
-                "connection": made, "system": "crm",
-                "mailboxes": [{"address": f"{person}@{DOMAIN}", "timeZone": ZONE} for person in people]})
-            assert all(one["outcome"] == "added" for one in added["mailboxes"]), added
+            self.add(made, people)
         return made
+
+    def add(self, connection: str, people: list[str]) -> None:
+        added = self.admin.done("POST", "mailboxes", {
+            "connection": connection, "system": "crm",
+            "mailboxes": [{"address": f"{person}@{DOMAIN}", "timeZone": ZONE} for person in people]})
+        assert all(one["outcome"] == "added" for one in added["mailboxes"]), added
 
     def synced(self, person: str, seconds: float = SYNCED_SECONDS) -> dict:
         def look():

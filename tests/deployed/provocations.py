@@ -212,6 +212,14 @@ def an_appointment(stage: Stage) -> None:
     put(stage, "sage")
 
 
+def a_first_appointment(stage: Stage) -> None:
+    """Of another mailbox each time: only its first change has to see that the mailbox has its data key."""
+    person = stage.name()
+    stage.place.simulator.add([person])
+    stage.place.add(stage.place.ews, [person])
+    put(stage, person)
+
+
 def a_connection(stage: Stage) -> None:
     """One of its own each time: only a new one needs a new secret."""
     stage.place.admin.call("POST", "connections", {
