@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """Messages that were tried too often: what they are, and another try for them.
 
-usage: dead-letters.py [--stack NAME] [--region REGION] COMMAND
+usage: dead-letters.py [--stack NAME] [--region REGION] [--dead-letters-url URL --work-queue-url URL] COMMAND
 
   list               each message: its id, its mailbox, since when it is here, how often it was tried
   show ID            one message as it was sent
   redrive [ID...]    gives messages back to the work queue; all of ours when none is named
   discard ID...      throws messages away
 
-It needs the AWS CLI and may use what that may: sqs:ReceiveMessage, sqs:DeleteMessage and
-sqs:ChangeMessageVisibility on the dead letters, sqs:SendMessage on the work queue, and
-cloudformation:DescribeStacks. What is no message of ours is given back only if it is named.
+It needs the AWS CLI and may use what that may: sqs:ReceiveMessage, sqs:DeleteMessage,
+sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the dead letters, sqs:SendMessage on the work
+queue, and cloudformation:DescribeStacks unless both queues are named. What is no message of ours is given
+back only if it is named.
 
-A message is sent before it is taken away: a redrive that breaks off leaves one in both queues, which
-costs an idle run and does no harm.
+A message is sent before it is taken away: a redrive that breaks off leaves some in both queues, which
+costs idle runs and does no harm.
 """
 
 import argparse
@@ -22,12 +23,16 @@ import json
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 
-# Most messages that one look takes in, and how long they are hidden from others meanwhile.
-MESSAGES_MAX = 1000
-HIDDEN_SECONDS = 60
-# What SQS gives at once.
+# How long messages are hidden from others while they are looked at, if nobody shows them again.
+HIDDEN_SECONDS = 900
+# How long SQS looks for messages, in all of its servers.
+WAIT_SECONDS = 2
+# What SQS gives and takes at once.
 BATCH = 10
+# Messages that are listed at most.
+LISTED_MAX = 1000
 
 
 class Trouble(Exception):
@@ -37,11 +42,16 @@ class Trouble(Exception):
 class Queues:
     """The two queues of a stack, through the AWS CLI."""
 
-    def __init__(self, stack: str, region: str | None):
-        self.options = ["--output", "json"] + (["--region", region] if region else [])
-        described = self.aws("cloudformation", "describe-stacks", "--stack-name", stack)
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
-        self.dead, self.work = outputs["DeadLettersUrl"], outputs["WorkQueueUrl"]
+    def __init__(self, options: argparse.Namespace):
+        self.options = ["--output", "json"] + (["--region", options.region] if options.region else [])
+        self.dead, self.work = options.dead_letters_url, options.work_queue_url
+        if not (self.dead and self.work):
+            described = self.aws("cloudformation", "describe-stacks", "--stack-name", options.stack)
+            outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0].get("Outputs", [])}
+            if missing := {"DeadLettersUrl", "WorkQueueUrl"} - outputs.keys():
+                raise Trouble(f"the stack {options.stack} has no output {' and no '.join(sorted(missing))}: "
+                              "name the queues by --dead-letters-url and --work-queue-url")
+            self.dead, self.work = self.dead or outputs["DeadLettersUrl"], self.work or outputs["WorkQueueUrl"]
 
     def aws(self, *words: str) -> dict:
         try:
@@ -52,33 +62,50 @@ class Queues:
             raise Trouble(done.stderr.strip() or f"aws {words[0]} {words[1]} ended with {done.returncode}")
         return json.loads(done.stdout or "{}")
 
-    def take(self) -> list[dict]:
-        """All messages that are there, hidden from others for a minute."""
-        found: dict[str, dict] = {}
-        while len(found) < MESSAGES_MAX:
-            came = self.aws("sqs", "receive-message", "--queue-url", self.dead, "--attribute-names", "All",
-                            "--max-number-of-messages", str(BATCH), "--visibility-timeout", str(HIDDEN_SECONDS))
-            new = {message["MessageId"]: message for message in came.get("Messages", [])}
-            if not new.keys() - found.keys():
-                break
-            found |= new
-        return sorted(found.values(), key=lambda message: message["Attributes"]["SentTimestamp"])
+    def take(self) -> Iterator[list[dict]]:
+        """The messages that are there, some at a time, hidden from others. Of a mailbox SQS gives no more
+        while some are hidden: who wants the rest takes those away first."""
+        while came := self.aws(
+                "sqs", "receive-message", "--queue-url", self.dead, "--attribute-names", "All", "--max-number-of-messages",
+                str(BATCH), "--visibility-timeout", str(HIDDEN_SECONDS), "--wait-time-seconds", str(WAIT_SECONDS),
+        ).get("Messages"):
+            yield came
+
+    def left(self) -> int:
+        """How many messages are there, hidden ones among them."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        asked = self.aws("sqs", "get-queue-attributes", "--queue-url", self.dead, "--attribute-names", *names)
+        return sum(int(asked["Attributes"][name]) for name in names)
+
+    def batch(self, what: str, queue: str, entries: list[dict]) -> set[str]:
+        """Has up to ten things done at once; says which were."""
+        done = self.aws("sqs", what, "--queue-url", queue, "--entries", json.dumps(entries))
+        return {one["Id"] for one in done.get("Successful", [])}
 
     def show_again(self, messages: list[dict]) -> None:
-        """Others need not wait until the minute is over."""
-        for message in messages:
-            self.aws("sqs", "change-message-visibility", "--queue-url", self.dead, "--visibility-timeout", "0",
-                     "--receipt-handle", message["ReceiptHandle"])
+        """Others need not wait until they show by themselves."""
+        for first in range(0, len(messages), BATCH):
+            entries = [{"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
+                       for message in messages[first:first + BATCH]]
+            try:
+                self.batch("change-message-visibility-batch", self.dead, entries)
+            except Trouble as trouble:
+                print(f"dead-letters: hidden for {HIDDEN_SECONDS} seconds: {trouble}", file=sys.stderr)
+                return
 
-    def send_back(self, message: dict) -> None:
-        # The queue would take the id that it was sent with for a duplicate.
-        self.aws("sqs", "send-message", "--queue-url", self.work, "--message-body", message["Body"],
-                 "--message-group-id", message["Attributes"]["MessageGroupId"],
-                 "--message-deduplication-id", f"redrive-{uuid.uuid4()}")
-        self.throw_away(message)
+    def send_back(self, messages: list[dict]) -> set[str]:
+        # The queue would take the id that a message was sent with for a duplicate.
+        sent = self.batch("send-message-batch", self.work, [
+            {"Id": message["MessageId"], "MessageBody": message["Body"],
+             "MessageGroupId": message["Attributes"]["MessageGroupId"],
+             "MessageDeduplicationId": f"redrive-{uuid.uuid4()}"} for message in messages])
+        return self.throw_away([message for message in messages if message["MessageId"] in sent])
 
-    def throw_away(self, message: dict) -> None:
-        self.aws("sqs", "delete-message", "--queue-url", self.dead, "--receipt-handle", message["ReceiptHandle"])
+    def throw_away(self, messages: list[dict]) -> set[str]:
+        if not messages:
+            return set()
+        return self.batch("delete-message-batch", self.dead, [
+            {"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]} for message in messages])
 
 
 def mailbox_of(message: dict) -> str | None:
@@ -99,33 +126,50 @@ def line_of(message: dict) -> str:
     return f"{message['MessageId']}  {since:%Y-%m-%dT%H:%M:%SZ}  tried {attributes['ApproximateReceiveCount']}  {mailbox}"
 
 
-def chosen(messages: list[dict], ids: list[str]) -> list[dict]:
-    known = {message["MessageId"]: message for message in messages}
-    if unknown := [one for one in ids if one not in known]:
-        raise Trouble(f"not among the dead letters: {', '.join(unknown)}")
-    return [known[one] for one in ids]
+def show(queues: Queues, kept: list[dict], wanted: str | None) -> None:
+    """Lists messages, or shows the one that is wanted."""
+    for came in queues.take():
+        kept += came
+        if wanted:
+            for message in came:
+                if message["MessageId"] == wanted:
+                    print(json.dumps({"id": wanted, "body": message["Body"], "attributes": message["Attributes"]}, indent=2))
+                    return
+        elif len(kept) >= LISTED_MAX:
+            break
+    if wanted:
+        raise Trouble(f"not among the dead letters, or behind others of its mailbox: {wanted}")
+    print("\n".join(map(line_of, sorted(kept, key=lambda one: one["Attributes"]["SentTimestamp"]))) or "there are no dead letters")
+    if more := queues.left() - len(kept):
+        print(f"and {more} more, some of them behind others of their mailbox")
+
+
+def move(queues: Queues, kept: list[dict], command: str, ids: list[str]) -> None:
+    """Gives back or throws away the messages with these ids, or all of ours."""
+    act, word = (queues.send_back, "given back") if command == "redrive" else (queues.throw_away, "thrown away")
+    left, done, failed = set(ids), 0, 0
+    for came in queues.take():
+        wanted = [message for message in came if (message["MessageId"] in left if ids else mailbox_of(message))]
+        moved = act(wanted) if wanted else set()
+        done, failed = done + len(moved), failed + len(wanted) - len(moved)
+        kept += [message for message in came if message["MessageId"] not in moved]
+        left -= moved
+        if ids and not left:
+            break
+    print(f"{done} {word}, {queues.left()} left")
+    if failed:
+        raise Trouble(f"SQS refused {failed} of them; try again")
+    if left:
+        raise Trouble(f"not among the dead letters, or behind others of their mailbox: {', '.join(sorted(left))}")
 
 
 def run(options: argparse.Namespace) -> None:
-    queues = Queues(options.stack, options.region)
-    messages = queues.take()
-    kept = messages
+    queues, kept = Queues(options), []
     try:
-        if options.command == "list":
-            print("\n".join(map(line_of, messages)) or "there are no dead letters")
-        elif options.command == "show":
-            [message] = chosen(messages, options.ids)
-            print(json.dumps({"id": message["MessageId"], "body": message["Body"],
-                              "attributes": message["Attributes"]}, indent=2))
+        if options.command in ("list", "show"):
+            show(queues, kept, next(iter(options.ids), None))
         else:
-            ours = [message for message in messages if mailbox_of(message)]
-            wanted = chosen(messages, options.ids) if options.ids else ours
-            act, word = ((queues.send_back, "given back") if options.command == "redrive"
-                         else (queues.throw_away, "thrown away"))
-            for message in wanted:
-                act(message)
-                kept = [other for other in kept if other is not message]
-            print(f"{len(wanted)} {word}, {len(kept)} left")
+            move(queues, kept, options.command, options.ids)
     finally:
         queues.show_again(kept)
 
@@ -134,6 +178,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", default="tidemark")
     parser.add_argument("--region", help="the AWS CLI's own one, when none is named")
+    parser.add_argument("--dead-letters-url", help="the stack's own one, when none is named")
+    parser.add_argument("--work-queue-url", help="the stack's own one, when none is named")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, count in (("list", None), ("show", 1), ("redrive", "*"), ("discard", "+")):
         command = commands.add_parser(name)

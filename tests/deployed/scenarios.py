@@ -24,6 +24,8 @@ from world import DOMAIN, Feed, Line, Listener, request
 PROMPT_SECONDS = 40
 # The finest schedule, twice, and what it starts.
 TWO_MINUTES = 150
+# A mailbox that is not there: a message for it is done with at once.
+NOBODY = "019aacb0-0000-7000-8000-000000000001"
 # Six receptions of 10 seconds each, and the look after them.
 DEAD_SECONDS = 120
 
@@ -153,6 +155,19 @@ def poison_ends_with_the_dead_letters(place: Place) -> None:
     assert letters(place, "discard", sent) == "1 thrown away, 0 left\n"
     assert letters(place, "list") == "there are no dead letters\n"
     assert place.logs.lines("sync", "a message is not ours")
+    many_are_given_back(place)
+
+
+def many_are_given_back(place: Place) -> None:
+    """More than SQS gives at once, all of one mailbox: it gives none of the others while some are hidden."""
+    sqs = place.cloud.client("sqs")
+    for _ in range(25):
+        sqs.send_message(
+            QueueUrl=place.stack.outputs["DeadLettersUrl"], MessageGroupId=NOBODY, MessageDeduplicationId=str(uuid.uuid4()),
+            MessageBody=json.dumps({"type": "sync", "v": 1, "organisation": "main", "mailbox": NOBODY}))
+    assert f"main/{NOBODY}" in letters(place, "list")
+    assert letters(place, "redrive") == "25 given back, 0 left\n"
+    assert letters(place, "list") == "there are no dead letters\n"
 
 
 def letters(place: Place, *words: str) -> str:

@@ -258,6 +258,27 @@ def alarms(project: Project) -> Iterator[str]:
                 yield f"docs/alarms.md tells of an alarm {name} that is not there"
 
 
+def watched(project: Project) -> Iterator[str]:
+    """What goes silent without an error, or is told apart from its table, has an alarm of its own."""
+    alarms = list(project.of_type("AWS::CloudWatch::Alarm").values())
+
+    def is_watched(metric: str, **dimensions: object) -> bool:
+        return any(alarm["MetricName"] == metric and {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == dimensions
+                   for alarm in alarms)
+
+    for logical, rule in project.of_type("AWS::Events::Rule").items():
+        for target in rule["Targets"]:
+            function = {"Ref": target["Arn"]["Ref"].removesuffix("Live")}
+            if not is_watched("Invocations", FunctionName=function):
+                yield f"{logical}: nobody is told when it no longer calls {function['Ref']}"
+    for logical, table in project.of_type("AWS::DynamoDB::Table").items():
+        for index in [None, *table.get("GlobalSecondaryIndexes", [])]:
+            name = {"GlobalSecondaryIndexName": index["IndexName"]} if index else {}
+            for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
+                if not is_watched(metric, TableName={"Ref": logical}, **name):
+                    yield f"{logical}: nobody is told of {metric} of {index['IndexName'] if index else 'the table'}"
+
+
 def metrics(project: Project) -> Iterator[str]:
     """What the program tells, what alarms look at and what the page says are the same."""
     page = dict(re.findall(r"^\| `([A-Z]\w+)` \| (\w+) \|", project.alarms_page, re.M))
@@ -428,8 +449,8 @@ def parameters(project: Project) -> Iterator[str]:
         yield f"docs/aws.md does not say what the output {name} is for"
 
 
-RULES = (schedules, policies, needs, variables, grants, alarms, metrics, functions, queue, table, kept, ways_in, releases,
-         parameters)
+RULES = (schedules, policies, needs, variables, grants, alarms, watched, metrics, functions, queue, table, kept, ways_in,
+         releases, parameters)
 
 
 def problems(project: Project) -> list[str]:

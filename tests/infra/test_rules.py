@@ -102,6 +102,12 @@ class Found(unittest.TestCase):
         self.resources["NewAlarm"] = copy.deepcopy(self.resources["QueueAgeAlarm"])
         self.finds(rules.alarms, "NewAlarm: is not on the dashboard")
 
+    def test_watched(self) -> None:
+        del self.resources["TokenRefreshStoppedAlarm"]
+        self.finds(rules.watched, "TokenRefreshTick: nobody is told when it no longer calls TokenRefresh")
+        self.properties("IndexWritesThrottledAlarm")["Dimensions"].pop()
+        self.finds(rules.watched, "Table: nobody is told of WriteThrottleEvents of due")
+
     def test_metrics(self) -> None:
         self.project.metrics["Speed"] = "Count"
         self.finds(rules.metrics, "the metric Speed is not on the dashboard")

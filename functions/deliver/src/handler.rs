@@ -12,7 +12,7 @@ use tidemark_store::StoreError;
 use tidemark_store::records::EndpointId;
 
 /// What a round leaves of the function's time for its last write.
-const RESERVE_MAX: SignedDuration = SignedDuration::from_secs(5);
+pub(crate) const RESERVE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What is to be delivered. A scheduled event names nothing: then every organisation is looked at.
 #[derive(Debug, Deserialize)]
@@ -47,13 +47,6 @@ impl From<IdError> for DeliverError {
     fn from(error: IdError) -> Self {
         Self::Event(error.rule)
     }
-}
-
-/// When a round has to stop: 5 seconds before the function ends, or a quarter of what is left if
-/// that is less.
-pub(crate) fn deadline(now: Timestamp, ends_at: Timestamp) -> Timestamp {
-    let left = ends_at.duration_since(now).max(SignedDuration::ZERO);
-    ends_at.saturating_sub(RESERVE_MAX.min(left / 4)).unwrap_or(ends_at)
 }
 
 /// Delivers until everything is delivered or `deadline`.

@@ -9,7 +9,7 @@ use tidemark_lambda::{Call, Error, serve_units};
 use tidemark_platform::{Aws, Environment, logs};
 use tidemark_transport::ReqwestHttp;
 
-use crate::handler::{Event, deadline, handle};
+use crate::handler::{Event, RESERVE, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     serve_units(aws.frame(), move |event: Event, call: Call| {
         let (deliveries, frame) = (Arc::clone(&deliveries), frame.clone());
         async move {
-            let deadline = deadline(deliveries.world.now(), call.ends_at);
+            let deadline = call.stops_at(deliveries.world.now(), RESERVE);
             let ended = Box::pin(handle(&deliveries, event, deadline, &frame)).await;
             ended.inspect_err(|error| {
                 frame.failed();

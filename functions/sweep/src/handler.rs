@@ -1,8 +1,12 @@
 //! The minute: call, tell, answer.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tidemark_platform::{Frame, Metric};
 use tidemark_service::Service;
+
+/// What the minute leaves of the function's time for what it has begun.
+pub(crate) const RESERVE: SignedDuration = SignedDuration::from_secs(15);
 
 /// A scheduled event. What it says does not matter: the minute is the same whoever asks for it.
 /// Source: Amazon EventBridge user guide, "Scheduled events"; EventBridge Scheduler sends whatever
@@ -20,10 +24,10 @@ pub(crate) struct Summary {
     out_of_time: bool,
 }
 
-/// Does the minute's work. What did not work is found again in the next minute, so that Lambda's
+/// Does the minute's work, until `latest` at the most. What did not work is found again in the next minute, so that Lambda's
 /// own repetition is not asked for.
-pub(crate) async fn handle(service: &Service, frame: &Frame) -> Summary {
-    let report = Box::pin(service.minute()).await;
+pub(crate) async fn handle(service: &Service, latest: Timestamp, frame: &Frame) -> Summary {
+    let report = Box::pin(service.minute_until(latest)).await;
     frame.metric(Metric::MailboxesDue, report.sent);
     frame.metric(Metric::MailboxesFailing, report.failing);
     frame.metric(Metric::RenewalsFailed, report.renewals_failed);

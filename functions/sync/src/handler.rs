@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jiff::{SignedDuration, Timestamp};
-use tidemark_lambda::Call;
+use tidemark_lambda::{Call, Error};
 use tidemark_platform::{Called, Frame, Metric};
 use tidemark_service::{RunEnd, RunReport, Service, SyncTask};
 use tidemark_store::records::Payer;
 
 /// What a run leaves of the function's time for its last commit and the answer.
-const RESERVE_MAX: SignedDuration = SignedDuration::from_secs(15);
+const RESERVE: SignedDuration = SignedDuration::from_secs(15);
 /// The attribute that names the group of a message.
 const GROUP: &str = "MessageGroupId";
 /// The attribute that carries the trace of whoever sent a message.
@@ -21,57 +21,75 @@ const SENT: &str = "SentTimestamp";
 /// Requests to SQS that Lambda makes for a message: it is received, and deleted when it is done with.
 const REQUESTS_PER_MESSAGE: u64 = 2;
 
+/// How a message ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It is done with.
+    Done,
+    /// It has to come again.
+    Again,
+    /// The same, and it was this function that did not work: it panicked, or its table did not answer.
+    Broken,
+}
+
 /// Runs each message. What failed is named, so that only that comes again; the messages behind it
 /// in its group come again too, as a FIFO queue demands, since they must not pass it.
 /// Source: AWS Lambda developer guide, "Implementing partial batch responses".
+///
+/// # Errors
+/// When nothing of the batch is done with and the function did not work. It comes again all the same,
+/// but only this counts as one of Lambda's errors, by which alarms and the shift of a release go.
 pub(crate) async fn handle(
     service: &Service,
     event: SqsEvent,
     call: &Call,
     frame: &Frame,
-) -> SqsBatchResponse {
+) -> Result<SqsBatchResponse, Error> {
     let mut response = SqsBatchResponse::default();
-    let mut blocked = BTreeSet::new();
+    let (mut blocked, mut is_broken, messages) = (BTreeSet::new(), false, event.records.len());
     for record in event.records {
         let group = record.attributes.get(GROUP).cloned().unwrap_or_default();
-        if blocked.contains(&group) || !run_framed(service, &record, call, frame).await {
+        let ended = if blocked.contains(&group) {
+            Ended::Again
+        } else {
+            run_framed(service, &record, call, frame).await
+        };
+        if ended != Ended::Done {
+            is_broken |= ended == Ended::Broken;
             // Without an id the whole batch comes again, which an empty one says.
             response.add_failure(record.message_id.unwrap_or_default());
             blocked.insert(group);
         }
     }
-    response
+    if is_broken && response.batch_item_failures.len() == messages {
+        return Err("the run did not work; the log says why".into());
+    }
+    Ok(response)
 }
 
-/// Whether the message is done with. One whose run panics is not: it comes again.
-async fn run_framed(service: &Service, record: &SqsMessage, call: &Call, frame: &Frame) -> bool {
+/// A message whose run panics comes again.
+async fn run_framed(service: &Service, record: &SqsMessage, call: &Call, frame: &Frame) -> Ended {
     let unit = Called {
         trace: record.attributes.get(TRACE).map(String::as_str).or(call.trace.as_deref()),
         queue_requests: REQUESTS_PER_MESSAGE,
         ..call.as_unit(Payer::Mailbox)
     };
     let work = Box::pin(async {
-        let is_done = run_one(service, record, call.ends_at, frame).await;
-        if !is_done {
+        let ended = run_one(service, record, call, frame).await;
+        if ended != Ended::Done {
             frame.failed();
         }
-        is_done
+        ended
     });
-    frame.run(unit, work).await.unwrap_or(false)
+    frame.run(unit, work).await.unwrap_or(Ended::Broken)
 }
 
-/// Whether the message is done with.
-async fn run_one(
-    service: &Service,
-    record: &SqsMessage,
-    ends_at: Timestamp,
-    frame: &Frame,
-) -> bool {
+async fn run_one(service: &Service, record: &SqsMessage, call: &Call, frame: &Frame) -> Ended {
     let body = record.body.as_deref().unwrap_or_default();
     let Some(scope) = SyncTask::read(body) else {
         // It comes again until the queue moves it to the dead letters, where somebody looks at it.
         tracing::error!(size_bytes = body.len(), "a message is not ours");
-        return false;
+        return Ended::Again;
     };
     frame.id("mailbox.id", scope.mailbox.uuid());
     let began = service.world.now();
@@ -79,21 +97,24 @@ async fn run_one(
     if let Some(sent) = sent {
         frame.number("queue_ms", milliseconds(sent, began));
     }
-    match Box::pin(service.sync(&scope, deadline(began, ends_at))).await {
+    match Box::pin(service.sync(&scope, call.stops_at(began, RESERVE))).await {
         Ok(report) => {
             tell(frame, &report);
             if let Some(sent) = sent {
                 let seconds = milliseconds(sent, service.world.now()) / 1000;
                 frame.metric(Metric::SyncSeconds, seconds);
             }
-            // The message is the only one that knows of the newest hints: it comes again when its
-            // visibility ends, which is later than the lease does.
-            !matches!(report.end, RunEnd::Held(_))
+            match report.end {
+                // The message is the only one that knows of the newest hints: it comes again when its
+                // visibility ends, which is later than the lease does.
+                RunEnd::Held(_) => Ended::Again,
+                _ => Ended::Done,
+            }
         }
         Err(error) => {
             frame.metric(Metric::SyncFailures, 1);
             tracing::error!(mailbox.id = %scope.mailbox, error = %error, "run failed");
-            false
+            Ended::Broken
         }
     }
 }
@@ -131,14 +152,6 @@ fn sent_at(record: &SqsMessage) -> Option<Timestamp> {
 /// From one moment to another; nothing if clocks do not agree which came first.
 fn milliseconds(from: Timestamp, until: Timestamp) -> u64 {
     u64::try_from(until.duration_since(from).as_millis()).unwrap_or(0)
-}
-
-/// When a run has to stop: 15 seconds before the function ends, or a quarter of what is left if
-/// that is less.
-fn deadline(now: Timestamp, ends_at: Timestamp) -> Timestamp {
-    let left = ends_at.duration_since(now).max(SignedDuration::ZERO);
-    let reserve = RESERVE_MAX.min(left / 4);
-    ends_at.saturating_sub(reserve).unwrap_or(ends_at)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let service = Arc::new(service_on(&aws).await?);
     serve(&aws.frame(), move |event: SqsEvent, call: Call| {
         let (service, frame) = (Arc::clone(&service), aws.frame());
-        async move { Ok::<_, Error>(Box::pin(handler::handle(&service, event, &call, &frame)).await) }
+        async move { Box::pin(handler::handle(&service, event, &call, &frame)).await }
     })
     .await
 }

@@ -1,7 +1,7 @@
 /** Tidemark in a stack of its own: `npm run synth`, or `npx cdk deploy --app 'node dist/bin/tidemark.js'`. */
 import { resolve } from 'node:path';
 
-import { App, CfnOutput, Stack, Validations } from 'aws-cdk-lib';
+import { App, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 
 import { acknowledgeFindings, Tidemark, type TidemarkParameters } from '../lib';
@@ -15,8 +15,4 @@ const packages = app.node.tryGetContext('packages') ?? resolve(__dirname, '../..
 const tidemark = new Tidemark(stack, 'Tidemark', { ...parameters, packages });
 acknowledgeFindings(tidemark);
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-// It has the stack for itself, so the outputs need no prefix.
-for (const output of tidemark.included.node.findAll().filter((node) => node instanceof CfnOutput)) {
-  output.overrideLogicalId(output.node.id);
-}
 app.synth();

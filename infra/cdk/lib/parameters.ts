@@ -24,6 +24,12 @@ export interface TidemarkParameters {
    */
   readonly alarmEmail?: string;
   /**
+   * How many mailboxes have to show an error at once before the alarm about them. Among thousands
+   * there is nearly always one.
+   * @default 1
+   */
+  readonly failingMailboxes?: number;
+  /**
    * Of the programs in the zips. x86_64 is what is built and tested; arm64 is not tested.
    * @default "x86_64"
    */

@@ -43,8 +43,12 @@ export class Tidemark extends Construct {
     for (const [name, resource] of Object.entries<Resource>(template.Resources)) {
       if (resource.UpdatePolicy !== undefined) this.addUpdatePolicy(name, resource.UpdatePolicy as AliasUpdate);
     }
-    const names = Object.keys(template.Outputs);
-    const outputs = names.map((name) => [propertyName(name), String(this.included.getOutput(name).value)]);
+    const outputs = Object.keys(template.Outputs).map((name) => {
+      const output = this.included.getOutput(name);
+      // The commands of the operator's pages look for the stack's outputs by these names.
+      output.overrideLogicalId(name);
+      return [propertyName(name), String(output.value)];
+    });
     this.outputs = Object.fromEntries(outputs) as TidemarkOutputs;
   }
 

@@ -80,6 +80,8 @@ test('every resource, condition and output of the template is in the stack, and 
     }
   }
   assert.deepEqual(Object.keys(made.Parameters ?? {}), ['BootstrapVersion']);
+  // The commands of the operator's pages look for them.
+  assert.deepEqual(Object.keys(made.Outputs ?? {}).sort(), Object.keys(source.Outputs).sort());
 });
 
 test('what goes live has another name whenever a function could change', () => {

@@ -1,12 +1,14 @@
 //! Functions that answer HTTP.
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
-use lambda_http::RequestExt as _;
-use tidemark_platform::Frame;
+use axum::{Extension, Router};
+use lambda_http::tower::ServiceExt as _;
+use lambda_http::{RequestExt as _, service_fn};
+use tidemark_platform::{Frame, Panicked};
 use tidemark_store::records::Payer;
 
 use crate::{Call, Error};
@@ -18,11 +20,24 @@ use crate::{Call, Error};
 pub async fn serve_http(router: Router, frame: Frame) -> Result<(), Error> {
     let routes = framed(router, frame.clone());
     frame.ready();
-    lambda_http::run(routes).await
+    lambda_http::run(service_fn(move |request: lambda_http::Request| {
+        answer(routes.clone(), request.map(Body::new))
+    }))
+    .await
 }
 
-/// Puts the frame around every request. One whose handler panics is answered 500; what it uses until
-/// a mailbox's meter is written is that mailbox's.
+/// A handler that panicked ends the call as an error: only this counts as one of Lambda's errors, by
+/// which alarms and the shift of a release go. Lambda answers a server error in its place.
+async fn answer(routes: Router, request: Request) -> Result<Response, Error> {
+    let Ok(response) = routes.oneshot(request).await;
+    match response.extensions().get::<Panicked>() {
+        Some(panicked) => Err((*panicked).into()),
+        None => Ok(response),
+    }
+}
+
+/// Puts the frame around every request. One whose handler panics is answered 500 with [`Panicked`]
+/// among its extensions; what it uses until a mailbox's meter is written is that mailbox's.
 pub fn framed(router: Router, frame: Frame) -> Router {
     router.layer(from_fn(move |request: Request, next: Next| {
         let frame = frame.clone();
@@ -34,7 +49,9 @@ pub fn framed(router: Router, frame: Frame) -> Router {
                 response
             };
             let ended = frame.run(call.as_unit(Payer::Mailbox), work).await;
-            ended.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            ended.unwrap_or_else(|panicked| {
+                (StatusCode::INTERNAL_SERVER_ERROR, Extension(panicked)).into_response()
+            })
         }
     }))
 }
@@ -50,7 +67,6 @@ fn note(frame: &Frame, response: &Response) {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use axum::body::Body;
     use axum::routing::post;
     use serde_json::Value;
     use tidemark_model::{MailboxId, OrganisationId};
@@ -58,7 +74,6 @@ mod tests {
     use tidemark_store::memory::MemoryTable;
     use tidemark_store::records::{Collection, Keyring, MailboxScope, Records};
     use tidemark_world::{Clock as _, SystemClock};
-    use tower::ServiceExt as _;
 
     use super::*;
 
@@ -113,6 +128,23 @@ mod tests {
         let statuses: Vec<_> =
             lines.lock().unwrap().iter().map(|line| line["http.status"].clone()).collect();
         assert_eq!(statuses, [404, 200]);
+    }
+
+    async fn unavailable() -> StatusCode {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+
+    #[tokio::test]
+    async fn only_a_panic_ends_the_call_as_an_error() {
+        let routes =
+            Router::new().route("/broken", post(broken)).route("/unavailable", post(unavailable));
+        let routes = framed(routes, frame().0);
+        let asked = |path| {
+            let request = Request::builder().method("POST").uri(path).body(Body::empty());
+            answer(routes.clone(), request.unwrap())
+        };
+        assert_eq!(asked("/unavailable").await.unwrap().status(), 503);
+        assert!(asked("/broken").await.unwrap_err().is::<Panicked>());
     }
 
     async fn broken() -> StatusCode {

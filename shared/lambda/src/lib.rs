@@ -7,7 +7,7 @@ mod http;
 use core::fmt::Debug;
 use core::future::Future;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +36,13 @@ impl Call {
             trace: context.xray_trace_id.clone(),
             ends_at: end_of(context.deadline),
         }
+    }
+
+    /// When work has to stop so that `reserve` is left for its last writes and the answer; a quarter
+    /// of what is left is kept if that is less.
+    pub fn stops_at(&self, now: Timestamp, reserve: SignedDuration) -> Timestamp {
+        let left = self.ends_at.duration_since(now).max(SignedDuration::ZERO);
+        self.ends_at.saturating_sub(reserve.min(left / 4)).unwrap_or(self.ends_at)
     }
 
     /// The call as one unit of work.
@@ -104,6 +111,18 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_stops_in_time_for_its_function() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let stops = |now, ends| {
+            let call = Call { request_id: String::new(), trace: None, ends_at: at(ends) };
+            call.stops_at(at(now), SignedDuration::from_secs(15))
+        };
+        assert_eq!(stops(1000, 1060), at(1045));
+        assert_eq!(stops(1000, 1020), at(1015));
+        assert_eq!(stops(1000, 990), at(990));
+    }
 
     #[test]
     fn the_end_of_a_call_is_a_moment() {

@@ -113,7 +113,13 @@ impl Service {
     /// was heard for [`crate::Options::sweep_every`], renews subscriptions, delivers to endpoints
     /// unless somebody else does ([`crate::Options::delivering`]). Ends within [`crate::Options::run_budget`].
     pub async fn minute(&self) -> SweepReport {
+        self.minute_until(Timestamp::MAX).await
+    }
+
+    /// The same, and no longer than until `latest`.
+    pub async fn minute_until(&self, latest: Timestamp) -> SweepReport {
         let mut sweep = self.begin_sweep();
+        sweep.deadline = sweep.deadline.min(latest);
         sweep.send_due().await;
         let organisations = self.records.organisations().await;
         let Some(mut organisations) = sweep.checked(organisations) else {

@@ -175,10 +175,3 @@ async fn what_names_no_endpoint_is_refused() {
         assert!(matches!(refused, Err(DeliverError::Event(_))), "{text}");
     }
 }
-
-#[test]
-fn a_round_stops_in_time_for_its_function() {
-    let at = |seconds| Timestamp::from_second(seconds).unwrap();
-    assert_eq!(deadline(at(1000), at(1060)), at(1055));
-    assert_eq!(deadline(at(1000), at(1008)), at(1006));
-}

@@ -41,7 +41,7 @@ fn call(trace: Option<&str>) -> Call {
 }
 
 async fn handled(service: &Service, event: SqsEvent) -> SqsBatchResponse {
-    handle(service, event, &call(None), &frame().0).await
+    handle(service, event, &call(None), &frame().0).await.unwrap()
 }
 
 const ID: &str = "11d6ee51-4cc7-4302-9e22-7cd8afdaadf5";
@@ -54,11 +54,26 @@ async fn a_message_for_a_mailbox_that_is_gone_is_done_with() {
 }
 
 #[tokio::test]
-async fn a_message_comes_again_when_the_store_fails() {
+async fn the_call_fails_when_the_store_does() {
     let faults: Faults = Box::new(|_: &Operation<'_>| Some(StoreError::Throttled.into()));
     let service = service_on(MemoryTable::with_faults(faults));
-    let response = handled(&service, event()).await;
-    assert_eq!(failed(&response), [ID]);
+    let error = handle(&service, event(), &call(None), &frame().0).await.unwrap_err();
+    assert_eq!(error.to_string(), "the run did not work; the log says why");
+}
+
+#[tokio::test]
+async fn what_is_done_of_a_batch_does_not_come_again_because_the_store_failed_behind_it() {
+    let asked = Mutex::new(false);
+    let faults: Faults = Box::new(move |_: &Operation<'_>| {
+        let was_asked = std::mem::replace(&mut *asked.lock().unwrap(), true);
+        was_asked.then(|| StoreError::Throttled.into())
+    });
+    let service = service_on(MemoryTable::with_faults(faults));
+    let mut event = event();
+    let mut behind = event.records[0].clone();
+    behind.message_id = Some("behind".to_owned());
+    event.records.push(behind);
+    assert_eq!(failed(&handled(&service, event).await), ["behind"]);
 }
 
 #[tokio::test]
@@ -123,16 +138,8 @@ fn mailbox(id: MailboxId) -> MailboxRow {
     }
 }
 
-#[test]
-fn a_run_stops_in_time_for_its_function() {
-    let at = |seconds| Timestamp::from_second(seconds).unwrap();
-    assert_eq!(deadline(at(1000), at(1060)), at(1045));
-    assert_eq!(deadline(at(1000), at(1020)), at(1015));
-    assert_eq!(deadline(at(1000), at(990)), at(990));
-}
-
 #[tokio::test]
-async fn a_run_that_panics_has_its_message_come_again_under_its_own_trace() {
+async fn a_run_that_panics_fails_the_call_under_the_trace_of_its_message() {
     const SENT_TRACE: &str = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad";
     let (frame, lines) = frame();
     let (seen, looks) = (Arc::new(Mutex::new(None)), frame.clone());
@@ -145,8 +152,7 @@ async fn a_run_that_panics_has_its_message_come_again_under_its_own_trace() {
     let mut event = event();
     event.records[0].attributes.insert(TRACE.to_owned(), SENT_TRACE.to_owned());
     let trace = Some("Root=1-00000000-000000000000000000000000");
-    let response = handle(&service, event, &call(trace), &frame).await;
-    assert_eq!(failed(&response), [ID]);
+    assert!(handle(&service, event, &call(trace), &frame).await.is_err());
     assert_eq!(seen.lock().unwrap().as_deref(), Some(SENT_TRACE));
     assert_eq!(lines.lock().unwrap()[0]["outcome"], "panicked");
 }
@@ -159,8 +165,8 @@ async fn n9_a_run_is_metered_on_its_mailbox() {
     service.records.save_mailbox(&scope.organisation, &row, None).await.unwrap();
     let (frame, lines) = frame();
     frame.meter(&service.records);
-    handle(&service, event(), &call(None), &frame).await;
-    handle(&service, event(), &call(None), &frame).await;
+    handle(&service, event(), &call(None), &frame).await.unwrap();
+    handle(&service, event(), &call(None), &frame).await.unwrap();
     let usage = service.records.usage(&scope).await.unwrap();
     assert_eq!((usage.invocations, usage.queue_requests), (2, 4));
     let (milliseconds, rest) = (usage.compute_mb_ms / 512, usage.compute_mb_ms % 512);
