@@ -4,7 +4,9 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use tidemark_model::{CopyRole, Event, EventPatch, Override, Property, RecurrenceId, Zone};
+use tidemark_model::{
+    CopyRole, Event, EventPatch, Override, Property, PropertyValue, RecurrenceId, Zone,
+};
 
 use crate::profile::Profile;
 use crate::sameness::holds;
@@ -162,18 +164,21 @@ pub struct Unfinished {
     /// Whether an occurrence is brought back that was taken out. Exchange does that only if the rule of
     /// the series is written again, which takes all of its exceptions out.
     pub brings_back: bool,
+    /// What was seen there when this attempt was decided, if it carries on another. Where it differs
+    /// from `seen`, earlier attempts have written it, and that it stands there says nothing of this one.
+    pub shown: Option<Event>,
 }
 
 impl Unfinished {
     /// A create that was begun.
     pub const fn create(target: Event) -> Self {
-        Self { target, seen: None, brings_back: false }
+        Self { target, seen: None, brings_back: false, shown: None }
     }
 
     /// An update that was begun when Exchange showed `seen`.
     pub fn update(seen: Event, target: Event) -> Self {
         let brings_back = brings_back(&seen, &target);
-        Self { target, seen: Some(seen), brings_back }
+        Self { target, seen: Some(seen), brings_back, shown: None }
     }
 
     /// Whether Exchange shows that the rule was written again to bring an occurrence back: there are no
@@ -186,19 +191,30 @@ impl Unfinished {
         self.brings_back && remote.overrides.keys().all(is_ours)
     }
 
+    /// Whether a value that Exchange shows comes from this write, or from one that it carries on.
+    /// `seen` is what was there before the first of them.
+    pub(crate) fn has_written(&self, value: &PropertyValue, seen: &Event, zone: &Zone) -> bool {
+        let property = value.property();
+        let before = seen.value(property);
+        let wrote = |written: &Event| {
+            let written = written.value(property);
+            !holds(&before, &written, zone) && holds(value, &written, zone)
+        };
+        wrote(&self.target) || self.shown.as_ref().is_some_and(wrote)
+    }
+
     /// The write that carries this one on, with another target, when Exchange shows `remote`. What
     /// comes from the first attempt is no person's, so what was seen before that is kept.
     #[must_use]
     pub fn carried_on(self, remote: &Event, target: Event, zone: &Zone) -> Self {
         let brings_back = self.brings_back || brings_back(remote, &target);
         let brought_back = self.has_brought_back(remote, zone);
-        let Some(mut seen) = self.seen else {
-            return Self { brings_back, ..Self::create(target) };
+        let shown = Some(remote.clone());
+        let Some(mut seen) = self.seen.clone() else {
+            return Self { target, seen: None, brings_back, shown };
         };
         let written = |property: Property, seen: &Event| {
-            let wanted = self.target.value(property);
-            !holds(&seen.value(property), &wanted, zone)
-                && holds(&remote.value(property), &wanted, zone)
+            self.has_written(&remote.value(property), seen, zone)
         };
         let moved = written(Property::Schedule, &seen);
         let properties: BTreeSet<Property> =
@@ -210,7 +226,7 @@ impl Unfinished {
                 seen.apply(remote.value(property));
             }
         }
-        Self { target, seen: Some(seen), brings_back }
+        Self { target, seen: Some(seen), brings_back, shown }
     }
 }
 

@@ -242,6 +242,81 @@ fn a_cut_off_series_write_is_carried_on() {
 }
 
 #[test]
+fn what_stood_before_an_attempt_does_not_prove_that_it_arrived() {
+    let old = event("a");
+    let base = base(&old);
+    // The first attempt wrote the place, and its end was not seen. The second was to rename it, too.
+    let mut placed = old.clone();
+    placed.apply(location("Hall"));
+    let mut renamed = placed.clone();
+    renamed.title = Some("b".to_owned());
+    let begun = Unfinished::update(old, placed.clone());
+    let begun = begun.carried_on(&placed, renamed.clone(), &Zone::utc());
+    let changes = upsert(vec![location("Hall"), title("b")]);
+    let decide = |shown: &Event| {
+        let view = present(shown, CopyRole::Appointment);
+        run(LinkView::Linked(&base), view, &changes, &Profile::default(), Some(&begun))
+    };
+    // It never came to Exchange: nobody put the old title back.
+    let decision = decide(&placed);
+    let ExchangeAction::Update { target, .. } = &decision.exchange else {
+        panic!("{}", decision.explain());
+    };
+    assert_eq!(target.title, renamed.title);
+    assert!(decision.outcomes.iter().all(|it| it.verdict == Verdict::Applied));
+    // What stood there and is gone, a person took out, whatever came of the second attempt.
+    let decision = decide(&event("a"));
+    let is_conflict = |verdict: &Verdict| matches!(verdict, Verdict::Conflict { .. });
+    assert!(decision.outcomes.iter().any(|it| is_conflict(&it.verdict)), "{}", decision.explain());
+}
+
+#[test]
+fn what_an_earlier_attempt_wrote_stays_ours_however_often_it_is_carried_on() {
+    let mut old = event("a");
+    old.recurrence =
+        Some(Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(10) });
+    let day = RecurrenceId::new(date(2030, 1, 8).at(9, 0, 0, 0));
+    let named = |text: &str| {
+        let title = Some(Some(text.to_owned()));
+        let patch = OccurrencePatch { title, ..OccurrencePatch::default() };
+        let mut series = old.clone();
+        series.apply(PropertyValue::Override(day, Some(made::changed(patch))));
+        series
+    };
+    let (once, twice, thrice) = (named("once"), named("twice"), named("thrice"));
+    let carried = |begun: Unfinished| {
+        let begun = begun.carried_on(&once, twice.clone(), &Zone::utc());
+        begun.carried_on(&once, thrice.clone(), &Zone::utc())
+    };
+    // Nothing but the first attempt came to Exchange, and then the business system gave it up.
+    let mut changes = upsert(vec![]);
+    if let BusinessOperation::Upsert(patch) = &mut changes[0].change {
+        patch.overrides_complete = true;
+    }
+    let view = present(&once, CopyRole::Appointment);
+    let profile = Profile::default();
+    let base = base(&old);
+    let updated = carried(Unfinished::update(old.clone(), once.clone()));
+    let decision = run(LinkView::Linked(&base), view, &changes, &profile, Some(&updated));
+    let ExchangeAction::Update { target, .. } = &decision.exchange else {
+        panic!("{}", decision.explain());
+    };
+    assert!(target.overrides.is_empty());
+    assert!(decision.outcomes.iter().all(|it| it.verdict == Verdict::Applied));
+    // Or it still wants what the last attempt was to write, of a create, too.
+    let created = carried(Unfinished::create(once.clone()));
+    let wanted = upsert(vec![thrice.value(Property::Override(day))]);
+    for (link, begun) in [(LinkView::Linked(&base), updated), (LinkView::New, created)] {
+        let decision = run(link, view, &wanted, &profile, Some(&begun));
+        let ExchangeAction::Update { target, .. } = &decision.exchange else {
+            panic!("{}", decision.explain());
+        };
+        assert_eq!(target.overrides, thrice.overrides);
+        assert_eq!(decision.business, None);
+    }
+}
+
+#[test]
 fn an_exception_that_a_cut_off_move_took_away_comes_back_with_the_series() {
     let rule = Recurrence { pattern: Pattern::Daily { interval: 1 }, range: Range::Count(10) };
     let mut old = event("a");

@@ -99,6 +99,8 @@ struct StoredWrite {
     seen: Option<Value>,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     brings_back: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shown: Option<Value>,
 }
 
 /// The bytes of a write that is about to begin: what is to stand in Exchange, and what stood there.
@@ -108,7 +110,8 @@ struct StoredWrite {
 pub fn encode_write(write: &Unfinished) -> Result<Vec<u8>, ContentError> {
     let seen = write.seen.as_ref().map(value_of).transpose()?;
     let (target, brings_back) = (value_of(&write.target)?, write.brings_back);
-    serde_json::to_vec(&StoredWrite { v: VERSION, target, seen, brings_back })
+    let shown = write.shown.as_ref().map(value_of).transpose()?;
+    serde_json::to_vec(&StoredWrite { v: VERSION, target, seen, brings_back, shown })
         .map_err(|_| ContentError)
 }
 
@@ -123,7 +126,8 @@ pub fn decode_write(bytes: &[u8]) -> Result<Unfinished, ContentError> {
     }
     let target = event_of(&stored.target)?;
     let seen = stored.seen.as_ref().map(event_of).transpose()?;
-    Ok(Unfinished { target, seen, brings_back: stored.brings_back })
+    let shown = stored.shown.as_ref().map(event_of).transpose()?;
+    Ok(Unfinished { target, seen, brings_back: stored.brings_back, shown })
 }
 
 fn value_of(event: &Event) -> Result<Value, ContentError> {
@@ -233,7 +237,8 @@ mod tests {
     fn a_write_comes_back_as_it_was() {
         let update = Unfinished::update(event("b"), event("a"));
         let brings_back = Unfinished { brings_back: true, ..update.clone() };
-        for write in [update, brings_back, Unfinished::create(event("a"))] {
+        let carried_on = Unfinished { shown: Some(event("c")), ..update.clone() };
+        for write in [update, brings_back, carried_on, Unfinished::create(event("a"))] {
             assert_eq!(decode_write(&encode_write(&write).unwrap()).unwrap(), write);
         }
     }

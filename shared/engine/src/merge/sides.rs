@@ -145,11 +145,15 @@ impl Sides<'_> {
         let (Some(begun), Some(seen)) = (self.unfinished, self.seen()) else {
             return false;
         };
-        // Without what was seen, a difference that the business system did not ask for was a
-        // person's and already there.
-        let asked = begun.seen.is_some() || self.opinion(property).is_some();
         let wanted = begun.target.value(property);
-        asked && !holds(&seen.value(property), &wanted, self.zone)
+        self.was_asked(property) && !holds(&seen.value(property), &wanted, self.zone)
+    }
+
+    /// Whether a difference may come from our cut-off write. Without what was seen, one that the
+    /// business system did not ask for was a person's and already there.
+    fn was_asked(&self, property: Property) -> bool {
+        self.unfinished.is_some_and(|begun| begun.seen.is_some())
+            || self.opinion(property).is_some()
     }
 
     /// Whether what Exchange shows comes from our cut-off write: the value that it wrote, or an
@@ -163,7 +167,9 @@ impl Sides<'_> {
         // What goes away with the series went away by somebody else where the series is not ours.
         let by_others =
             self.was_to_vanish(property) && !self.holds(schedule, &target.value(schedule));
-        let written = self.wrote(property) && self.holds(property, &target.value(property));
+        let value = self.remote.value(property);
+        let written = self.seen().is_some_and(|seen| begun.has_written(&value, seen, self.zone));
+        let written = written && self.was_asked(property) && !self.was_put_back(property);
         (written && !by_others) || self.was_dropped_by_us(property, target)
     }
 
@@ -216,25 +222,38 @@ impl Sides<'_> {
     }
 
     /// Whether a person put a property back to what it was before our cut-off write. One request
-    /// writes all of the series but its occurrences, so that one value that arrived proves the others.
+    /// writes all of the series but its occurrences, so that one value that arrived proves the others,
+    /// unless it was there before.
     fn was_put_back(&self, property: Property) -> bool {
         let Some(begun) = self.unfinished else {
             return false;
         };
+        let stood = |value: &PropertyValue| {
+            let shown = begun.shown.as_ref();
+            shown.is_some_and(|shown| holds(&shown.value(value.property()), value, self.zone))
+        };
         let arrived = |other: &Property| {
-            self.wrote(*other) && self.holds(*other, &begun.target.value(*other))
+            let wanted = begun.target.value(*other);
+            self.wrote(*other) && !stood(&wanted) && self.holds(*other, &wanted)
+        };
+        // An earlier attempt had changed it, and neither that value is there any more nor ours.
+        let was_taken_out = || {
+            let before = self.seen().map(|seen| seen.value(property));
+            begun.shown.is_some()
+                && before.is_some_and(|before| !stood(&before))
+                && !stood(&self.remote.value(property))
         };
         is_of_master(property)
             && self.wrote(property)
             && !self.holds(property, &begun.target.value(property))
-            && FIXED.iter().filter(|one| is_of_master(**one)).any(arrived)
+            && (was_taken_out() || FIXED.iter().filter(|one| is_of_master(**one)).any(arrived))
     }
 
     /// Whether something of our cut-off write is still to be written.
     fn is_cut_off(&self, property: Property) -> bool {
         self.unfinished.is_some_and(|begun| {
             let target = &begun.target;
-            (self.wrote(property) || self.was_dropped_by_us(property, target))
+            (self.wrote(property) || self.is_ours(property))
                 && !self.holds(property, &target.value(property))
         })
     }

@@ -52,9 +52,17 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// The latest write that was begun and not seen to end. Deletes and answers leave no parts.
+    /// The latest write that was begun and not seen to end. Deletes and answers leave no parts. The
+    /// create that made the linked item has ended, and with it whatever was begun before: they stay
+    /// open only for what they made to be found.
     fn unfinished(&self) -> Result<Option<Unfinished>, ContentError> {
-        let mut targets = self.intents.iter().filter_map(|intent| intent.target.as_deref());
+        let made_it = |intent: &IntentRow| {
+            intent.kind == WriteKind::Create && self.link.attempt == Some(intent.intent)
+        };
+        let is_linked = self.link.state == LinkState::Linked;
+        let ended = self.intents.iter().rposition(made_it).filter(|_| is_linked);
+        let begun = self.intents.iter().skip(ended.map_or(0, |last| last + 1));
+        let mut targets = begun.filter_map(|intent| intent.target.as_deref());
         targets.next_back().map(decode_write).transpose()
     }
 }

@@ -115,7 +115,7 @@ impl Run<'_> {
             for (id, item) in ids.iter().zip(read) {
                 match item {
                     Ok(remote) if dealt_with.insert(remote.reference.id.clone()) => {
-                        commits.extend(self.read_one_named(remote).await?);
+                        commits.extend(Box::pin(self.read_one_named(remote)).await?);
                     }
                     Ok(_) => {}
                     Err(error) => match error.disposition {

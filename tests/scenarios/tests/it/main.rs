@@ -7,6 +7,7 @@ mod borders;
 mod cap;
 mod crash;
 mod credentials;
+mod cut_twice;
 mod decisions;
 mod echo;
 mod empty_answer;

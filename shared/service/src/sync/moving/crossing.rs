@@ -40,7 +40,10 @@ fn take_read_only(known: &mut Event, shown: &Event) {
     }
     // EWS does not show the address of every online meeting, nor always in this form.
     known.online_meeting.clone_from(&shown.online_meeting);
-    known.uid.clone_from(&shown.uid);
+    // What was never read back has none yet: then it is news.
+    if known.uid.is_some() {
+        known.uid.clone_from(&shown.uid);
+    }
     let names = |event: &Event| {
         let mut names: Vec<String> = event.attachments.iter().map(|it| it.name.clone()).collect();
         names.sort();
@@ -49,5 +52,36 @@ fn take_read_only(known: &mut Event, shown: &Event) {
     // Each protocol counts the bytes of an attachment in its own way.
     if names(known) == names(shown) {
         known.attachments.clone_from(&shown.attachments);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use tidemark_engine::Side;
+    use tidemark_model::{Schedule, Zone};
+
+    use super::*;
+
+    #[test]
+    fn n2_only_a_uid_that_was_told_is_no_news() {
+        let event = |uid: Option<&str>| {
+            let start = "2027-03-02T09:00:00".parse().unwrap();
+            let zone = Zone::parse("Europe/Berlin").unwrap();
+            let hour = SignedDuration::from_hours(1);
+            let mut event = Event::new(Schedule::timed(start, zone, hour, None).unwrap());
+            event.uid = uid.map(str::to_owned);
+            event
+        };
+        for (known, after) in [(Some("over-ews"), Some("over-graph")), (None, None)] {
+            let mut base = Base {
+                exchange: event(known),
+                business: event(known),
+                born: Side::Business,
+                announced: true,
+            };
+            take_form(&mut base, &event(Some("over-graph")));
+            assert_eq!(base.exchange.uid.as_deref(), after);
+        }
     }
 }
