@@ -38,7 +38,9 @@ enum Ended {
 ///
 /// # Errors
 /// When nothing of the batch is done with and the function did not work. It comes again all the same,
-/// but only this counts as one of Lambda's errors, by which alarms and the shift of a release go.
+/// but only this counts as one of Lambda's errors, by which alarms and the shift of a release go, and
+/// by which Lambda asks the queue for less at once. Source: AWS Lambda developer guide, "Handling
+/// errors for an SQS event source".
 pub(crate) async fn handle(
     service: &Service,
     event: SqsEvent,
